@@ -1,0 +1,38 @@
+/** The topology document (DESIGN 3): one document, one epoch, all pools. Published by charm at `TOPOLOGY_KEY`. */
+export const TOPOLOGY_KEY = "ringway/topology";
+/** The same document in the filter's binary form. */
+export const TOPOLOGY_BINARY_KEY = "ringway/topology.bin";
+
+export const pools = ["channel", "presence", "gateway"] as const;
+export type Pool = (typeof pools)[number];
+
+/** `up` takes new keys; `draining` and `down` own nothing. */
+export type ServerState = "up" | "draining" | "down";
+
+export interface Server {
+  readonly id: string;
+  /** `ip:port` */
+  readonly addr: string;
+  readonly zone: string;
+  /** 0..65535; 0 owns nothing */
+  readonly weight: number;
+  readonly state: ServerState;
+}
+
+export interface PoolTopology {
+  /** sorted by ID, bytewise */
+  readonly servers: readonly Server[];
+  /** `[slot, serverId]`, sorted by slot */
+  readonly pins: readonly (readonly [number, string])[];
+  /** hex SipHash-1-3 of the whole owner table */
+  readonly tableDigest: string;
+}
+
+export interface Topology {
+  readonly v: 1;
+  /** raised by each change; a reader rejects a lower one */
+  readonly epoch: number;
+  /** names the cluster hash key without revealing it */
+  readonly keyId: string;
+  readonly pools: Readonly<Record<Pool, PoolTopology>>;
+}

@@ -1,0 +1,24 @@
+import type { Flags } from "./flags.ts";
+
+/** `host:port` */
+export const hostPort = /^[A-Za-z0-9.\-[\]:]+:\d{1,5}$/;
+
+/** Flags that every server behind the ring takes. */
+export const serverFlags = {
+  id: { type: "string", help: "this server's ID in the ring, 1..64 of [A-Za-z0-9_-]", matches: /^[A-Za-z0-9_-]{1,64}$/ },
+  listen: { type: "string", help: "address to listen on and to register, ip:port", matches: hostPort },
+  zone: { type: "string", default: "local", help: "zone of this server", matches: /^[A-Za-z0-9_-]{1,64}$/ },
+  weight: { type: "number", default: 100, min: 0, max: 65535, help: "share of the ring; 0 owns nothing" },
+  "registry-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CONSUL_URL", help: "Consul HTTP API (charm's own, or a real Consul)" },
+  "mesh-url": { type: "string", default: "http://127.0.0.1:8081", env: "RINGWAY_MESH_URL", help: "Envoy's mesh listener" },
+  "ring-key": { type: "string", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits", matches: /^[0-9a-fA-F]{32}$/ },
+  "ttl-ms": { type: "number", default: 2000, min: 500, max: 60_000, help: "the check turns critical when it was not passed for this long" },
+  "pass-every-ms": { type: "number", default: 500, min: 100, max: 20_000, help: "how often the check is passed; at most half of --ttl-ms" },
+  "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error", "silent"], help: "least level that is logged" },
+} as const satisfies Flags;
+
+/** Flags of a server that keeps things in the store. */
+export const storeFlags = {
+  store: { type: "string", default: "lmdb", oneOf: ["lmdb", "memory"], help: "engine; memory forgets all at the process's end" },
+  data: { type: "string", default: ".ringway", help: "folder of the embedded store" },
+} as const satisfies Flags;

@@ -1,0 +1,182 @@
+/**
+ * A small JSON door on node:http for the services that stand on a hot path. Handlers return a Reply or throw
+ * ProtocolError; whatever else they throw is answered as `internal` and logged: the request suffers, the process doesn't.
+ */
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
+import { limits } from "../protocol/limits.ts";
+import { problem, ProtocolError } from "../protocol/problems.ts";
+import type { Log } from "./log.ts";
+
+export interface Request {
+  readonly method: string;
+  /** decoded values of the `{name}` parts of the route */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage["headers"];
+  /** aborted when the client is gone */
+  readonly signal: AbortSignal;
+  /** @throws ProtocolError body_too_large */
+  bytes(): Promise<Buffer>;
+  /** @throws ProtocolError body_too_large, bad_json */
+  json(): Promise<unknown>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** a Uint8Array or string is sent as it is, anything else as JSON; undefined = no body */
+  readonly body?: unknown;
+}
+
+export type Handler = (request: Request) => Promise<Reply> | Reply;
+/** `"GET /v1/channels/{id}"` → handler. `{name}` takes one path segment; a last `{name...}` takes the rest. */
+export type Routes = Readonly<Record<string, Handler>>;
+
+interface Route {
+  readonly method: string;
+  readonly pattern: RegExp;
+  readonly handler: Handler;
+}
+
+export interface HttpDoor {
+  readonly server: HttpServer;
+  /** Starts listening at `host:port`. @returns the address in use (port 0 resolved) */
+  listen(address: string): Promise<string>;
+  /** Stops accepting, ends idle connections, waits for running requests at most `graceMs`. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** @param bodyBytes bound of a request body, default `limits.bodyBytes` */
+export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes): HttpDoor {
+  const table = Object.entries(routes).map(([key, handler]) => compile(key, handler));
+  const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => void answer(table, req, res, log, bodyBytes));
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
+    else socket.destroy();
+  });
+  return {
+    server,
+    listen: (address) =>
+      new Promise((resolve, reject) => {
+        const colon = address.lastIndexOf(":");
+        server.once("error", reject);
+        server.listen(Number(address.slice(colon + 1)), address.slice(0, colon), () => {
+          server.removeListener("error", reject);
+          const bound = server.address();
+          resolve(typeof bound === "object" && bound !== null ? `${bound.address}:${bound.port}` : address);
+        });
+      }),
+    close: (graceMs = 1_000) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function compile(key: string, handler: Handler): Route {
+  const [method, path] = key.split(" ") as [string, string];
+  const source = path.replace(/[.]/g, "\\.").replace(/\{(\w+)(\\\.\\\.\\\.)?\}/g, (_, name: string, rest: string | undefined) => `(?<${name}>${rest === undefined ? "[^/]+" : ".*"})`);
+  return { method, pattern: new RegExp(`^${source}$`), handler };
+}
+
+async function answer(table: readonly Route[], req: IncomingMessage, res: ServerResponse, log: Log, bodyBytes: number): Promise<void> {
+  try {
+    send(res, await dispatch(table, req, res, bodyBytes));
+  } catch (error) {
+    const failed = error instanceof ProtocolError ? problem(error.reason, error.detail) : problem("internal");
+    if (!(error instanceof ProtocolError)) log.error({ err: error, url: req.url }, "request failed");
+    if (!req.complete) res.setHeader("connection", "close");
+    send(res, problemReply(failed));
+  }
+}
+
+/** The reply that carries a problem. */
+export function problemReply(body: ReturnType<typeof problem>, headers: Readonly<Record<string, string>> = {}): Reply {
+  const retry = body.status === 503 || body.status === 429 ? { "retry-after": "1" } : {};
+  return { status: body.status, headers: { "content-type": "application/problem+json", "x-ringway-reason": body.reason, ...retry, ...headers }, body };
+}
+
+async function dispatch(table: readonly Route[], req: IncomingMessage, res: ServerResponse, bodyBytes: number): Promise<Reply> {
+  const url = req.url ?? "/";
+  const mark = url.indexOf("?");
+  const path = mark < 0 ? url : url.slice(0, mark);
+  let known = false;
+  for (const route of table) {
+    const match = route.pattern.exec(path);
+    if (match === null) continue;
+    known = true;
+    if (route.method !== req.method) continue;
+    const gone = new AbortController();
+    res.once("close", () => gone.abort());
+    const bytes = (): Promise<Buffer> => readBody(req, bodyBytes);
+    return await route.handler({
+      method: req.method,
+      params: decodeParams(match.groups ?? {}),
+      query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
+      headers: req.headers,
+      signal: gone.signal,
+      bytes,
+      json: async () => parseJson(await bytes()),
+    });
+  }
+  throw new ProtocolError(known ? "method_not_allowed" : "not_found", `${req.method} ${path.slice(0, 200)}`);
+}
+
+function decodeParams(groups: Record<string, string>): Record<string, string> {
+  try {
+    return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]));
+  } catch {
+    throw new ProtocolError("bad_request", "the path is not valid percent-encoding");
+  }
+}
+
+/** @throws ProtocolError bad_json */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+  } catch (error) {
+    throw new ProtocolError("bad_json", (error as Error).message);
+  }
+}
+
+function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    req.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limit) {
+        req.pause();
+        reject(new ProtocolError("body_too_large", `more than ${limit} bytes`));
+      } else chunks.push(chunk);
+    });
+    req.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    req.on("error", () => reject(new ProtocolError("bad_request", "the body was cut short")));
+    req.on("close", () => reject(new ProtocolError("bad_request", "the body was cut short")));
+  });
+}
+
+function encodeBody(body: unknown): Buffer {
+  if (body === undefined) return Buffer.alloc(0);
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.length);
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+}
+
+function send(res: ServerResponse, reply: Reply): void {
+  if (res.headersSent || res.destroyed) return;
+  const body = encodeBody(reply.body);
+  const type = reply.body === undefined ? {} : { "content-type": "application/json" };
+  res.writeHead(reply.status, { ...type, "content-length": body.length, ...reply.headers });
+  res.end(body);
+}
+
+/** A whole HTTP/1.1 response as bytes, for refusing an upgrade on a bare socket. */
+export function raw(status: number, body: ReturnType<typeof problem>): string {
+  const text = JSON.stringify(body);
+  return `HTTP/1.1 ${status} ${body.title}\r\nconnection: close\r\ncontent-type: application/problem+json\r\nx-ringway-reason: ${body.reason}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+}

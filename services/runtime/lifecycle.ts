@@ -1,0 +1,40 @@
+import type { Log } from "./log.ts";
+
+/** What a service hands to its main: it runs until `stop`. */
+export interface Running {
+  /** where it listens, ip:port */
+  readonly address: string;
+  /** Drains, deregisters, closes; resolves when nothing is left open. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a service until SIGTERM or SIGINT, then stops it and exits 0; a second signal, or `graceMs` passing, exits 1.
+ * An exception nobody caught is a programmer's fault: it is logged and the process exits 1 (the launcher restarts it).
+ */
+export function runUntilSignal(running: Running, log: Log, graceMs = 10_000): void {
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, "stopping");
+    setTimeout(() => process.exit(1), graceMs).unref();
+    running.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, "stop failed");
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", () => stop("SIGTERM"));
+  process.on("SIGINT", () => stop("SIGINT"));
+  process.on("uncaughtException", (error) => {
+    log.fatal({ err: error }, "uncaught exception");
+    process.exit(1);
+  });
+  process.on("unhandledRejection", (error) => {
+    log.fatal({ err: error }, "unhandled rejection");
+    process.exit(1);
+  });
+}

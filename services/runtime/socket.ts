@@ -1,0 +1,113 @@
+/** WebSockets. The only importer of `ws`. */
+import type { Server as HttpServer } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer } from "ws";
+import { problem, ProtocolError, problems, type Reason } from "../protocol/problems.ts";
+import { raw } from "./http.ts";
+
+/** ws exports its Sender; its published types don't say so. */
+const { Sender } = WebSocket as unknown as { Sender: { frame(data: Uint8Array, options: object): Buffer[] } };
+
+/** An open WebSocket, whichever side opened it. */
+export interface Socket {
+  /** Sends one message. Returns the bytes now queued in the process (not those the kernel holds). */
+  send(data: string | Uint8Array): number;
+  /** Writes a frame made by `textFrame`; returns the bytes now queued. */
+  writeFrame(frame: Uint8Array): number;
+  readonly queuedBytes: number;
+  close(code: number, reason: string): void;
+  /** Ends it at once, without a Close frame. */
+  destroy(): void;
+}
+
+export interface SocketEvents {
+  text(text: string): void;
+  binary(data: Buffer): void;
+  /** any sign of life: a frame, a ping or a pong */
+  alive?(): void;
+  /** once, after which nothing is called any more */
+  closed(code: number, reason: string): void;
+}
+
+export interface UpgradeRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/**
+ * Accepts WebSockets on `server`.
+ * @param open called for each upgrade; throws ProtocolError to refuse it with that problem (421 makes Envoy try the next host)
+ * @param maxBytes bound of a message; more closes the socket with 1009
+ */
+export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => (socket: Socket) => SocketEvents): void {
+  const acceptor = new WebSocketServer({ noServer: true, maxPayload: maxBytes, perMessageDeflate: false, clientTracking: false });
+  server.on("upgrade", (req, stream: Duplex, head) => {
+    stream.on("error", () => stream.destroy());
+    let attach: (socket: Socket) => SocketEvents;
+    try {
+      const url = req.url ?? "/";
+      const mark = url.indexOf("?");
+      attach = open({ path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers });
+    } catch (error) {
+      const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
+      stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
+      return;
+    }
+    acceptor.handleUpgrade(req, stream, head, (ws) => wire(ws, attach));
+  });
+}
+
+/** Opens a WebSocket; `attach` is called when it is open. Rejects with the refusal's status in the message. */
+export function connectSocket(url: string, maxBytes: number, timeoutMs: number, attach: (socket: Socket) => SocketEvents): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const ws = new WebSocket(url, { maxPayload: maxBytes, perMessageDeflate: false, handshakeTimeout: timeoutMs });
+    ws.once("error", reject);
+    ws.once("open", () => {
+      ws.removeListener("error", reject);
+      resolve(wire(ws, attach));
+    });
+  });
+}
+
+function wire(ws: WebSocket, attach: (socket: Socket) => SocketEvents): Socket {
+  // `_socket` is how ws documents access to the stream for pre-built frames (Sender.frame); there is no public name for it.
+  const stream = (ws as unknown as { _socket: Duplex })._socket;
+  const socket: Socket = {
+    send(data) {
+      if (ws.readyState === WebSocket.OPEN) ws.send(data);
+      return ws.bufferedAmount;
+    },
+    writeFrame(frame) {
+      if (ws.readyState === WebSocket.OPEN) stream.write(frame);
+      return stream.writableLength;
+    },
+    get queuedBytes() {
+      return ws.bufferedAmount;
+    },
+    close(code, reason) {
+      ws.close(code, reason);
+    },
+    destroy() {
+      ws.terminate();
+    },
+  };
+  const events = attach(socket);
+  ws.on("message", (data: Buffer, isBinary: boolean) => {
+    events.alive?.();
+    if (isBinary) events.binary(data);
+    else events.text(data.toString("utf8"));
+  });
+  ws.on("ping", () => events.alive?.());
+  ws.on("pong", () => events.alive?.());
+  ws.on("error", () => {
+    // 'close' follows and tells.
+  });
+  ws.on("close", (code, reason) => events.closed(code, reason.toString("utf8")));
+  return socket;
+}
+
+/** One unmasked, unfragmented text frame (a server's), built once for many sockets. */
+export function textFrame(payload: Uint8Array): Buffer {
+  return Buffer.concat(Sender.frame(payload, { fin: true, rsv1: false, opcode: 1, mask: false, readOnly: true }));
+}

@@ -1,0 +1,84 @@
+/**
+ * The directory: users, tokens, channels, memberships, tickets; webapp (and the CLI's `token`) alone use it. One
+ * contract, engines `memory` and `lmdb`, one suite (test/contract/directory.ts). A write is durable when it resolves.
+ */
+
+export interface User {
+  readonly id: string;
+  readonly name: string;
+  readonly realName: string;
+  /** set for bot users */
+  readonly botId: string | null;
+  readonly manualAway: boolean;
+  readonly createdAt: number;
+}
+
+export interface Token {
+  /** hex SHA-256 of the token; the token itself is never stored */
+  readonly hash: string;
+  readonly user: string;
+  readonly label: string;
+  readonly createdAt: number;
+}
+
+export type ChannelType = "channel" | "group" | "im" | "mpim";
+
+export interface Channel {
+  readonly id: string;
+  /** "" for im */
+  readonly name: string;
+  readonly type: ChannelType;
+  readonly creator: string;
+  readonly createdAt: number;
+  readonly topic: string;
+  readonly purpose: string;
+}
+
+export interface Ticket {
+  readonly secretHash: string;
+  readonly user: string;
+  readonly expiresAt: number;
+  readonly offsets: Readonly<Record<string, number>>;
+  readonly batchPresence: boolean;
+}
+
+/** @remarks Every call may reject with StoreUnavailable; nothing else. */
+export interface Directory {
+  user(id: string): Promise<User | undefined>;
+  userByName(name: string): Promise<User | undefined>;
+  putUser(user: User): Promise<void>;
+  /** in order of ID, IDs > after */
+  users(after: string, limit: number): Promise<User[]>;
+
+  tokenByHash(hash: string): Promise<Token | undefined>;
+  putToken(token: Token): Promise<void>;
+  tokens(): Promise<Token[]>;
+  /** @returns whether it was there */
+  deleteToken(hash: string): Promise<boolean>;
+
+  channel(id: string): Promise<Channel | undefined>;
+  channelByName(name: string): Promise<Channel | undefined>;
+  /** Creates the channel with its first members in one transaction. @returns false where the ID or the (non-empty) name is taken */
+  createChannel(channel: Channel, members: readonly string[]): Promise<boolean>;
+  /** in order of ID, IDs > after */
+  channels(after: string, limit: number): Promise<Channel[]>;
+
+  /** @returns false where the user was a member already */
+  join(channel: string, user: string): Promise<boolean>;
+  /** @returns false where the user was no member */
+  leave(channel: string, user: string): Promise<boolean>;
+  isMember(channel: string, user: string): Promise<boolean>;
+  /** in order of ID, IDs > after */
+  members(channel: string, after: string, limit: number): Promise<string[]>;
+  /** IDs of all the user's channels, in order */
+  channelsOf(user: string): Promise<string[]>;
+
+  lastRead(channel: string, user: string): Promise<string>;
+  mark(channel: string, user: string, ts: string): Promise<void>;
+
+  putTicket(ticket: Ticket): Promise<void>;
+  /** Takes a ticket out, so that it serves once. @returns undefined where it is unknown or `now` is past its end */
+  takeTicket(secretHash: string, now: number): Promise<Ticket | undefined>;
+
+  close(): Promise<void>;
+}

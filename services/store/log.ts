@@ -1,0 +1,79 @@
+/**
+ * The log: where channel servers keep what they acked. One contract, several engines (memory, lmdb), one suite
+ * (test/contract/log.ts). The store fences (DESIGN 5): an owner first claims a slot, which raises the slot's fence;
+ * an append carries the fence and fails once a newer one exists. So no clock or lease is needed for safety.
+ */
+
+/** One stored event of a channel. */
+export interface Entry {
+  /** 1, 2, 3 … per channel, no holes */
+  readonly offset: number;
+  /** `seconds.micros`, unique and increasing per channel */
+  readonly ts: string;
+  /** `eventKinds`: 0 for clients, 1 for gateways */
+  readonly kind: number;
+  /** the session that published it, so that it isn't shown its own message; 0 = none */
+  readonly origin: number;
+  /** idempotency key */
+  readonly key: string;
+  /** final JSON, as it goes to clients */
+  readonly payload: Uint8Array;
+  /** how this event changes the messages that history shows: the message's ts and its new JSON, or null where it is deleted */
+  readonly view?: { readonly ts: string; readonly message: Uint8Array | null };
+}
+
+export interface Append {
+  readonly channel: string;
+  readonly slot: number;
+  readonly fence: number;
+  /** consecutive; the first offset must be the channel's head + 1 */
+  readonly entries: readonly Entry[];
+}
+
+export type Appended =
+  | { readonly ok: true }
+  /** `fenced`: a newer fence exists; `conflict`: the first offset isn't head + 1 (the caller's view is stale: load again) */
+  | { readonly ok: false; readonly reason: "fenced" | "conflict" };
+
+export interface Head {
+  /** 0 for a channel that has no entry */
+  readonly head: number;
+  /** ts of the last entry, "" where there is none */
+  readonly lastTs: string;
+}
+
+export interface HistoryQuery {
+  /** messages with ts below (or at, when `inclusive`) this; "" = newest */
+  readonly latest: string;
+  /** messages with ts above (or at, when `inclusive`) this; "" = from the first */
+  readonly oldest: string;
+  readonly inclusive: boolean;
+  readonly limit: number;
+}
+
+/** @remarks Every call may reject with StoreUnavailable; nothing else. */
+export interface LogStore {
+  /** Raises the slot's fence and returns it. Durable before it resolves. */
+  claim(slot: number, owner: string): Promise<number>;
+  /** Who claimed the slot last; fence 0 where nobody has. */
+  claimed(slot: number): Promise<{ fence: number; owner: string }>;
+  /** Durable when it resolves with ok. Concurrent appends are committed together; those of one caller to one channel keep their order. */
+  append(append: Append): Promise<Appended>;
+  head(channel: string): Promise<Head>;
+  /** The entry that was appended with this key, if any. */
+  byKey(channel: string, key: string): Promise<Entry | undefined>;
+  /** Entries with offset > after, oldest first. */
+  after(channel: string, after: number, limit: number): Promise<Entry[]>;
+  /** Current messages (edits applied, deleted ones absent), newest first; `more` where older ones match too. */
+  history(channel: string, query: HistoryQuery): Promise<{ messages: Uint8Array[]; more: boolean }>;
+  message(channel: string, ts: string): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}
+
+/** The engine does not answer (disk full, closed, connection lost). Publishes are refused as `store_unavailable`; nothing was acked. */
+export class StoreUnavailable extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = "StoreUnavailable";
+  }
+}
