@@ -1,12 +1,13 @@
 /** WebSockets. The only importer of `ws`. */
 import type { Server as HttpServer } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocket, WebSocketServer } from "ws";
+import * as ws from "ws";
 import { problem, ProtocolError, problems, type Reason } from "../protocol/problems.ts";
 import { raw } from "./http.ts";
 
 /** ws exports its Sender; its published types don't say so. */
-const { Sender } = WebSocket as unknown as { Sender: { frame(data: Uint8Array, options: object): Buffer[] } };
+const { WebSocket, WebSocketServer } = ws;
+const { Sender } = ws as unknown as { Sender: { frame(data: Uint8Array, options: object): Buffer[] } };
 
 /** An open WebSocket, whichever side opened it. */
 export interface Socket {
@@ -70,7 +71,7 @@ export function connectSocket(url: string, maxBytes: number, timeoutMs: number, 
   });
 }
 
-function wire(ws: WebSocket, attach: (socket: Socket) => SocketEvents): Socket {
+function wire(ws: ws.WebSocket, attach: (socket: Socket) => SocketEvents): Socket {
   // `_socket` is how ws documents access to the stream for pre-built frames (Sender.frame); there is no public name for it.
   const stream = (ws as unknown as { _socket: Duplex })._socket;
   const socket: Socket = {
