@@ -36,31 +36,35 @@ export interface UpgradeRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
+/** Takes an accepted socket over. */
+export type Attach = (socket: Socket) => SocketEvents;
+
 /**
  * Accepts WebSockets on `server`.
- * @param open called for each upgrade; throws ProtocolError to refuse it with that problem (421 makes Envoy try the next host)
+ * @param open called for each upgrade; throws (or rejects with) ProtocolError to refuse it with that problem: 421 makes Envoy try the next host
  * @param maxBytes bound of a message; more closes the socket with 1009
  */
-export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => (socket: Socket) => SocketEvents): void {
+export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => Attach | Promise<Attach>): void {
   const acceptor = new WebSocketServer({ noServer: true, maxPayload: maxBytes, perMessageDeflate: false, clientTracking: false });
   server.on("upgrade", (req, stream: Duplex, head) => {
     stream.on("error", () => stream.destroy());
-    let attach: (socket: Socket) => SocketEvents;
-    try {
-      const url = req.url ?? "/";
-      const mark = url.indexOf("?");
-      attach = open({ path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers });
-    } catch (error) {
-      const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
-      stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
-      return;
-    }
-    acceptor.handleUpgrade(req, stream, head, (ws) => wire(ws, attach));
+    const url = req.url ?? "/";
+    const mark = url.indexOf("?");
+    const request = { path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers };
+    void (async () => {
+      try {
+        const attach = await open(request);
+        acceptor.handleUpgrade(req, stream, head, (ws) => wire(ws, attach));
+      } catch (error) {
+        const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
+        stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
+      }
+    })();
   });
 }
 
 /** Opens a WebSocket; `attach` is called when it is open. Rejects with the refusal's status in the message. */
-export function connectSocket(url: string, maxBytes: number, timeoutMs: number, attach: (socket: Socket) => SocketEvents): Promise<Socket> {
+export function connectSocket(url: string, maxBytes: number, timeoutMs: number, attach: Attach): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(url, { maxPayload: maxBytes, perMessageDeflate: false, handshakeTimeout: timeoutMs });
     ws.once("error", reject);
@@ -71,7 +75,7 @@ export function connectSocket(url: string, maxBytes: number, timeoutMs: number, 
   });
 }
 
-function wire(ws: ws.WebSocket, attach: (socket: Socket) => SocketEvents): Socket {
+function wire(ws: ws.WebSocket, attach: Attach): Socket {
   // `_socket` is how ws documents access to the stream for pre-built frames (Sender.frame); there is no public name for it.
   const stream = (ws as unknown as { _socket: Duplex })._socket;
   const socket: Socket = {
