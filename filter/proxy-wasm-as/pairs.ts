@@ -1,0 +1,96 @@
+/**
+ * The ABI's serialised map (`proxy_get_header_map_pairs` and every call that takes headers):
+ * u32 count, then per pair u32 name length and u32 value length, then per pair the name, NUL, the value, NUL.
+ */
+import { Bytes } from "./bytes";
+
+/**
+ * A cursor over serialised pairs that the host handed over. One object, made at start, serves every request. It never
+ * reads outside of `[ptr, ptr + len)`, whatever the host wrote there.
+ */
+@unmanaged
+export class PairReader {
+  private left: u32 = 0;
+  private sizes: usize = 0;
+  private data: usize = 0;
+  private end: usize = 0;
+  name: usize = 0;
+  nameLen: i32 = 0;
+  value: usize = 0;
+  valueLen: i32 = 0;
+
+  /** Starts over on new pairs; false if they are too short to be any. */
+  open(ptr: usize, len: i32): bool {
+    this.left = 0;
+    if (len < 4) return false;
+    const count = load<u32>(ptr);
+    if (count > <u32>(len - 4) / 8) return false;
+    this.left = count;
+    this.sizes = ptr + 4;
+    this.data = this.sizes + <usize>count * 8;
+    this.end = ptr + len;
+    return true;
+  }
+
+  /** Moves to the next pair; false when there is none or it does not fit. */
+  next(): bool {
+    if (this.left == 0) return false;
+    this.left--;
+    const nameLen = load<u32>(this.sizes);
+    const valueLen = load<u32>(this.sizes, 4);
+    this.sizes += 8;
+    const need = <u64>nameLen + <u64>valueLen + 2;
+    if (need > <u64>(this.end - this.data)) {
+      this.left = 0;
+      return false;
+    }
+    this.name = this.data;
+    this.nameLen = <i32>nameLen;
+    this.value = this.data + nameLen + 1;
+    this.valueLen = <i32>valueLen;
+    this.data += <usize>need;
+    return true;
+  }
+}
+
+/** Builds serialised pairs in a buffer of its own, made once and used again and again. */
+@unmanaged
+export class PairWriter {
+  private capacity: i32 = 0;
+  private size: usize = 0;
+  private data: usize = 0;
+  /** The serialised pairs. */
+  ptr: usize = 0;
+  len: i32 = 0;
+
+  /** A writer for at most `capacity` bytes. */
+  static create(capacity: i32): PairWriter {
+    const writer = new PairWriter();
+    writer.capacity = capacity;
+    writer.ptr = heap.alloc(capacity);
+    return writer;
+  }
+
+  /** Starts over; exactly `count` calls of `add` must follow. */
+  begin(count: i32): void {
+    store<u32>(this.ptr, count);
+    this.size = this.ptr + 4;
+    this.data = this.size + count * 8;
+    this.len = 4 + count * 8;
+  }
+
+  /** Adds one pair. One that does not fit is written with an empty value, so that the result stays well-formed. */
+  add(name: Bytes, value: usize, valueLen: i32): void {
+    const room = this.capacity - this.len - name.len - 2;
+    const len = valueLen <= room ? valueLen : 0;
+    store<u32>(this.size, name.len);
+    store<u32>(this.size, len, 4);
+    this.size += 8;
+    memory.copy(this.data, name.ptr, name.len);
+    store<u8>(this.data + name.len, 0);
+    memory.copy(this.data + name.len + 1, value, len);
+    store<u8>(this.data + name.len + 1 + len, 0);
+    this.data += name.len + len + 2;
+    this.len += name.len + len + 2;
+  }
+}
