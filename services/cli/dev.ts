@@ -1,0 +1,52 @@
+/** `ringway dev`, which is what `npm start` runs: a whole plane on this machine, with demo users. */
+import { flags, readConfig } from "../launch/config.ts";
+import { NoEnvoyError } from "../launch/find-envoy.ts";
+import { LaunchError, startPlane } from "../launch/plane.ts";
+import { complain } from "./output.ts";
+import type { Verb } from "./verb.ts";
+
+export const dev: Verb = {
+  summary: "bring up a whole plane on this machine, Envoy included, with demo users (npm start)",
+  flags,
+  async run(argv) {
+    const config = readConfig(argv);
+    const say = (line: string): void => void process.stdout.write(`${line}\n`);
+    let stopEarly = false;
+    const stopped = new Promise<void>((resolve) => {
+      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+        process.on(signal, () => {
+          if (stopEarly) return;
+          stopEarly = true;
+          resolve();
+        });
+      }
+    });
+    let plane;
+    try {
+      plane = await startPlane(config, say, stopped);
+    } catch (error) {
+      if (!(error instanceof LaunchError) && !(error instanceof NoEnvoyError)) throw error;
+      complain(error);
+      return 1;
+    }
+    for (const line of banner(plane.table(), plane.url, config.data)) say(line);
+    await stopped;
+    say("Stopping");
+    await plane.stop();
+    say("Ringway is down; nothing is left running");
+    return 0;
+  },
+};
+
+function banner(table: readonly string[], url: string, data: string): string[] {
+  return [
+    "",
+    ...table,
+    "",
+    "  demo tokens: xoxp-dev-ada  xoxp-dev-grace  xoxp-dev-linus  xoxp-dev-margaret  xoxb-dev-robot",
+    "  demo channels: general (C0GENERAL)  random (C0RANDOM)",
+    `  logs and store: ${data}    stop: Ctrl-C`,
+    "",
+    `Ringway is up: ${url}`,
+  ];
+}

@@ -1,0 +1,37 @@
+import { UsageError, type Flags } from "../runtime/flags.ts";
+import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
+import { createLog, type Log } from "../runtime/log.ts";
+import type { Verb } from "./verb.ts";
+
+interface Service<C> {
+  readonly summary: string;
+  readonly flags: Flags;
+  readConfig(argv: readonly string[]): C;
+  start(config: C, log: Log): Promise<Running>;
+}
+
+/** The verb that runs one service until it is told to stop. What it cannot start with is one line and exit code 1. */
+export function serviceVerb<C extends { logLevel: string }>(name: string, service: Service<C>): Verb {
+  return {
+    summary: service.summary,
+    flags: service.flags,
+    async run(argv) {
+      const config = service.readConfig(argv);
+      const id = "id" in config && typeof config.id === "string" ? config.id : name;
+      const log = createLog(name, id, config.logLevel);
+      let running: Running;
+      try {
+        running = await service.start(config, log);
+      } catch (error) {
+        if (error instanceof UsageError) throw error;
+        const { code, message } = error as NodeJS.ErrnoException;
+        log.fatal({ err: error }, "could not start");
+        process.stderr.write(`ringway ${name}: could not start: ${code === "EADDRINUSE" ? "its address is taken" : message.split("\n")[0]}\n`);
+        return 1;
+      }
+      log.info({ address: running.address }, "listening");
+      runUntilSignal(running, log);
+      return new Promise<number>(() => {});
+    },
+  };
+}

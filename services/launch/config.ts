@@ -1,0 +1,24 @@
+import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
+
+export const flags = {
+  port: { type: "number", default: 8080, min: 1, max: 65_000, help: "edge port; the other ports follow it (+1 mesh, +2 Envoy admin, +3 charm, +4 webapp, from +10 the servers)" },
+  data: { type: "string", default: ".ringway", help: "folder for the store, logs and plane.json" },
+  store: { type: "string", default: "lmdb", oneOf: ["lmdb", "memory"], help: "engine; memory forgets all at a process's end" },
+  channels: { type: "number", default: 3, min: 1, max: 50, help: "channel servers" },
+  gateways: { type: "number", default: 2, min: 1, max: 50, help: "gateways" },
+  presences: { type: "number", default: 2, min: 1, max: 50, help: "presence servers" },
+  host: { type: "string", default: "127.0.0.1", help: "address that everything listens on", matches: /^[0-9.]+$/ },
+  "ring-key": { type: "string", default: "", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ },
+  concurrency: { type: "number", default: 2, min: 1, max: 64, help: "Envoy's worker threads" },
+  "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error"], help: "least level that is logged" },
+} as const satisfies Flags;
+
+export type Config = ReturnType<typeof readConfig>;
+
+/** @throws UsageError */
+export function readConfig(argv: readonly string[]) {
+  const config = parseFlags(flags, argv);
+  const last = config.port + 10 + config.channels + config.presences + config.gateways;
+  if (last > 65_535) throw new UsageError(`--port ${config.port} leaves no room for the other ports (the last would be ${last})`);
+  return config;
+}

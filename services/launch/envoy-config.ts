@@ -1,0 +1,75 @@
+/**
+ * The plane's Envoy configuration: the shipped `envoy/envoy.yaml` with addresses, the wasm's path and the hash key put
+ * in. Things are found by name (listener `edge`, cluster `charm`, …), so that the file stays the one that is tested.
+ */
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+
+export interface EnvoySettings {
+  readonly host: string;
+  readonly ports: { readonly edge: number; readonly mesh: number; readonly admin: number; readonly charm: number; readonly webapp: number };
+  /** absolute path of build/filter.wasm */
+  readonly wasmFile: string;
+  /** 32 hex digits */
+  readonly ringKey: string;
+  readonly zone: string;
+}
+
+type Node = { [key: string]: Node } & { [index: number]: Node };
+
+/** @returns the configuration as JSON text, which Envoy reads as well as YAML. Throws where the file lacks what is to be set. */
+export async function envoyConfig(file: string, settings: EnvoySettings): Promise<string> {
+  const config = parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  const { host, ports } = settings;
+  setAddress(at(config, "admin", "address"), host, ports.admin);
+  setAddress(at(named(config, "listeners", "edge"), "address"), host, ports.edge);
+  setAddress(at(named(config, "listeners", "mesh"), "address"), host, ports.mesh);
+  for (const name of ["charm", "webapp"] as const) {
+    const endpoint = at(named(config, "clusters", name), "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address");
+    setAddress(endpoint, host, ports[name]);
+  }
+  const locality = at(config, "node", "locality") as unknown as Record<string, unknown>;
+  locality["zone"] = settings.zone;
+  let filters = 0;
+  visit(config, (node) => {
+    if (typeof node["filename"] === "string" && node["filename"].endsWith("filter.wasm")) {
+      node["filename"] = settings.wasmFile;
+      filters++;
+    }
+    if (typeof node["value"] === "string" && node["value"].includes('"hashKey"')) {
+      node["value"] = JSON.stringify({ ...(JSON.parse(node["value"]) as object), hashKey: settings.ringKey });
+    }
+    if (typeof node["hashKey"] === "string") node["hashKey"] = settings.ringKey;
+  });
+  if (filters === 0) throw new Error(`${file} loads no filter.wasm`);
+  return JSON.stringify(config, null, 1);
+}
+
+function at(node: unknown, ...path: readonly (string | number)[]): Node {
+  let here = node as Node;
+  for (const step of path) {
+    const next = (here as Record<string | number, Node>)[step];
+    if (next === undefined || next === null) throw new Error(`envoy.yaml has no ${path.join(".")}`);
+    here = next;
+  }
+  return here;
+}
+
+function named(config: unknown, list: "listeners" | "clusters", name: string): Node {
+  const all = at(config, "static_resources", list) as unknown as { name: string }[];
+  const found = all.find((item) => item.name === name);
+  if (found === undefined) throw new Error(`envoy.yaml has no ${list} entry named ${name}`);
+  return found as unknown as Node;
+}
+
+function setAddress(address: Node, host: string, port: number): void {
+  const socket = at(address, "socket_address") as unknown as Record<string, unknown>;
+  socket["address"] = host;
+  socket["port_value"] = port;
+}
+
+function visit(node: unknown, see: (node: Record<string, unknown>) => void): void {
+  if (typeof node !== "object" || node === null) return;
+  if (!Array.isArray(node)) see(node as Record<string, unknown>);
+  for (const child of Object.values(node)) visit(child, see);
+}

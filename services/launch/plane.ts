@@ -1,0 +1,213 @@
+/**
+ * The launcher behind `npm start`: brings a whole plane up as child processes (charm, channel, presence and gateway
+ * servers, webapp, Envoy), shows what runs where, restarts what dies, and stops everything on SIGINT or SIGTERM.
+ */
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UsageError } from "../runtime/flags.ts";
+import { ask } from "../runtime/request.ts";
+import { Child, type ChildSpec } from "./child.ts";
+import type { Config } from "./config.ts";
+import { envoyConfig } from "./envoy-config.ts";
+import { findEnvoy } from "./find-envoy.ts";
+import { planPorts, takenPort, type Ports } from "./ports.ts";
+import { DEV_KEY } from "../ring/key.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What `DATA/plane.json` holds while the plane runs. */
+export interface PlaneFile {
+  readonly url: string;
+  readonly mesh: string;
+  readonly charm: string;
+  readonly pid: number;
+  readonly processes: readonly { readonly name: string; readonly role: string; readonly address: string; readonly pid: number | null }[];
+}
+
+/** The plane could not start; the message is one line for people. */
+export class LaunchError extends Error {
+  override name = "LaunchError";
+}
+
+/** How long each part may take to become ready. */
+const readyMs = 30_000;
+
+/**
+ * @param say prints one line for people
+ * @param stopped resolves when the person wants it stopped, which may be while it starts
+ * @throws LaunchError, NoEnvoyError, UsageError
+ */
+export async function startPlane(config: Config, say: (line: string) => void, stopped: Promise<void>): Promise<Plane> {
+  const data = resolve(config.data);
+  const ports = planPorts(config.port, config);
+  await mkdir(join(data, "logs"), { recursive: true });
+  await refuseSecondPlane(data);
+  const taken = await takenPort(config.host, ports);
+  if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
+  const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
+  const envoy = await findEnvoy(join(root, ".cache", "envoy"), say);
+  const wasmFile = join(root, "build", "filter.wasm");
+  const envoyFile = join(data, "envoy.json");
+  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local" }));
+
+  const plane = new Plane(data, config, ports, say);
+  void stopped.then(() => plane.stop());
+  try {
+    await plane.start(serviceSpecs(config, ports, data, ringKey), envoySpec(envoy, envoyFile, config, data, ports));
+  } catch (error) {
+    await plane.stop();
+    throw error;
+  }
+  return plane;
+}
+
+export class Plane {
+  readonly #data: string;
+  readonly #config: Config;
+  readonly #ports: Ports;
+  readonly #say: (line: string) => void;
+  readonly #children: Child[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #stop: Promise<void> | undefined;
+
+  constructor(data: string, config: Config, ports: Ports, say: (line: string) => void) {
+    this.#data = data;
+    this.#config = config;
+    this.#ports = ports;
+    this.#say = say;
+  }
+
+  get url(): string {
+    return `http://${this.#config.host}:${this.#ports.edge}`;
+  }
+
+  async start(services: readonly ChildSpec[], envoy: ChildSpec): Promise<void> {
+    const [charm, ...rest] = services as [ChildSpec, ...ChildSpec[]];
+    this.#say("Starting charm (ring manager and registry)");
+    this.#launch(charm);
+    await this.#ready(charm);
+    this.#say(`Starting ${rest.map((spec) => spec.name).join(", ")} and Envoy`);
+    for (const spec of [...rest, envoy]) this.#launch(spec);
+    for (const spec of rest) await this.#ready(spec);
+    this.#say("Waiting for the ring to reach Envoy");
+    await this.#until("Envoy's edge", async () => (await ask(`${this.url}/api/api.test`, { timeoutMs: 1_000 })).status === 200);
+    const mesh = `http://${this.#config.host}:${this.#ports.mesh}`;
+    const topology = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/topology`;
+    await this.#until("the whole ring", async () => countServers((await ask(topology, { timeoutMs: 1_000 })).json) >= rest.length - 1);
+    await this.#until("the ring in Envoy", async () => (await ask(`${mesh}/v1/channels/C0GENERAL`, { timeoutMs: 1_000 })).status === 200);
+    await this.#until("presence behind Envoy", async () => (await ask(`${mesh}/v1/presence/users/U0ADA`, { timeoutMs: 1_000 })).status === 200);
+    await this.#writing;
+  }
+
+  /** The lines that a person sees when it is up. */
+  table(): string[] {
+    const rows = this.#children.map((child) => [child.spec.name, child.spec.address, String(child.pid ?? "-")] as const);
+    const width = (column: 0 | 1): number => Math.max(...rows.map((row) => row[column].length));
+    return rows.map((row) => `  ${row[0].padEnd(width(0))}  ${row[1].padEnd(width(1))}  ${row[2]}`);
+  }
+
+  /** Gateways first (they say goodbye), then Envoy, the rest, charm last. */
+  stop(): Promise<void> {
+    return (this.#stop ??= this.#stopAll());
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const roles of [["gateway"], ["envoy"], ["webapp", "channel", "presence"], ["charm"]]) {
+      await Promise.all(this.#children.filter((child) => roles.includes(child.spec.role)).map((child) => child.stop(8_000)));
+    }
+    await this.#writing;
+    await rm(join(this.#data, "plane.json"), { force: true });
+  }
+
+  #launch(spec: ChildSpec): void {
+    const child = new Child(spec, (line) => {
+      if (line !== undefined) this.#say(line);
+      this.#writing = this.#writing.then(() => this.#write());
+    });
+    this.#children.push(child);
+    child.start();
+  }
+
+  async #write(): Promise<void> {
+    if (this.#stop !== undefined) return;
+    const host = this.#config.host;
+    const file: PlaneFile = {
+      url: this.url,
+      mesh: `http://${host}:${this.#ports.mesh}`,
+      charm: `http://${host}:${this.#ports.charm}`,
+      pid: process.pid,
+      processes: this.#children.map(({ spec, pid }) => ({ name: spec.name, role: spec.role, address: spec.address, pid: pid ?? null })),
+    };
+    const path = join(this.#data, "plane.json");
+    await writeFile(`${path}.new`, JSON.stringify(file, null, 1));
+    await rename(`${path}.new`, path);
+  }
+
+  #ready(spec: ChildSpec): Promise<void> {
+    return this.#until(spec.name, async () => (await ask(`http://${spec.address}/readyz`, { timeoutMs: 1_000 })).status === 200, spec.logFile);
+  }
+
+  async #until(what: string, holds: () => Promise<boolean>, logFile?: string): Promise<void> {
+    const deadline = Date.now() + readyMs;
+    while (!(await holds().catch(() => false))) {
+      if (this.#stop !== undefined) throw new LaunchError("stopped while starting");
+      if (Date.now() > deadline) throw new LaunchError(`${what} was not ready within ${readyMs / 1_000} s; see ${logFile ?? join(this.#data, "logs")}`);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+}
+
+function countServers(topology: unknown): number {
+  const all = (topology as { pools?: Record<string, { servers?: unknown[] }> } | undefined)?.pools ?? {};
+  return Object.values(all).reduce((sum, pool) => sum + (pool.servers?.length ?? 0), 0);
+}
+
+function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string): ChildSpec[] {
+  const { host } = config;
+  const registry = ["--registry-url", `http://${host}:${ports.charm}`];
+  const mesh = ["--mesh-url", `http://${host}:${ports.mesh}`];
+  const store = ["--store", config.store, "--data", join(data, "store")];
+  const level = ["--log-level", config.logLevel];
+  const spec = (role: string, name: string, port: number, args: readonly string[]): ChildSpec => ({
+    name,
+    role,
+    address: `${host}:${port}`,
+    command: process.execPath,
+    args: [join(root, "services", "main.ts"), role, "--listen", `${host}:${port}`, ...args, ...level],
+    env: { RINGWAY_RING_KEY: ringKey },
+    logFile: join(data, "logs", `${name}.log`),
+  });
+  return [
+    spec("charm", "charm", ports.charm, ["--data", join(data, "charm")]),
+    spec("webapp", "webapp", ports.webapp, ["--dev", ...registry, ...mesh, ...store]),
+    ...ports.channel.map((port, i) => spec("channel", `cs-${i}`, port, ["--id", `cs-${i}`, ...registry, ...mesh, ...store])),
+    ...ports.presence.map((port, i) => spec("presence", `ps-${i}`, port, ["--id", `ps-${i}`, ...registry, ...mesh])),
+    ...ports.gateway.map((port, i) => spec("gateway", `gw-${i}`, port, ["--id", `gw-${i}`, ...registry, ...mesh])),
+  ];
+}
+
+function envoySpec(command: string, file: string, config: Config, data: string, ports: Ports): ChildSpec {
+  return {
+    name: "envoy",
+    role: "envoy",
+    address: `${config.host}:${ports.edge}`,
+    command,
+    // Hot restart shares memory between Envoys of one base ID: two planes on a machine would meet there.
+    args: ["-c", file, "--disable-hot-restart", "--concurrency", String(config.concurrency), "--log-level", "warning"],
+    logFile: join(data, "logs", "envoy.log"),
+  };
+}
+
+async function refuseSecondPlane(data: string): Promise<void> {
+  const text = await readFile(join(data, "plane.json"), "utf8").catch(() => undefined);
+  if (text === undefined) return;
+  let pid: number | undefined;
+  try {
+    pid = (JSON.parse(text) as PlaneFile).pid;
+    process.kill(pid, 0);
+  } catch {
+    return; // left by a launcher that was killed
+  }
+  throw new UsageError(`a plane already runs with --data ${data} (pid ${pid}); choose another folder, or stop it`);
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/** The CLI `ringway`: one verb per service, `dev` for all of them at once, and the operator's verbs. Alone knows every service. */
+import * as channelConfig from "./channel/config.ts";
+import * as charmConfig from "./charm/config.ts";
+import { checkVerb } from "./cli/check.ts";
+import { dev } from "./cli/dev.ts";
+import { complain } from "./cli/output.ts";
+import { ring } from "./cli/ring.ts";
+import { serviceVerb } from "./cli/service.ts";
+import { token } from "./cli/token.ts";
+import type { Verb } from "./cli/verb.ts";
+import * as gatewayConfig from "./gateway/config.ts";
+import * as launchConfig from "./launch/config.ts";
+import * as presenceConfig from "./presence/config.ts";
+import { describeFlags, UsageError } from "./runtime/flags.ts";
+import * as webappConfig from "./webapp/config.ts";
+
+/** A service is imported when it is run: `ringway ring owner` should not load a store engine. */
+const verbs: Readonly<Record<string, Verb>> = {
+  dev,
+  charm: serviceVerb("charm", { ...charmConfig, summary: "ring manager, with the embedded registry", start: async (config, log) => (await import("./charm/server.ts")).start(config, log) }),
+  channel: serviceVerb("channel", { ...channelConfig, summary: "channel server: order, history, fan-out to gateways", start: async (config, log) => (await import("./channel/server.ts")).start(config, log) }),
+  gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),
+  presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),
+  webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: async (config, log) => (await import("./webapp/server.ts")).start(config, log) }),
+  ring,
+  check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
+  token,
+};
+
+function overview(): string {
+  const width = Math.max(...Object.keys(verbs).map((name) => name.length));
+  const rows = Object.entries(verbs).map(([name, verb]) => `  ${name.padEnd(width)}  ${verb.summary}`);
+  return ["usage: ringway <verb> [flags]    (ringway <verb> --help shows a verb's flags)", "", ...rows, "", "exit codes: 0 done, 1 could not, 2 the command line is wrong", ""].join("\n");
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "help") {
+    process.stdout.write(overview());
+    return name === undefined ? 2 : 0;
+  }
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (verb === undefined) throw new UsageError(`'${name}' is not a verb; ringway --help lists them`);
+  if (rest.includes("--help")) {
+    process.stdout.write(`usage: ringway ${name} ${verb.usage ?? ""}[flags]\n${verb.summary}\n\n${describeFlags(verb.flags)}\n`);
+    return 0;
+  }
+  return verb.run(rest);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  complain(error);
+  process.exitCode = 2;
+}
