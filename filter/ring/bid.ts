@@ -77,3 +77,23 @@ export function logBid(h: u64): u64 {
   const low = load<u64>(entry);
   return ((z + 1) << 40) - low - (((load<u64>(entry, 8) - low) * f) >> 32);
 }
+
+/** What a server draws on a slot: a number that is even over 1 .. 2^64 - 1. */
+// @ts-ignore: decorator
+@inline
+export function bidHash(point: u64, key: u64): u64 {
+  const h = mix64(point ^ key);
+  return h != 0 ? h : 1;
+}
+
+/** Whether bid A beats bid B: smaller log/weight, then larger h, then smaller index (which is the order of IDs). */
+// @ts-ignore: decorator
+@inline
+export function beats(logA: u64, weightA: u32, hA: u64, indexA: u32, logB: u64, weightB: u32, hB: u64, indexB: u32): bool {
+  // At most 64 * 2^40 * 65535 < 2^62: the products fit.
+  const a = logA * weightB;
+  const b = logB * weightA;
+  if (a != b) return a < b;
+  if (hA != hB) return hA > hB;
+  return indexA < indexB;
+}

@@ -2,7 +2,7 @@
  * The ring of one pool: which server owns a slot, and who stands in next. Immutable after `build`, apart
  * from the cache of answers; a change of members is a whole new Ring.
  */
-import { logBid, mix64, serverKey, slotPoint } from "./bid";
+import { beats, bidHash, logBid, serverKey, slotPoint } from "./bid";
 import { sipHash13 } from "./siphash";
 
 export const SLOTS: i32 = 65536;
@@ -231,8 +231,7 @@ export class Ring {
       let best = 0;
       let least: u64 = 0;
       for (; b < end; b++) {
-        let h = mix64(point ^ load<u64>(keys + (<usize>b << 3)));
-        if (h == 0) h = 1;
+        const h = bidHash(point, load<u64>(keys + (<usize>b << 3)));
         if (h <= least) continue; // an equal h means a later ID: it loses the tie
         const index = <i32>load<u16>(bidders + (<usize>b << 1));
         if (index == skip) continue;
@@ -270,18 +269,6 @@ function insertHash(size: i32, h: u64, index: i32): void {
   }
   store<u64>(classHash + (<usize>i << 3), h);
   store<u32>(classPlace + (<usize>i << 2), index);
-}
-
-/** Whether the first bid beats the second: smaller log/weight, then larger h, then smaller index (which is ID order). */
-// @ts-ignore: decorator
-@inline
-function beats(logA: u64, weightA: u32, hA: u64, indexA: u32, logB: u64, weightB: u32, hB: u64, indexB: u32): bool {
-  // At most 64 * 2^40 * 65535 < 2^62: the products fit.
-  const a = logA * weightB;
-  const b = logB * weightA;
-  if (a != b) return a < b;
-  if (hA != hB) return hA > hB;
-  return indexA < indexB;
 }
 
 /** Puts a bid among the `size` best so far, at most `room`; false if it is no better than any and there is no room. */

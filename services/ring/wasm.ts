@@ -21,6 +21,8 @@ interface Exports extends Record<string, unknown> {
   owner(topology: Handle, pool: number, slot: number): number;
   preference(topology: Handle, pool: number, slot: number, k: number, zoneLen: number): number;
   fillTable(topology: Handle, pool: number, from: number, to: number): void;
+  bid(h: bigint): bigint;
+  beats(hA: bigint, weightA: number, indexA: number, hB: bigint, weightB: number, indexB: number): number;
 }
 
 export class RingWasm {
