@@ -26,6 +26,41 @@ export const goldenRing = {
   channel: { id: "C024BE91L", hash: 0xb5620537ce4464f0n, slot: 46_434, owner: "cs-2", second: "cs-5" },
 } as const;
 
+/** A small topology and its two encodings, under `goldenKey`. */
+export const goldenTopology = {
+  draft: {
+    epoch: 258,
+    pools: {
+      channel: {
+        servers: [
+          { id: "b", addr: "10.0.0.2:80", zone: "z1", weight: 513, state: "draining" },
+          { id: "a", addr: "[::1]:9", zone: "", weight: 100, state: "up" },
+        ] satisfies Server[],
+        pins: [[771, "a"], [2, "b"], [9, "absent"]] satisfies [number, string][],
+      },
+      presence: { servers: [], pins: [] },
+      gateway: { servers: [], pins: [] },
+    },
+  },
+  binaryHex: [
+    "52575431 0100 0000 0201000000000000 47db6f72", // "RWT1", version, zero, epoch, key ID
+    "0200 0200", // channel: two servers, two pins (that to the absent server is left out)
+    "01 07 00 00 6400", "61", "5b3a3a315d3a39",
+    "01 0b 02 01 0102", "62", "31302e302e302e323a3830", "7a31",
+    "0200 0100", "0303 0000",
+    "0000 0000", // presence
+    "0000 0000", // gateway
+    "abe752f0f8a0900a", // SipHash-2-4 of all before it
+  ].join("").replaceAll(" ", ""),
+  json:
+    '{"v":1,"epoch":258,"keyId":"726fdb47","pools":{' +
+    '"channel":{"servers":[{"id":"a","addr":"[::1]:9","zone":"","weight":100,"state":"up"},' +
+    '{"id":"b","addr":"10.0.0.2:80","zone":"z1","weight":513,"state":"draining"}],' +
+    '"pins":[[2,"b"],[9,"absent"],[771,"a"]],"tableDigest":"92a5a5f008fc9eb9"},' +
+    '"presence":{"servers":[],"pins":[],"tableDigest":"ca8708354ec8d33e"},' +
+    '"gateway":{"servers":[],"pins":[],"tableDigest":"ca8708354ec8d33e"}}}',
+} as const;
+
 const idArbitrary = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const weightArbitrary = fc.oneof(
   fc.constantFrom(1, 50, 100, 100, 100, 200, 65_535),
