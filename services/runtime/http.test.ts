@@ -1,0 +1,60 @@
+import { connect } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ProtocolError } from "../protocol/problems.ts";
+import { createHttp } from "./http.ts";
+import { createLog } from "./log.ts";
+import { ask } from "./request.ts";
+
+const door = createHttp(
+  {
+    "GET /v1/channels/{id}": ({ params }) => ({ status: 200, body: params }),
+    "POST /v1/channels/{id}/messages": async ({ json }) => ({ status: 200, body: await json() }),
+    "GET /v1/kv/{key...}": ({ params, query }) => ({ status: 200, body: { ...params, raw: query.has("raw") } }),
+    "GET /broken": () => {
+      throw new Error("a defect");
+    },
+    "GET /moved": () => {
+      throw new ProtocolError("misdirected", "cs-1 owns it");
+    },
+  },
+  createLog("test", "door", "silent"),
+  1_000,
+);
+let url: string;
+beforeAll(async () => {
+  url = `http://${await door.listen("127.0.0.1:0")}`;
+});
+afterAll(() => door.close());
+
+test("a path's parts are handed to its handler, decoded", async () => {
+  expect((await ask(`${url}/v1/channels/C%5F1`)).json).toEqual({ id: "C_1" });
+  expect((await ask(`${url}/v1/kv/a/b/c?raw`)).json).toEqual({ key: "a/b/c", raw: true });
+});
+
+test.each([
+  ["/nothing", "GET", undefined, 404, "not_found"],
+  ["/v1/channels/C1", "PUT", undefined, 405, "method_not_allowed"],
+  ["/v1/channels/C1/messages", "POST", Buffer.from("{no"), 400, "bad_json"],
+  ["/v1/channels/C1/messages", "POST", Buffer.alloc(2_000, 32), 413, "body_too_large"],
+  ["/v1/channels/%zz", "GET", undefined, 400, "bad_request"],
+  ["/broken", "GET", undefined, 500, "internal"],
+  ["/moved", "GET", undefined, 421, "misdirected"],
+] as const)("%s is answered with a problem", async (path, method, body, status, reason) => {
+  const answer = await ask(url + path, { method, ...(body === undefined ? {} : { body }) });
+  expect(answer.status).toBe(status);
+  expect(answer.json).toMatchObject({ type: "about:blank", status, reason });
+  expect(answer.headers["content-type"]).toBe("application/problem+json");
+  expect(answer.headers["x-ringway-reason"]).toBe(reason);
+});
+
+test("what is not HTTP gets a 400 and its connection closed, and the door stays open", async () => {
+  const port = Number(url.split(":").at(-1));
+  const text = await new Promise<string>((resolve) => {
+    let got = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write("\u0000\u0001 garbage\r\n\r\n"));
+    socket.on("data", (chunk) => (got += chunk.toString("utf8")));
+    socket.on("close", () => resolve(got));
+  });
+  expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*"reason":"bad_request"/);
+  expect((await ask(`${url}/v1/channels/C1`)).status).toBe(200);
+});
