@@ -18,7 +18,7 @@ export interface Entry {
   readonly key: string;
   /** final JSON, as it goes to clients */
   readonly payload: Uint8Array;
-  /** how this event changes the messages that history shows: the message's ts and its new JSON, or null where it is deleted */
+  /** how this event changes the messages that history shows: the message's ts and its new JSON, or null where it is deleted; reads of entries leave it out */
   readonly view?: { readonly ts: string; readonly message: Uint8Array | null };
 }
 

@@ -1,0 +1,158 @@
+/**
+ * The one lmdb environment of a machine: a folder that all its processes open at once. Within a process it is opened
+ * once, however many engines stand on it: two handles could wait for each other's write lock.
+ */
+import { resolve } from "node:path";
+import { open, type Database, type Key, type RootDatabase } from "lmdb";
+import { StoreUnavailable } from "./log.ts";
+
+/** A group of writes that gets no answer for this long is refused, e.g. where a stopped process holds the write lock. */
+const answerWithinMs = 5_000;
+
+/** Every named database, opened at once: opening one later would be a synchronous transaction beside running ones. */
+function openAll(root: RootDatabase) {
+  const binary = (name: string): Database<Buffer, Key> => root.openDB({ name, encoding: "binary" });
+  const text = (name: string): Database<string, Key> => root.openDB({ name, encoding: "string" });
+  return {
+    /** slot → `fence owner` */
+    claims: text("claims"),
+    /** channel → `head lastTs` */
+    heads: text("heads"),
+    /** [channel, offset] → entry (entry-codec.ts) */
+    entries: binary("entries"),
+    /** [channel, key] → offset */
+    keys: text("keys"),
+    /** [channel, ts] → JSON of the message as it is now */
+    messages: binary("messages"),
+    users: text("users"),
+    userNames: text("user_names"),
+    tokens: text("tokens"),
+    channels: text("channels"),
+    channelNames: text("channel_names"),
+    /** [channel, user] and [user, channel], kept in step */
+    members: text("members"),
+    memberships: text("memberships"),
+    /** [channel, user] → ts */
+    lastReads: text("last_reads"),
+    tickets: text("tickets"),
+    /** [expiresAt, secretHash], so that forgotten tickets can be swept */
+    ticketEnds: text("ticket_ends"),
+  };
+}
+
+type Databases = ReturnType<typeof openAll>;
+
+interface Group {
+  readonly actions: (() => unknown)[];
+  readonly outcomes: { value?: unknown; error?: unknown }[];
+  readonly done: Promise<void>;
+}
+
+export class Environment {
+  readonly db: Databases;
+  #root: RootDatabase;
+  #path: string;
+  #users = 0;
+  #group: Group | undefined;
+
+  private constructor(path: string) {
+    this.#path = path;
+    // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
+    this.#root = open({ path, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30 });
+    this.db = openAll(this.#root);
+  }
+
+  static #opened = new Map<string, Environment>();
+
+  /**
+   * Opens the folder (created where it is absent), or joins this process's open handle. Each call needs one `close`.
+   * @throws StoreUnavailable
+   */
+  static open(folder: string): Environment {
+    const path = resolve(folder);
+    try {
+      const env = Environment.#opened.get(path) ?? new Environment(path);
+      Environment.#opened.set(path, env);
+      env.#users++;
+      return env;
+    } catch (error) {
+      throw new StoreUnavailable(error);
+    }
+  }
+
+  /**
+   * Runs `action` inside a write transaction: it alone writes, in all processes, and reads what was written last.
+   * Actions that arrive before the transaction begins share it and its sync. An action checks first and writes after,
+   * since what it wrote before throwing stays.
+   * @returns the action's value, once it is synced to disk (lmdb's commit alone is not durable yet)
+   * @throws StoreUnavailable
+   */
+  async write<T>(action: () => T): Promise<T> {
+    const group = (this.#group ??= this.#begin());
+    const index = group.actions.push(action) - 1;
+    try {
+      await group.done;
+      const outcome = group.outcomes[index]!;
+      if ("error" in outcome) throw outcome.error;
+      return outcome.value as T;
+    } catch (error) {
+      throw new StoreUnavailable(error);
+    }
+  }
+
+  #begin(): Group {
+    const actions: Group["actions"] = [];
+    const outcomes: Group["outcomes"] = [];
+    const run = (): void => {
+      this.#group = undefined;
+      for (const action of actions) {
+        try {
+          outcomes.push({ value: action() });
+        } catch (error) {
+          outcomes.push({ error });
+        }
+      }
+    };
+    return { actions, outcomes, done: this.#commit(run).catch((error: unknown) => { this.#group = undefined; throw error; }) };
+  }
+
+  async #commit(run: () => void): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${answerWithinMs} ms`)), answerWithinMs);
+    });
+    try {
+      const committed = this.#root.transaction(run);
+      // `flushed` now means this very transaction; after the commit it might mean a later one.
+      const flushed = this.#root.flushed.then(() => undefined);
+      await Promise.race([Promise.all([committed, flushed]), late]);
+    } catch (error) {
+      // lmdb rejects the cause on its own promise; unheard it would end the process.
+      const cause = (error as { commitError?: Promise<never> }).commitError;
+      throw cause === undefined ? error : await cause.catch((reason: unknown) => reason);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Runs `action` on a snapshot that holds everything committed so far, by any process.
+   * @throws StoreUnavailable
+   */
+  async read<T>(action: () => T): Promise<T> {
+    try {
+      this.#root.resetReadTxn();
+      return action();
+    } catch (error) {
+      throw new StoreUnavailable(error);
+    }
+  }
+
+  /** Gives one `open` back; the last one closes the folder after its running writes. */
+  async close(): Promise<void> {
+    if (--this.#users > 0) return;
+    Environment.#opened.delete(this.#path);
+    await this.#group?.done.catch(() => undefined);
+    await this.#root.close();
+  }
+}

@@ -1,0 +1,119 @@
+import type { Database, Key } from "lmdb";
+import type { Channel, Directory, Ticket, Token, User } from "./directory.ts";
+import { Environment } from "./environment.ts";
+
+/** Expired tickets that are swept whenever one is taken. */
+const sweptPerTake = 16;
+
+type Texts = Database<string, Key>;
+
+/**
+ * The directory on lmdb. Every read-then-write is one transaction, so it holds between processes too: a name is given
+ * once, a ticket serves once.
+ * @throws StoreUnavailable where the folder can't be opened
+ */
+export function openLmdbDirectory(folder: string): Directory {
+  const env = Environment.open(folder);
+  const { users, userNames, tokens, channels, channelNames, members, memberships, lastReads, tickets, ticketEnds } = env.db;
+
+  const get = <T>(db: Texts, key: Key): T | undefined => {
+    const text = db.get(key);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  };
+  const put = (db: Texts, key: Key, value: unknown): void => void db.put(key, JSON.stringify(value));
+  const page = <T>(db: Texts, after: string, limit: number): T[] =>
+    Array.from(db.getRange({ ...(after === "" ? {} : { start: after, exclusiveStart: true }), limit }), ({ value }) => JSON.parse(value) as T);
+  /** second parts of the keys [first, …] that come after `after` */
+  const seconds = (db: Texts, first: string, after: string, limit: number): string[] =>
+    Array.from(db.getKeys({ start: [first, after], exclusiveStart: true, end: [first, "\u{10ffff}"], limit }), (key) => (key as [string, string])[1]);
+
+  const addMember = (channel: string, user: string): boolean => {
+    if (members.doesExist([channel, user])) return false;
+    void members.put([channel, user], "");
+    void memberships.put([user, channel], "");
+    return true;
+  };
+  const dropTicket = (ticket: Ticket): void => {
+    void tickets.remove(ticket.secretHash);
+    void ticketEnds.remove([ticket.expiresAt, ticket.secretHash]);
+  };
+
+  return {
+    user: (id) => env.read(() => get<User>(users, id)),
+    userByName: (name) =>
+      env.read(() => {
+        const id = userNames.get(nameKey(name));
+        return id === undefined ? undefined : get<User>(users, id);
+      }),
+    putUser: (user) =>
+      env.write(() => {
+        const before = get<User>(users, user.id);
+        if (before !== undefined && before.name !== user.name && userNames.get(nameKey(before.name)) === user.id) void userNames.remove(nameKey(before.name));
+        put(users, user.id, user);
+        void userNames.put(nameKey(user.name), user.id);
+      }),
+    users: (after, limit) => env.read(() => page<User>(users, after, limit)),
+
+    tokenByHash: (hash) => env.read(() => get<Token>(tokens, hash)),
+    putToken: (token) => env.write(() => put(tokens, token.hash, token)),
+    tokens: () => env.read(() => page<Token>(tokens, "", Number.MAX_SAFE_INTEGER)),
+    deleteToken: (hash) =>
+      env.write(() => {
+        const there = tokens.doesExist(hash);
+        if (there) void tokens.remove(hash);
+        return there;
+      }),
+
+    channel: (id) => env.read(() => get<Channel>(channels, id)),
+    channelByName: (name) =>
+      env.read(() => {
+        const id = channelNames.get(nameKey(name));
+        return id === undefined ? undefined : get<Channel>(channels, id);
+      }),
+    createChannel: (channel, first) =>
+      env.write(() => {
+        if (channels.doesExist(channel.id) || (channel.name !== "" && channelNames.doesExist(nameKey(channel.name)))) return false;
+        put(channels, channel.id, channel);
+        if (channel.name !== "") void channelNames.put(nameKey(channel.name), channel.id);
+        for (const user of first) addMember(channel.id, user);
+        return true;
+      }),
+    channels: (after, limit) => env.read(() => page<Channel>(channels, after, limit)),
+
+    join: (channel, user) => env.write(() => addMember(channel, user)),
+    leave: (channel, user) =>
+      env.write(() => {
+        if (!members.doesExist([channel, user])) return false;
+        void members.remove([channel, user]);
+        void memberships.remove([user, channel]);
+        return true;
+      }),
+    isMember: (channel, user) => env.read(() => members.doesExist([channel, user])),
+    members: (channel, after, limit) => env.read(() => seconds(members, channel, after, limit)),
+    channelsOf: (user) => env.read(() => seconds(memberships, user, "", Number.MAX_SAFE_INTEGER)),
+
+    lastRead: (channel, user) => env.read(() => lastReads.get([channel, user]) ?? ""),
+    mark: (channel, user, ts) => env.write(() => void lastReads.put([channel, user], ts)),
+
+    putTicket: (ticket) =>
+      env.write(() => {
+        put(tickets, ticket.secretHash, ticket);
+        void ticketEnds.put([ticket.expiresAt, ticket.secretHash], "");
+      }),
+    takeTicket: (secretHash, now) =>
+      env.write(() => {
+        const ticket = get<Ticket>(tickets, secretHash);
+        if (ticket !== undefined) dropTicket(ticket);
+        const ended = Array.from(ticketEnds.getKeys({ end: [now], limit: sweptPerTake }), (key) => key as [number, string]);
+        for (const [expiresAt, hash] of ended) dropTicket({ expiresAt, secretHash: hash } as Ticket);
+        return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
+      }),
+
+    close: () => env.close(),
+  };
+}
+
+/** lmdb takes no empty key, and asking for the name "" must find nobody. */
+function nameKey(name: string): Key {
+  return [name];
+}

@@ -1,0 +1,66 @@
+import type { Channel, Directory, Ticket, Token, User } from "./directory.ts";
+
+/** The directory in this process's memory. No other process sees it; nothing survives the process. */
+export function openMemoryDirectory(): Directory {
+  const users = new Map<string, User>();
+  const tokens = new Map<string, Token>();
+  const channels = new Map<string, Channel>();
+  const members = new Map<string, Set<string>>();
+  const lastReads = new Map<string, string>();
+  const tickets = new Map<string, Ticket>();
+
+  const page = <T extends { readonly id: string }>(all: Map<string, T>, after: string, limit: number): T[] =>
+    [...all.values()].filter(({ id }) => id > after).sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
+  const membersOf = (channel: string): Set<string> => {
+    const set = members.get(channel) ?? new Set();
+    members.set(channel, set);
+    return set;
+  };
+  const join = (channel: string, user: string): boolean => {
+    const set = membersOf(channel);
+    return set.size !== set.add(user).size;
+  };
+  const byName = <T extends { readonly name: string }>(all: Map<string, T>, name: string): T | undefined =>
+    name === "" ? undefined : [...all.values()].find((item) => item.name === name);
+
+  return {
+    user: async (id) => users.get(id),
+    userByName: async (name) => byName(users, name),
+    putUser: async (user) => void users.set(user.id, user),
+    users: async (after, limit) => page(users, after, limit),
+
+    tokenByHash: async (hash) => tokens.get(hash),
+    putToken: async (token) => void tokens.set(token.hash, token),
+    tokens: async () => [...tokens.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1)),
+    deleteToken: async (hash) => tokens.delete(hash),
+
+    channel: async (id) => channels.get(id),
+    channelByName: async (name) => byName(channels, name),
+    async createChannel(channel, first) {
+      if (channels.has(channel.id) || byName(channels, channel.name) !== undefined) return false;
+      channels.set(channel.id, channel);
+      for (const user of first) join(channel.id, user);
+      return true;
+    },
+    channels: async (after, limit) => page(channels, after, limit),
+
+    join: async (channel, user) => join(channel, user),
+    leave: async (channel, user) => membersOf(channel).delete(user),
+    isMember: async (channel, user) => membersOf(channel).has(user),
+    members: async (channel, after, limit) => [...membersOf(channel)].filter((user) => user > after).sort().slice(0, limit),
+    channelsOf: async (user) => [...members].filter(([, set]) => set.has(user)).map(([channel]) => channel).sort(),
+
+    lastRead: async (channel, user) => lastReads.get(`${channel} ${user}`) ?? "",
+    mark: async (channel, user, ts) => void lastReads.set(`${channel} ${user}`, ts),
+
+    putTicket: async (ticket) => void tickets.set(ticket.secretHash, ticket),
+    async takeTicket(secretHash, now) {
+      const ticket = tickets.get(secretHash);
+      tickets.delete(secretHash);
+      for (const old of tickets.values()) if (old.expiresAt < now) tickets.delete(old.secretHash);
+      return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
+    },
+
+    close: async () => {},
+  };
+}

@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Channel, Directory, Ticket, User } from "../../services/store/directory.ts";
+
+const user = (id: string, name = id.toLowerCase()): User => ({ id, name, realName: name, botId: null, manualAway: false, createdAt: 1 });
+const channel = (id: string, name = id.toLowerCase()): Channel => ({ id, name, type: "channel", creator: "U1", createdAt: 1, topic: "", purpose: "" });
+const ticket = (secretHash: string, expiresAt: number): Ticket => ({ secretHash, user: "U1", expiresAt, offsets: { C1: 5 }, batchPresence: true });
+
+/** What every engine of the directory promises. @param open a directory that is empty at each call */
+export function directoryContract(name: string, open: () => Promise<Directory> | Directory): void {
+  describe(`directory on ${name}`, () => {
+    let directory: Directory;
+    beforeEach(async () => void (directory = await open()));
+    afterEach(() => directory.close());
+
+    it("finds a user by ID and by its present name", async () => {
+      expect(await directory.user("U1")).toBeUndefined();
+      await directory.putUser(user("U1", "ada"));
+      expect(await directory.userByName("ada")).toEqual(user("U1", "ada"));
+      await directory.putUser({ ...user("U1", "lovelace"), manualAway: true });
+      expect(await directory.userByName("ada")).toBeUndefined();
+      expect(await directory.userByName("lovelace")).toEqual({ ...user("U1", "lovelace"), manualAway: true });
+      expect(await directory.userByName("")).toBeUndefined();
+    });
+
+    it("pages users and channels in order of their IDs", async () => {
+      for (const id of ["U3", "U1", "U2"]) await directory.putUser(user(id));
+      for (const id of ["C3", "C1", "C2"]) await directory.createChannel(channel(id), []);
+      expect((await directory.users("", 2)).map(({ id }) => id)).toEqual(["U1", "U2"]);
+      expect((await directory.users("U2", 2)).map(({ id }) => id)).toEqual(["U3"]);
+      expect((await directory.channels("", 10)).map(({ id }) => id)).toEqual(["C1", "C2", "C3"]);
+      expect((await directory.channels("C1", 1)).map(({ id }) => id)).toEqual(["C2"]);
+    });
+
+    it("keeps tokens by their hash and forgets a deleted one", async () => {
+      const token = { hash: "aa", user: "U1", label: "ci", createdAt: 2 };
+      await directory.putToken(token);
+      expect(await directory.tokenByHash("aa")).toEqual(token);
+      expect(await directory.tokens()).toEqual([token]);
+      expect(await directory.deleteToken("aa")).toBe(true);
+      expect(await directory.deleteToken("aa")).toBe(false);
+      expect(await directory.tokenByHash("aa")).toBeUndefined();
+    });
+
+    it("gives an ID and a name to one channel only, also when asked at once", async () => {
+      const created = await Promise.all([directory.createChannel(channel("C1", "general"), ["U1"]), directory.createChannel(channel("C2", "general"), ["U2"])]);
+      expect(created.filter(Boolean).length).toBe(1);
+      expect(await directory.createChannel(channel("C1", "other"), [])).toBe(false);
+      expect(await directory.createChannel({ ...channel("D1", ""), type: "im" }, ["U1", "U2"])).toBe(true);
+      expect(await directory.createChannel({ ...channel("D2", ""), type: "im" }, ["U1", "U3"])).toBe(true);
+      expect((await directory.channelByName("general"))?.name).toBe("general");
+      expect(await directory.channelByName("")).toBeUndefined();
+      expect(await directory.members("D1", "", 10)).toEqual(["U1", "U2"]);
+    });
+
+    it("knows memberships from both sides", async () => {
+      await directory.createChannel(channel("C1"), ["U1"]);
+      await directory.createChannel(channel("C10"), ["U1"]);
+      expect(await directory.join("C1", "U2")).toBe(true);
+      expect(await directory.join("C1", "U2")).toBe(false);
+      expect(await directory.members("C1", "", 10)).toEqual(["U1", "U2"]);
+      expect(await directory.members("C1", "U1", 10)).toEqual(["U2"]);
+      expect(await directory.members("C1", "", 1)).toEqual(["U1"]);
+      expect(await directory.channelsOf("U1")).toEqual(["C1", "C10"]);
+      expect(await directory.leave("C1", "U1")).toBe(true);
+      expect(await directory.leave("C1", "U1")).toBe(false);
+      expect(await directory.isMember("C1", "U1")).toBe(false);
+      expect(await directory.isMember("C1", "U2")).toBe(true);
+      expect(await directory.channelsOf("U1")).toEqual(["C10"]);
+      expect(await directory.channelsOf("U9")).toEqual([]);
+    });
+
+    it("remembers how far a user has read a channel", async () => {
+      expect(await directory.lastRead("C1", "U1")).toBe("");
+      await directory.mark("C1", "U1", "1700000000.000001");
+      expect(await directory.lastRead("C1", "U1")).toBe("1700000000.000001");
+      expect(await directory.lastRead("C1", "U2")).toBe("");
+    });
+
+    it("gives a ticket out once, also when it is asked for at once", async () => {
+      await directory.putTicket(ticket("h1", 1000));
+      const taken = await Promise.all(Array.from({ length: 10 }, () => directory.takeTicket("h1", 999)));
+      expect(taken.filter((found) => found !== undefined)).toEqual([ticket("h1", 1000)]);
+    });
+
+    it("gives no expired or unknown ticket out", async () => {
+      await directory.putTicket(ticket("h1", 1000));
+      await directory.putTicket(ticket("h2", 1000));
+      expect(await directory.takeTicket("h9", 0)).toBeUndefined();
+      expect(await directory.takeTicket("h1", 1001)).toBeUndefined();
+      expect(await directory.takeTicket("h2", 1000)).toBeUndefined();
+    });
+  });
+}

@@ -1,0 +1,4 @@
+import { openMemoryLog } from "../../services/store/memory-log.ts";
+import { logContract } from "./log.ts";
+
+logContract("memory", openMemoryLog);

@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Append, Entry, LogStore } from "../../services/store/log.ts";
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+const ts = (offset: number): string => `1700000000.${String(offset).padStart(6, "0")}`;
+
+/** A client's entry whose view is a message of the same ts. */
+export function messageEntry(offset: number, key = `k${offset}`): Entry {
+  return { offset, ts: ts(offset), kind: 0, origin: 7, key, payload: bytes(`{"off":${offset}}`), view: { ts: ts(offset), message: bytes(`{"msg":${offset}}`) } };
+}
+
+/** What every engine of the log promises. @param open a log that is empty at each call */
+export function logContract(name: string, open: () => Promise<LogStore> | LogStore): void {
+  describe(`log on ${name}`, () => {
+    let log: LogStore;
+    beforeEach(async () => void (log = await open()));
+    afterEach(() => log.close());
+
+    const appendTo = (channel: string, ...entries: Entry[]): Append => ({ channel, slot: 1, fence: 1, entries });
+    const texts = (list: Uint8Array[]): string[] => list.map((message) => Buffer.from(message).toString());
+    const filled = async (channel: string, count: number): Promise<void> => {
+      await log.claim(1, "cs-0");
+      expect(await log.append(appendTo(channel, ...Array.from({ length: count }, (_, i) => messageEntry(i + 1))))).toEqual({ ok: true });
+    };
+
+    it("raises a slot's fence by each claim, slot by slot", async () => {
+      expect(await log.claimed(1)).toEqual({ fence: 0, owner: "" });
+      expect(await log.claim(1, "cs-0")).toBe(1);
+      expect(await log.claim(1, "cs-1")).toBe(2);
+      expect(await log.claim(65_535, "cs-0")).toBe(1);
+      expect(await log.claimed(1)).toEqual({ fence: 2, owner: "cs-1" });
+    });
+
+    it("gives concurrent claims different fences", async () => {
+      const fences = await Promise.all(Array.from({ length: 50 }, (_, i) => log.claim(3, `cs-${i}`)));
+      expect(fences.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+    });
+
+    it("gives back what was appended, byte by byte, by offset, key, message and head", async () => {
+      await log.claim(1, "cs-0");
+      expect(await log.head("C1")).toEqual({ head: 0, lastTs: "" });
+      const payload = Buffer.from([0, 1, 2, 253, 254, 255]);
+      const control: Entry = { offset: 2, ts: ts(2), kind: 1, origin: Number.MAX_SAFE_INTEGER, key: "\u0000 ключ 🔑", payload };
+      expect(await log.append(appendTo("C1", messageEntry(1), control))).toEqual({ ok: true });
+      const { view, ...first } = messageEntry(1);
+      expect(await log.after("C1", 0, 10)).toEqual([first, control]);
+      expect(await log.byKey("C1", control.key)).toEqual(control);
+      expect(await log.byKey("C1", "other")).toBeUndefined();
+      expect(await log.byKey("C2", control.key)).toBeUndefined();
+      expect(await log.message("C1", view!.ts)).toEqual(view!.message);
+      expect(await log.message("C1", control.ts)).toBeUndefined();
+      expect(await log.head("C1")).toEqual({ head: 2, lastTs: ts(2) });
+    });
+
+    it("refuses an append whose fence isn't the slot's, and keeps nothing of it", async () => {
+      expect(await log.append(appendTo("C1", messageEntry(1)))).toEqual({ ok: false, reason: "fenced" });
+      await log.claim(1, "cs-0");
+      expect(await log.append(appendTo("C1", messageEntry(1)))).toEqual({ ok: true });
+      await log.claim(1, "cs-1");
+      expect(await log.append(appendTo("C1", messageEntry(2)))).toEqual({ ok: false, reason: "fenced" });
+      expect(await log.append({ ...appendTo("C1", messageEntry(2)), fence: 3 })).toEqual({ ok: false, reason: "fenced" });
+      expect(await log.head("C1")).toEqual({ head: 1, lastTs: ts(1) });
+      expect(await log.byKey("C1", "k2")).toBeUndefined();
+    });
+
+    it("refuses a hole and a repetition as a conflict, and keeps nothing of it", async () => {
+      await filled("C1", 2);
+      expect(await log.append(appendTo("C1", messageEntry(4)))).toEqual({ ok: false, reason: "conflict" });
+      expect(await log.append(appendTo("C1", messageEntry(2), messageEntry(3)))).toEqual({ ok: false, reason: "conflict" });
+      expect((await log.after("C1", 0, 10)).map(({ offset }) => offset)).toEqual([1, 2]);
+      expect(await log.message("C1", ts(4))).toBeUndefined();
+    });
+
+    it("keeps the order of one caller's concurrent appends to a channel", async () => {
+      await log.claim(1, "cs-0");
+      const results = await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(appendTo("C1", messageEntry(i + 1)))));
+      expect(results.every(({ ok }) => ok)).toBe(true);
+      expect((await log.after("C1", 0, 1000)).map(({ offset }) => offset)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    });
+
+    it("pages entries after an offset, and keeps channels apart whose names begin alike", async () => {
+      await filled("C1", 12);
+      expect(await log.append(appendTo("C10", messageEntry(1, "other")))).toEqual({ ok: true });
+      expect((await log.after("C1", 9, 2)).map(({ offset }) => offset)).toEqual([10, 11]);
+      expect((await log.after("C1", 11, 5)).map(({ offset }) => offset)).toEqual([12]);
+      expect(await log.after("C1", 12, 5)).toEqual([]);
+      expect(await log.after("C1", 99, 5)).toEqual([]);
+      expect(await log.after("C", 0, 5)).toEqual([]);
+    });
+
+    it("shows history newest first, bounded by latest, oldest and limit", async () => {
+      await filled("C1", 5);
+      const show = async (query: Partial<Parameters<LogStore["history"]>[1]>) => {
+        const { messages, more } = await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10, ...query });
+        return [texts(messages).map((text) => (JSON.parse(text) as { msg: number }).msg), more];
+      };
+      expect(await show({})).toEqual([[5, 4, 3, 2, 1], false]);
+      expect(await show({ limit: 2 })).toEqual([[5, 4], true]);
+      expect(await show({ limit: 5 })).toEqual([[5, 4, 3, 2, 1], false]);
+      expect(await show({ latest: ts(4) })).toEqual([[3, 2, 1], false]);
+      expect(await show({ latest: ts(4), oldest: ts(2) })).toEqual([[3], false]);
+      expect(await show({ latest: ts(4), oldest: ts(2), inclusive: true })).toEqual([[4, 3, 2], false]);
+      expect(await show({ latest: ts(4), oldest: ts(2), inclusive: true, limit: 2 })).toEqual([[4, 3], true]);
+      expect(await show({ latest: ts(1) })).toEqual([[], false]);
+      expect(await show({ oldest: "0" })).toEqual([[5, 4, 3, 2, 1], false]);
+      expect(await show({ oldest: "5", latest: "99999999999" })).toEqual([[5, 4, 3, 2, 1], false]);
+      expect(await show({ latest: "1700000000" })).toEqual([[], false]);
+      expect(await log.history("C2", { latest: "", oldest: "", inclusive: false, limit: 10 })).toEqual({ messages: [], more: false });
+    });
+
+    it("applies an edit and a deletion to history, and not to the entries", async () => {
+      await filled("C1", 3);
+      const edit: Entry = { ...messageEntry(4), view: { ts: ts(2), message: bytes(`{"msg":"edited"}`) } };
+      const deletion: Entry = { ...messageEntry(5), view: { ts: ts(1), message: null } };
+      expect(await log.append(appendTo("C1", edit, deletion))).toEqual({ ok: true });
+      const { messages } = await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10 });
+      expect(texts(messages)).toEqual([`{"msg":3}`, `{"msg":"edited"}`]);
+      expect(await log.message("C1", ts(1))).toBeUndefined();
+      expect((await log.after("C1", 0, 10)).length).toBe(5);
+    });
+
+    it("keeps what it gave out unchanged by later reads", async () => {
+      await filled("C1", 3);
+      const [first] = await log.after("C1", 0, 1);
+      const message = await log.message("C1", ts(1));
+      await log.after("C1", 1, 2);
+      await log.message("C1", ts(2));
+      await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10 });
+      expect(Buffer.from(first!.payload).toString()).toBe(`{"off":1}`);
+      expect(Buffer.from(message!).toString()).toBe(`{"msg":1}`);
+    });
+
+    it("stores entries of 300 kB", async () => {
+      await log.claim(1, "cs-0");
+      const big = Buffer.alloc(300_000, "x");
+      await log.append(appendTo("C1", { ...messageEntry(1), payload: big, view: { ts: ts(1), message: big } }));
+      expect(Buffer.from((await log.after("C1", 0, 1))[0]!.payload).equals(big)).toBe(true);
+      expect(Buffer.from((await log.message("C1", ts(1)))!).equals(big)).toBe(true);
+    });
+  });
+}
