@@ -37,6 +37,7 @@ const frames = {
   ack: [35, { req: "u32", offset: "int", ts: "str" }],
   refused: [36, { req: "u32", reason: "str", detail: "str" }],
   moved: [37, { chan: "u32", epoch: "int", owner: "str" }],
+  /** answer to `read`: `events` holds `event` records in order (decodeLink reads them); none where `after` is the head */
   batch: [38, { req: "u32", chan: "u32", head: "int", events: "bytes" }],
   // gateway → presence
   online: [48, { user: "str", manualAway: "u8" }],

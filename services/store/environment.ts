@@ -6,13 +6,17 @@ import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
 import { StoreUnavailable } from "./log.ts";
 
+export type TextKey = Key;
+/** A named database of strings. */
+export type Texts = Database<string, Key>;
+
 /** A group of writes that gets no answer for this long is refused, e.g. where a stopped process holds the write lock. */
 const answerWithinMs = 5_000;
 
 /** Every named database, opened at once: opening one later would be a synchronous transaction beside running ones. */
 function openAll(root: RootDatabase) {
   const binary = (name: string): Database<Buffer, Key> => root.openDB({ name, encoding: "binary" });
-  const text = (name: string): Database<string, Key> => root.openDB({ name, encoding: "string" });
+  const text = (name: string): Texts => root.openDB({ name, encoding: "string" });
   return {
     /** slot → `fence owner` */
     claims: text("claims"),
@@ -58,7 +62,7 @@ export class Environment {
   private constructor(path: string) {
     this.#path = path;
     // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
-    this.#root = open({ path, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30 });
+    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30 });
     this.db = openAll(this.#root);
   }
 

@@ -1,11 +1,8 @@
-import type { Database, Key } from "lmdb";
 import type { Channel, Directory, Ticket, Token, User } from "./directory.ts";
-import { Environment } from "./environment.ts";
+import { Environment, type TextKey, type Texts } from "./environment.ts";
 
 /** Expired tickets that are swept whenever one is taken. */
 const sweptPerTake = 16;
-
-type Texts = Database<string, Key>;
 
 /**
  * The directory on lmdb. Every read-then-write is one transaction, so it holds between processes too: a name is given
@@ -16,11 +13,11 @@ export function openLmdbDirectory(folder: string): Directory {
   const env = Environment.open(folder);
   const { users, userNames, tokens, channels, channelNames, members, memberships, lastReads, tickets, ticketEnds } = env.db;
 
-  const get = <T>(db: Texts, key: Key): T | undefined => {
+  const get = <T>(db: Texts, key: TextKey): T | undefined => {
     const text = db.get(key);
     return text === undefined ? undefined : (JSON.parse(text) as T);
   };
-  const put = (db: Texts, key: Key, value: unknown): void => void db.put(key, JSON.stringify(value));
+  const put = (db: Texts, key: TextKey, value: unknown): void => void db.put(key, JSON.stringify(value));
   const page = <T>(db: Texts, after: string, limit: number): T[] =>
     Array.from(db.getRange({ ...(after === "" ? {} : { start: after, exclusiveStart: true }), limit }), ({ value }) => JSON.parse(value) as T);
   /** second parts of the keys [first, …] that come after `after` */
@@ -114,6 +111,6 @@ export function openLmdbDirectory(folder: string): Directory {
 }
 
 /** lmdb takes no empty key, and asking for the name "" must find nobody. */
-function nameKey(name: string): Key {
+function nameKey(name: string): TextKey {
   return [name];
 }

@@ -1,5 +1,4 @@
 /** Engines by the name that `--store` takes. The lmdb engines of one folder share one environment, in all processes. */
-import { join } from "node:path";
 import type { Directory } from "./directory.ts";
 import { openLmdbDirectory } from "./lmdb-directory.ts";
 import { openLmdbLog } from "./lmdb-log.ts";
@@ -11,10 +10,10 @@ export type Engine = "memory" | "lmdb";
 
 /** @throws StoreUnavailable where the folder can't be opened */
 export function openLog(engine: Engine, dataDir: string): LogStore {
-  return engine === "memory" ? openMemoryLog() : openLmdbLog(join(dataDir, "store"));
+  return engine === "memory" ? openMemoryLog() : openLmdbLog(dataDir);
 }
 
 /** @throws StoreUnavailable where the folder can't be opened */
 export function openDirectory(engine: Engine, dataDir: string): Directory {
-  return engine === "memory" ? openMemoryDirectory() : openLmdbDirectory(join(dataDir, "store"));
+  return engine === "memory" ? openMemoryDirectory() : openLmdbDirectory(dataDir);
 }
