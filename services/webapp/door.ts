@@ -1,0 +1,123 @@
+/** webapp's HTTP door. The only importer of `express`. */
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import express, { type ErrorRequestHandler, type Request, type Response } from "express";
+import { isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
+import { parseJson, raw } from "../runtime/http.ts";
+import type { Log } from "../runtime/log.ts";
+import { StoreUnavailable } from "../store/log.ts";
+import { ApiError } from "./errors.ts";
+import type { House } from "./method.ts";
+import { pageHeaders } from "./page.ts";
+import { refusal, type ApiAnswer, type WebApi } from "./web-api.ts";
+
+export interface DoorParts {
+  readonly house: House;
+  readonly webApi: WebApi;
+  readonly log: Log;
+  readonly isReady: () => boolean;
+  /** counters and facts for `/v1/status` */
+  readonly status: () => Readonly<Record<string, unknown>>;
+  /** the status page for a reader who came by this URL */
+  readonly page: (url: string) => Promise<string>;
+}
+
+/** How long a request's head and body may take to arrive, in milliseconds. */
+const requestTimeoutMs = 30_000;
+
+/** An HTTP server for clients (`/api/…`, `/`), gateways (`/v1/…`) and operators (`/livez`, `/readyz`, `/v1/status`). Not listening yet. */
+export function createDoor({ house, webApi, log, isReady, status, page }: DoorParts): Server {
+  const app = express();
+  app.disable("x-powered-by").disable("etag");
+  // One reader of bodies for all types: what a body must be is decided per door, with this door's own errors.
+  const body = express.raw({ type: () => true, limit: limits.bodyBytes });
+
+  app.use("/api", body, async (req, res) => {
+    if (req.method !== "GET" && req.method !== "POST") return sendApi(res, refusal(new ApiError("method_not_allowed")));
+    const mark = req.originalUrl.indexOf("?");
+    const { "content-type": contentType, authorization } = req.headers;
+    const query = mark < 0 ? "" : req.originalUrl.slice(mark + 1);
+    sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req) }));
+  });
+
+  app.post("/v1/sessions", body, async (req, res) => {
+    const { ticket } = (parseJson(bytesOf(req)) ?? {}) as { ticket?: unknown };
+    if (typeof ticket !== "string") throw new ProtocolError("bad_request", "ticket is missing");
+    res.json(await house.tickets.redeem(ticket));
+  });
+  app.get("/v1/users/:id/channels", async (req, res) => {
+    const { id } = req.params;
+    if (!isId(id)) throw new ProtocolError("bad_id");
+    if ((await house.directory.user(id)) === undefined) throw new ProtocolError("not_found", "no such user");
+    res.json({ channels: await house.directory.channelsOf(id) });
+  });
+
+  app.get("/livez", (_req, res) => void res.json({ live: true }));
+  app.get("/readyz", (_req, res) => {
+    if (!isReady()) throw new ProtocolError("unavailable", "not registered yet, or stopping");
+    res.json({ ready: true });
+  });
+  app.get("/v1/status", (_req, res) => void res.json(status()));
+  app.get("/", async (req, res) => {
+    const { secure, host } = originOf(req);
+    const html = await page(`http${secure ? "s" : ""}://${host}`);
+    res.set(pageHeaders).end(html);
+  });
+  app.use((req) => {
+    throw new ProtocolError("not_found", `${req.method} ${req.path.slice(0, 200)}`);
+  });
+  app.use(failed(log));
+
+  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: requestTimeoutMs }, app);
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
+    else socket.destroy();
+  });
+  return server;
+}
+
+/** Whatever went wrong becomes the answer of the door it came through. */
+function failed(log: Log): ErrorRequestHandler {
+  return (error: unknown, req, res, _next) => {
+    if (res.headersSent) return void res.destroy();
+    const status = statusOf(error);
+    if (req.originalUrl.startsWith("/api/")) {
+      if (status >= 500) log.error({ err: error, url: req.path }, "request failed");
+      return sendApi(res, refusal(new ApiError(status === 413 ? "request_too_large" : status < 500 ? "invalid_form_data" : "internal_error")));
+    }
+    const known = error instanceof ProtocolError ? error : new ProtocolError(reasonOf(error, status));
+    if (known.reason === "internal") log.error({ err: error, url: req.path }, "request failed");
+    const answer = problem(known.reason, known.detail);
+    if (answer.status === 503) res.set("retry-after", "1");
+    res.status(answer.status).set({ "content-type": "application/problem+json", "x-ringway-reason": answer.reason }).end(JSON.stringify(answer));
+  };
+}
+
+/** What Express and its body reader throw at a client's fault carries the status it would answer. */
+function statusOf(error: unknown): number {
+  return error instanceof ProtocolError ? problem(error.reason).status : ((error as { status?: number } | undefined)?.status ?? 500);
+}
+
+function reasonOf(error: unknown, status: number): Reason {
+  if (error instanceof StoreUnavailable) return "store_unavailable";
+  if (status === 413) return "body_too_large";
+  return status < 500 ? "bad_request" : "internal";
+}
+
+function sendApi(res: Response, answer: ApiAnswer): void {
+  res.status(answer.status).set({ "content-type": "application/json; charset=utf-8", "x-content-type-options": "nosniff", ...answer.headers });
+  res.end(JSON.stringify(answer.body));
+}
+
+function bytesOf(req: Request): Uint8Array {
+  return Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
+}
+
+/** Where the client thinks it talks to: its own Host header, and what the proxy in front says of TLS. */
+function originOf(req: IncomingMessage): { readonly secure: boolean; readonly host: string } {
+  const host = req.headers.host ?? "";
+  if (!/^[A-Za-z0-9._-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/.test(host)) throw new ProtocolError("bad_request", "the Host header is not valid");
+  const proto = req.headers["x-forwarded-proto"];
+  return { secure: (proto instanceof Array ? proto[0] : proto)?.split(",")[0]?.trim() === "https", host };
+}

@@ -1,0 +1,111 @@
+import type { Topology } from "../protocol/topology.ts";
+import { connectRegistry } from "../registry/consul.ts";
+import { keepRegistered } from "../registry/register.ts";
+import { systemClock } from "../runtime/clock.ts";
+import type { Running } from "../runtime/lifecycle.ts";
+import type { Log } from "../runtime/log.ts";
+import { ask } from "../runtime/request.ts";
+import type { Directory } from "../store/directory.ts";
+import { openDirectory } from "../store/open.ts";
+import type { Config } from "./config.ts";
+import { devTokenHashes, seedDev } from "./dev.ts";
+import { createDoor } from "./door.ts";
+import { Membership } from "./membership.ts";
+import { connectMesh } from "./mesh.ts";
+import type { House } from "./method.ts";
+import { renderPage } from "./page.ts";
+import { Tickets } from "./tickets.ts";
+import { createWebApi } from "./web-api.ts";
+
+/** Running calls get this long to end when the process stops: a publish is tried for 5 s. */
+const stopGraceMs = 6_000;
+
+/** @param directory already open; default: the one that `--store` and `--data` name */
+export async function start(config: Config, log: Log, directory: Directory = openDirectory(config.store as "lmdb" | "memory", config.data)): Promise<Running> {
+  try {
+    return await serve(config, log, directory);
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+}
+
+async function serve(config: Config, log: Log, directory: Directory): Promise<Running> {
+  if (config.dev) await seedDev(directory, systemClock.now());
+  const house = build(config, directory);
+  const webApi = createWebApi(house, config.dev ? devTokenHashes() : new Map(), log);
+  let ready = false;
+  const startedAt = systemClock.now();
+  const server = createDoor({
+    house,
+    webApi,
+    log,
+    isReady: () => ready,
+    status: () => ({ service: "webapp", id: config.id, dev: config.dev, ready, uptime_ms: systemClock.now() - startedAt, ...webApi.counters }),
+    page: async (url) => renderPage({ url, dev: config.dev, topology: await readTopology(config.registryUrl) }),
+  });
+  const address = await listen(server, config.listen);
+  const registration = keepRegistered({
+    registry: connectRegistry(config.registryUrl),
+    registration: { service: "ringway-webapp", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs },
+    passEveryMs: config.passEveryMs,
+    clock: systemClock,
+    log,
+  });
+  void registration.registered.then(() => (ready = true));
+  log.info({ address, dev: config.dev }, "webapp serves");
+  return {
+    address,
+    async stop() {
+      ready = false;
+      await registration.stop();
+      await close(server);
+      await directory.close();
+    },
+  };
+}
+
+function build(config: Config, directory: Directory): House {
+  const team = { id: config.teamId, name: config.teamName, domain: config.teamDomain };
+  const mesh = connectMesh(config.meshUrl, systemClock);
+  return {
+    directory,
+    mesh,
+    team,
+    clock: systemClock,
+    membership: new Membership(directory, mesh, team, systemClock),
+    tickets: new Tickets(directory, team, systemClock, config.ticketTtlMs),
+  };
+}
+
+/** charm's topology for the status page; undefined where charm is away or something else answers at its address. */
+async function readTopology(registryUrl: string): Promise<Topology | undefined> {
+  const answer = await ask(`${registryUrl}/v1/charm/topology`, { timeoutMs: 500 }).catch(() => undefined);
+  const found = answer?.status === 200 ? (answer.json as Partial<Topology> | undefined) : undefined;
+  return found?.v === 1 && found.pools !== undefined ? (found as Topology) : undefined;
+}
+
+type HttpServer = ReturnType<typeof createDoor>;
+
+function listen(server: HttpServer, address: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const colon = address.lastIndexOf(":");
+    server.once("error", reject);
+    server.listen(Number(address.slice(colon + 1)), address.slice(0, colon), () => {
+      server.removeListener("error", reject);
+      const bound = server.address();
+      resolve(typeof bound === "object" && bound !== null ? `${bound.address}:${bound.port}` : address);
+    });
+  });
+}
+
+function close(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), stopGraceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
