@@ -45,6 +45,7 @@ export class Feed {
   private nextPollMs: u64 = 0;
   private backoffMs: u64 = BACKOFF_MS_MIN;
   private lastAnswerMs: u64 = 0;
+  private lastTickMs: u64 = 0;
 
   constructor(private config: Config) {
     const name = "ringway/" + config.cluster + "/" + config.key;
@@ -67,6 +68,8 @@ export class Feed {
   tick(): void {
     this.sync();
     const now = currentTimeMs();
+    if (now < this.lastTickMs) this.startOver(now);
+    this.lastTickMs = now;
     if (now >= this.nextLeaseMs) {
       const held = this.lease.held;
       this.nextLeaseMs = now + (this.lease.hold(now) ? LEASE_MS / 3 : LEASE_MS / 15);
@@ -127,6 +130,14 @@ export class Feed {
     this.call = callId();
     this.calling = true;
     this.callDeadlineMs = now + timeoutMs + POLL_GRACE_MS;
+  }
+
+  /** The host's clock is the wall's: when it is set back, what was planned would come too late. */
+  private startOver(now: u64): void {
+    this.nextLeaseMs = now;
+    this.nextPollMs = now;
+    this.callDeadlineMs = now + this.config.waitMs + this.config.waitMs / 16 + 2 * POLL_GRACE_MS;
+    this.lastAnswerMs = min(this.lastAnswerMs, now);
   }
 
   private fail(now: u64): void {

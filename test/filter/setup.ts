@@ -1,0 +1,67 @@
+/** What the filter's tests share: configurations, sealed topologies, and an emulated Envoy that has one. */
+import type { Pool, Server } from "../../services/protocol/topology.ts";
+import { DEV_KEY } from "../../services/ring/key.ts";
+import { loadRingModule, type RingView } from "../../services/ring/ring.ts";
+import { sealTopology } from "../../services/ring/seal.ts";
+import { ProxyHost, type Vm } from "../host/host.ts";
+import type { ModelPool } from "../vectors/index.ts";
+
+export const ring = await loadRingModule(DEV_KEY);
+
+/** The plugin configuration of both listeners in one, with changes. */
+export function configuration(changes: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    hashKey: DEV_KEY,
+    routes: ["gateway", "channel", "presence", "link"],
+    topology: { cluster: "charm" },
+    ...changes,
+  });
+}
+
+/** Servers `<prefix>-0` … at `127.0.0.1:<port>` …, all up with weight 100. */
+export function servers(prefix: string, count: number, port: number, zone = "a"): Server[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `${prefix}-${i}`,
+    addr: `127.0.0.1:${port + i}`,
+    zone,
+    weight: 100,
+    state: "up",
+  }));
+}
+
+/** A sealed document; pools that are not given are empty. */
+export function seal(epoch: number, pools: Partial<Record<Pool, Server[] | ModelPool>>): { binary: Uint8Array; view: RingView } {
+  const pool = (name: Pool): ModelPool => {
+    const given = pools[name] ?? [];
+    return Array.isArray(given) ? { servers: given, pins: [] } : given;
+  };
+  const { binary, view } = sealTopology(ring, {
+    epoch,
+    pools: { channel: pool("channel"), presence: pool("presence"), gateway: pool("gateway") },
+  });
+  return { binary, view };
+}
+
+/** Ticks until a VM polls, and gives that VM. */
+export function pollingVm(host: ProxyHost): Vm {
+  for (let i = 0; i < 200; i++) {
+    const vm = host.vms.find(({ calls }) => calls.length > 0);
+    if (vm !== undefined) return vm;
+    host.tick();
+  }
+  throw new Error("no VM polls");
+}
+
+/** Answers the running poll with a document, then lets every VM notice. */
+export function deliver(host: ProxyHost, binary: Uint8Array, index = 7): void {
+  pollingVm(host).respond(200, { "x-consul-index": String(index) }, binary);
+  host.tick();
+}
+
+/** An emulated Envoy with one configured VM that has this topology. */
+export function routedVm(binary: Uint8Array, config = configuration(), zone?: string): Vm {
+  const host = new ProxyHost();
+  const vm = host.start({ configuration: config, ...(zone === undefined ? {} : { zone }) });
+  deliver(host, binary);
+  return vm;
+}
