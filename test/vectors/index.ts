@@ -78,7 +78,7 @@ export function poolArbitrary(most = 24): fc.Arbitrary<ModelPool> {
     fc.record({
       id: fc.oneof(idArbitrary, fc.nat(99).map((n) => `s-${n}`)),
       addr: fc.nat(65_534).map((port) => `10.0.0.1:${port + 1}`),
-      zone: fc.constantFrom("", "a", "b", "zone-with-a-longer-name"),
+      zone: fc.constantFrom("", "a", "ab", "zone-with-a-longer-name"),
       weight: weightArbitrary,
       state: stateArbitrary,
     }),

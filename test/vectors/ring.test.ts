@@ -109,7 +109,7 @@ describe("ring.wasm agrees with the model", () => {
 
   test("on the lists of random pools with weights, states, pins and zones", () => {
     fc.assert(
-      fc.property(poolArbitrary(), fc.integer({ min: 1, max: 15 }), fc.constantFrom("", "a", "b", "nowhere"), (pool, k, zone) => {
+      fc.property(poolArbitrary(), fc.integer({ min: 1, max: 15 }), fc.constantFrom("", "a", "ab", "abc", "nowhere"), (pool, k, zone) => {
         const topology = { channel: empty, presence: empty, gateway: pool };
         const view = sealTopology(ring, { epoch: 7, pools: topology }).view;
         for (const slot of slotsOf(pool)) {
@@ -122,6 +122,16 @@ describe("ring.wasm agrees with the model", () => {
       }),
       { seed, numRuns: 120 },
     );
+  });
+
+  test("on servers whose IDs are as long as they may be and differ in the last byte only", () => {
+    const servers = goldenRing.servers.map((server, i) => ({ ...server, id: `${"x".repeat(63)}${i}` }));
+    const view = channelView({ servers, pins: [] });
+    for (const slot of [0, 1, 4711, 65_535]) {
+      expect(ids(view.preferenceOfSlot("channel", slot, 7))).toEqual(
+        model.preference(goldenKeyBytes, { servers, pins: [] }, slot, 7),
+      );
+    }
   });
 
   test("on the largest pool: 1024 servers of many weights", () => {
