@@ -2,13 +2,14 @@
 import { openDirectory } from "../store/open.ts";
 import type { Directory } from "../store/directory.ts";
 import { storeFlags } from "../runtime/common-flags.ts";
+import { systemClock } from "../runtime/clock.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
-import { issueToken, revokeToken } from "../webapp/tokens.ts";
+import { hashToken, issueToken, revokeToken, TokenError } from "../webapp/tokens.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
   data: { ...storeFlags.data, default: ".ringway/store" },
-  user: { type: "string", default: "", help: "create: name of the user, who is created where absent", matches: /^([a-z0-9][a-z0-9._-]{0,63})?$/ },
+  user: { type: "string", default: "", help: "create: name of the user, who is created where absent", matches: /^([a-z0-9][a-z0-9._-]{0,20})?$/ },
   bot: { type: "boolean", help: "create: a bot user's token (xoxb-)" },
   label: { type: "string", default: "", help: "create: what the token is for", matches: /^.{0,100}$/ },
 } as const satisfies Flags;
@@ -18,7 +19,8 @@ type Options = ReturnType<typeof parseFlags<typeof flags>>;
 const verbs: Record<string, (directory: Directory, options: Options, arg: string | undefined) => Promise<readonly string[]>> = {
   async create(directory, options) {
     if (options.user === "") throw new UsageError("token create needs --user");
-    return [await issueToken(directory, { name: options.user, bot: options.bot, label: options.label })];
+    const request = { name: options.user, label: options.label, ...(options.bot ? { bot: true } : {}) };
+    return [(await issueToken(directory, request, systemClock.now())).token];
   },
   async list(directory) {
     const tokens = await directory.tokens();
@@ -26,9 +28,12 @@ const verbs: Record<string, (directory: Directory, options: Options, arg: string
   },
   async revoke(directory, _options, which) {
     if (which === undefined) throw new UsageError("usage: ringway token revoke <token or the start of its hash>");
-    const revoked = await revokeToken(directory, which);
-    if (revoked === 0) throw new UsageError("no such token");
-    return [`revoked ${revoked}`];
+    const known = await directory.tokens();
+    const hashes = which.startsWith("xox") ? [hashToken(which)] : known.map((token) => token.hash).filter((hash) => hash.startsWith(which));
+    if (hashes.length > 1) throw new UsageError(`${hashes.length} tokens' hashes start with '${which}': name more of it`);
+    const [hash] = hashes;
+    if (hash === undefined || !(await revokeToken(directory, hash))) throw new UsageError("no such token");
+    return ["revoked"];
   },
 };
 
@@ -41,9 +46,11 @@ export const token: Verb = {
     const [verb, arg] = options._;
     const run = verbs[verb ?? ""];
     if (run === undefined) throw new UsageError(`'token ${verb ?? ""}' is not known: one of ${Object.keys(verbs).join(", ")}`);
-    const directory = await openDirectory("lmdb", options.data);
+    const directory = openDirectory("lmdb", options.data);
     try {
       for (const line of await run(directory, options, arg)) process.stdout.write(`${line}\n`);
+    } catch (error) {
+      throw error instanceof TokenError ? new UsageError(error.message) : error;
     } finally {
       await directory.close();
     }
