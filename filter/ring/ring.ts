@@ -224,16 +224,17 @@ export class Ring {
     const point = slotPoint(slot);
     const keys = changetype<usize>(this.keys);
     const bidders = changetype<usize>(this.bidders);
+    let key = keys;
     let ranked = 0;
-    for (let c = 0, b = 0; c < this.classCount; c++) {
+    for (let c = 0; c < this.classCount; c++) {
       const weight = unchecked(this.classes[c]) >> 16;
       const end = <i32>(unchecked(this.classes[c]) & 0xffff);
       let best = 0;
       let least: u64 = 0;
-      for (; b < end; b++) {
-        const h = bidHash(point, load<u64>(keys + (<usize>b << 3)));
+      for (const last = keys + (<usize>end << 3); key < last; key += 8) {
+        const h = bidHash(point, load<u64>(key));
         if (h <= least) continue; // an equal h means a later ID: it loses the tie
-        const index = <i32>load<u16>(bidders + (<usize>b << 1));
+        const index = <i32>load<u16>(bidders + ((key - keys) >> 2));
         if (index == skip) continue;
         if (zone != ZONE_ANY && this.inZone(index, zonePtr, zoneLen) != (zone == ZONE_SAME)) continue;
         if (best < room) best++;
