@@ -13,8 +13,10 @@ const { Sender } = ws as unknown as { Sender: { frame(data: Uint8Array, options:
 export interface Socket {
   /** Sends one message. Returns the bytes now queued in the process (not those the kernel holds). */
   send(data: string | Uint8Array): number;
-  /** Writes a frame made by `textFrame`; returns the bytes now queued. */
-  writeFrame(frame: Uint8Array): number;
+  /** Writes frames made by `textFrame`; returns the bytes now queued. `written` is called when they left the process, or never. */
+  writeFrame(frame: Uint8Array, written?: () => void): number;
+  /** Asks the peer for a sign of life. */
+  ping(): void;
   readonly queuedBytes: number;
   close(code: number, reason: string): void;
   /** Ends it at once, without a Close frame. */
@@ -83,9 +85,14 @@ function wire(ws: ws.WebSocket, attach: Attach): Socket {
       if (ws.readyState === WebSocket.OPEN) ws.send(data);
       return ws.bufferedAmount;
     },
-    writeFrame(frame) {
-      if (ws.readyState === WebSocket.OPEN) stream.write(frame);
+    writeFrame(frame, written) {
+      if (ws.readyState !== WebSocket.OPEN) return stream.writableLength;
+      if (written === undefined) stream.write(frame);
+      else stream.write(frame, (error) => (error ? undefined : written()));
       return stream.writableLength;
+    },
+    ping() {
+      if (ws.readyState === WebSocket.OPEN) ws.ping();
     },
     get queuedBytes() {
       return ws.bufferedAmount;

@@ -1,0 +1,24 @@
+import { serverFlags } from "../runtime/common-flags.ts";
+import { parseFlags, UsageError, type Flags, type Parsed } from "../runtime/flags.ts";
+
+export const flags = {
+  ...serverFlags,
+  "max-sessions": { type: "number", default: 20_000, min: 1, max: 1_000_000, help: "client sockets it takes; more are refused with 503" },
+  "heartbeat-ms": { type: "number", default: 20_000, min: 200, max: 25_000, help: "how often a client is pinged; it is closed after three of these without a sign of life" },
+  "hello-within-ms": { type: "number", default: 3_000, min: 100, max: 30_000, help: "a session gets its hello after this long even when a channel's owner does not answer" },
+  "drain-ms": { type: "number", default: 2_000, min: 0, max: 8_000, help: "the goodbyes of a draining gateway are spread over this time" },
+  "publish-within-ms": { type: "number", default: 10_000, min: 500, max: 60_000, help: "a message that no server took for this long is refused as unavailable" },
+  "link-ping-ms": { type: "number", default: 1_000, min: 50, max: 30_000, help: "how often a link is pinged" },
+  "link-silence-ms": { type: "number", default: 3_000, min: 100, max: 60_000, help: "a link that was silent for this long is broken; at least twice --link-ping-ms" },
+} as const satisfies Flags;
+
+export type Config = Parsed<typeof flags>;
+
+/** @throws UsageError */
+export function readConfig(argv: readonly string[]): Config {
+  const config = parseFlags(flags, argv);
+  if (config.passEveryMs * 2 > config.ttlMs) throw new UsageError(`--pass-every-ms ${config.passEveryMs} must be at most half of --ttl-ms ${config.ttlMs}`);
+  if (config.linkPingMs * 2 > config.linkSilenceMs) throw new UsageError(`--link-ping-ms ${config.linkPingMs} must be at most half of --link-silence-ms ${config.linkSilenceMs}`);
+  if (config.helloWithinMs > config.publishWithinMs) throw new UsageError(`--hello-within-ms ${config.helloWithinMs} must not be above --publish-within-ms ${config.publishWithinMs}`);
+  return config;
+}

@@ -1,0 +1,99 @@
+import type { Effect, Ring } from "./events.ts";
+import { Timers, type Timer } from "./timers.ts";
+
+/** The knobs of a gateway (config.ts has their ranges and defaults). Times in milliseconds. */
+export interface Options {
+  readonly id: string;
+  readonly maxSessions: number;
+  /** a client is pinged this often and closed after three of these without a sign of life */
+  readonly heartbeatMs: number;
+  /** a session gets its hello after this long even when some owner does not answer */
+  readonly helloWithinMs: number;
+  /** the closing of a drained gateway's sessions is spread over this time */
+  readonly drainMs: number;
+  /** a publish that nobody took for this long is refused */
+  readonly publishWithinMs: number;
+  readonly linkPingMs: number;
+  /** a link that was silent for this long is broken */
+  readonly linkSilenceMs: number;
+}
+
+export interface Counters {
+  accepted: number;
+  refused: number;
+  published: number;
+  acked: number;
+  publishesRefused: number;
+  events: number;
+  duplicates: number;
+  holes: number;
+  gaps: number;
+  moved: number;
+  slowConsumers: number;
+  silent: number;
+  badFrames: number;
+}
+
+/** What all parts of the gateway's state share: the time of this step, the ring, the timers and the effects so far. */
+export class Core {
+  readonly options: Options;
+  readonly counters: Counters = {
+    accepted: 0,
+    refused: 0,
+    published: 0,
+    acked: 0,
+    publishesRefused: 0,
+    events: 0,
+    duplicates: 0,
+    holes: 0,
+    gaps: 0,
+    moved: 0,
+    slowConsumers: 0,
+    silent: 0,
+    badFrames: 0,
+  };
+  readonly #timers = new Timers();
+  ring: Ring | undefined;
+  now = 0;
+  /** rises with every step */
+  stepNumber = 0;
+  #effects: Effect[] = [];
+
+  constructor(options: Options) {
+    this.options = options;
+  }
+
+  begin(now: number): void {
+    this.now = Math.max(this.now, now);
+    this.stepNumber++;
+    this.#timers.runDue(this.now);
+  }
+
+  /** The effects since the last call. */
+  take(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  after(ms: number, run: () => void): Timer {
+    return this.#timers.set(this.now + ms, run);
+  }
+
+  cancel(timer: Timer | undefined): void {
+    this.#timers.cancel(timer);
+  }
+
+  nextAt(): number | undefined {
+    return this.#timers.nextAt();
+  }
+}
+
+/** The pause before a retry: doubles from `leastMs` to `mostMs`. @param failures how many there were before, 0.. */
+export function backOffMs(failures: number, leastMs: number, mostMs: number): number {
+  return Math.min(leastMs * 2 ** Math.min(failures, 16), mostMs);
+}

@@ -1,0 +1,109 @@
+/** Which sessions are in which channels: only these publish there, and only these get what is published. */
+import type { Control } from "../protocol/mesh.ts";
+import { isId } from "../protocol/ids.ts";
+import type { CatchUps } from "./catch-up.ts";
+import { gap } from "./client-frames.ts";
+import type { Core } from "./core.ts";
+import type { SessionId } from "./events.ts";
+import type { Member, Session, Sessions } from "./sessions.ts";
+import { UNKNOWN, type Subscription, type Subscriptions } from "./subscriptions.ts";
+
+export class Members {
+  readonly #core: Core;
+  readonly #sessions: Sessions;
+  readonly #subs: Subscriptions;
+  readonly #catchUps: CatchUps;
+
+  constructor(core: Core, sessions: Sessions, subs: Subscriptions, catchUps: CatchUps) {
+    this.#core = core;
+    this.#sessions = sessions;
+    this.#subs = subs;
+    this.#catchUps = catchUps;
+  }
+
+  /** @param after deliver the channel's events beyond this offset; undefined: only what comes */
+  join(session: Session, channel: string, after: number | undefined): void {
+    if (session.members.has(channel)) return;
+    const left = session.left.get(channel);
+    const from = left === undefined || after === undefined ? after : Math.max(left, after);
+    const member: Member = { sub: this.#subs.acquire(channel), mode: "boot", after: from };
+    session.members.set(channel, member);
+    if (session.phase === "live") this.start(session, member);
+    else if (member.sub.last === UNKNOWN) member.sub.waiters.add(session.id);
+  }
+
+  leave(session: Session, channel: string): void {
+    const member = session.members.get(channel);
+    if (member === undefined || channel === session.user) return;
+    if (member.mode === "live") session.left.set(channel, member.sub.last);
+    this.#end(session, channel, member);
+  }
+
+  leaveAll(session: Session): void {
+    for (const [channel, member] of [...session.members]) this.#end(session, channel, member);
+  }
+
+  /** The session had its hello: events may flow. */
+  start(session: Session, member: Member): void {
+    const { sub, after } = member;
+    if (after !== undefined) {
+      member.mode = "catching";
+      this.#catchUps.start(sub, session.id, after);
+    } else if (sub.last === UNKNOWN) {
+      member.mode = "fresh";
+      sub.waiters.add(session.id);
+    } else {
+      member.mode = "live";
+      sub.live.add(session.id);
+    }
+  }
+
+  /** The first answer for a channel that a session joined before it: what came in between is not known. */
+  freshReady(session: Session, sub: Subscription): void {
+    const member = session.members.get(sub.channel);
+    if (member?.mode !== "fresh") return;
+    this.#core.counters.gaps++;
+    this.#core.emit({ type: "send", session: session.id, text: gap(sub.channel, undefined, sub.last) });
+    member.mode = "live";
+    sub.live.add(session.id);
+  }
+
+  caughtUp(sub: Subscription, id: SessionId): void {
+    const member = this.#sessions.get(id)?.members.get(sub.channel);
+    if (member === undefined) return;
+    member.mode = "live";
+    sub.live.add(id);
+  }
+
+  /** From the user's own channel, to all of the user's sessions. */
+  control(session: Session, control: Control): void {
+    if (session.asking) {
+      session.controls.push(control);
+      return;
+    }
+    if ("join" in control) this.join(session, control.join, control.after);
+    else this.leave(session, control.leave);
+  }
+
+  #end(session: Session, channel: string, { sub }: Member): void {
+    session.members.delete(channel);
+    sub.waiters.delete(session.id);
+    sub.live.remove(session.id);
+    this.#catchUps.cancel(sub, session.id);
+    this.#subs.release(sub);
+  }
+}
+
+/** The JSON of a control event; undefined when it is none that we know. */
+export function parseControl(payload: Uint8Array): Control | undefined {
+  let value: Partial<Record<string, unknown>>;
+  try {
+    value = JSON.parse(new TextDecoder().decode(payload)) as typeof value;
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const { join, leave, after } = value;
+  if (typeof join === "string" && isId(join)) return { join, after: typeof after === "number" && Number.isSafeInteger(after) && after >= 0 ? after : 0 };
+  return typeof leave === "string" && isId(leave) ? { leave } : undefined;
+}

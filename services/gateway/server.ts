@@ -1,0 +1,201 @@
+/** The gateway's sockets, timers and requests: runs the effects of state.ts and tells it what happens. */
+import { randomBytes } from "node:crypto";
+import { closeCodes } from "../protocol/client.ts";
+import { limits } from "../protocol/limits.ts";
+import { ProtocolError } from "../protocol/problems.ts";
+import { connectRegistry } from "../registry/consul.ts";
+import { keepRegistered } from "../registry/register.ts";
+import { followTopology } from "../ring/follow.ts";
+import { loadRingModule } from "../ring/ring.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { createHttp } from "../runtime/http.ts";
+import type { Running } from "../runtime/lifecycle.ts";
+import type { Log } from "../runtime/log.ts";
+import { acceptSockets, type Attach, type SocketEvents } from "../runtime/socket.ts";
+import type { Config } from "./config.ts";
+import type { Effect, Event, SessionId } from "./events.ts";
+import { FanOut } from "./fan-out.ts";
+import { LinkSockets } from "./link-sockets.ts";
+import { Gateway } from "./state.ts";
+import { listChannels, redeem } from "./webapp.ts";
+
+/** How long `stop` waits for the last Close frames, beyond --drain-ms. */
+const closeGraceMs = 1_000;
+
+interface Upgrade {
+  accept(attach: Attach): void;
+  refuse(error: ProtocolError): void;
+}
+
+/** Serves until `stop`, which says goodbye to every client first. */
+export async function start(config: Config, log: Log): Promise<Running> {
+  const module = await loadRingModule(config.ringKey);
+  const state = new Gateway(config);
+  const upgrades = new Map<SessionId, Upgrade>();
+  let drained!: () => void;
+  const whenDrained = new Promise<void>((resolve) => (drained = resolve));
+
+  const queue: Event[] = [];
+  let stepping = false;
+  let timer: NodeJS.Timeout | undefined;
+  let wakeAt = Infinity;
+  // Monotonic: a clock that is set back must not stop the heartbeats.
+  const now = (): number => performance.timeOrigin + performance.now();
+
+  const tell = (event: Event): void => {
+    queue.push(event);
+    if (stepping) return;
+    stepping = true;
+    try {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) for (const effect of state.step(next, now())) run(effect);
+    } finally {
+      stepping = false;
+    }
+    arm();
+  };
+  const arm = (): void => {
+    const at = state.wakeAt() ?? Infinity;
+    if (at >= wakeAt && timer !== undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    wakeAt = at;
+    if (at === Infinity) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      tell({ type: "tick" });
+    }, Math.max(0, at - now()));
+  };
+
+  const clients = new FanOut((session) => tell({ type: "overflow", session }));
+  const links = new LinkSockets(
+    config.meshUrl,
+    {
+      opened: (conn) => tell({ type: "linkOpened", conn }),
+      frames: (conn, frames) => tell({ type: "linkFrames", conn, frames }),
+      closed: (conn) => tell({ type: "linkClosed", conn }),
+    },
+    log,
+  );
+
+  const attach = (session: SessionId): Attach => (socket): SocketEvents => {
+    clients.add(session, socket);
+    tell({ type: "opened", session });
+    return {
+      text: (text) => tell({ type: "text", session, text }),
+      binary: () => tell({ type: "binary", session }),
+      alive: () => tell({ type: "alive", session }),
+      closed: () => {
+        clients.remove(session);
+        tell({ type: "closed", session });
+      },
+    };
+  };
+
+  const run = (effect: Effect): void => {
+    switch (effect.type) {
+      case "deliver":
+        return clients.deliver(effect.to, effect.events, effect.transient);
+      case "send":
+        return clients.send(effect.session, effect.text);
+      case "link":
+        return links.send(effect.conn, effect.frame);
+      case "replay": {
+        const { session, channel } = effect;
+        return clients.replay(session, effect.payloads, () => tell({ type: "replayed", session, channel }));
+      }
+      case "redeem": {
+        const { session } = effect;
+        return void redeem(config.meshUrl, effect.ticket).then((ticketed) =>
+          tell(typeof ticketed === "number" ? { type: "unredeemed", session, status: ticketed } : { type: "redeemed", session, ticketed }),
+        );
+      }
+      case "accept":
+        upgrades.get(effect.session)?.accept(attach(effect.session));
+        return void upgrades.delete(effect.session);
+      case "refuse":
+        upgrades.get(effect.session)?.refuse(new ProtocolError(effect.reason, effect.detail === "" ? undefined : effect.detail));
+        return void upgrades.delete(effect.session);
+      case "list": {
+        const { session } = effect;
+        return void listChannels(config.meshUrl, effect.user).then((channels) => tell(channels === undefined ? { type: "unlisted", session } : { type: "listed", session, channels }));
+      }
+      case "ping":
+        for (const session of effect.sessions) clients.get(session)?.ping();
+        return;
+      case "close": {
+        const socket = clients.get(effect.session);
+        socket?.close(closeCodes[effect.reason], effect.reason);
+        if (effect.reason === "silent") socket?.destroy();
+        return;
+      }
+      case "connect":
+        return links.connect(effect.conn, effect.pool, effect.server);
+      case "disconnect":
+        return links.disconnect(effect.conn);
+      case "drained":
+        return drained();
+    }
+  };
+
+  let registered = false;
+  const http = createHttp(
+    {
+      "GET /livez": () => ({ status: 200, body: { ok: true } }),
+      "GET /readyz": () => ({ status: registered && state.ready ? 200 : 503, body: { registered, topology: follower.view !== undefined } }),
+      "GET /v1/status": () => ({ status: 200, body: { id: config.id, sockets: clients.size, topology: follower.counters, ...state.status() } }),
+    },
+    log,
+  );
+  acceptSockets(http.server, limits.clientFrameBytes, ({ path }) => {
+    const ticket = /^\/ws\/([^/]+)$/.exec(path)?.[1];
+    if (ticket === undefined) throw new ProtocolError("not_found", "clients connect to the URL that rtm.connect gives");
+    const session = randomBytes(6).readUIntBE(0, 6) + 1;
+    return new Promise<Attach>((accept, refuse) => {
+      upgrades.set(session, { accept, refuse });
+      tell({ type: "upgrade", session, ticket });
+    });
+  });
+  const registry = connectRegistry(config.registryUrl);
+  const follower = followTopology({
+    kvGet: async (key, query) => {
+      const { index, entry } = await registry.get(key, query);
+      return { index, value: entry?.value };
+    },
+    module,
+    onView: (ring) => tell({ type: "topology", ring }),
+    onError: (error) => log.warn({ err: error }, "topology not taken"),
+  });
+  let address: string;
+  try {
+    address = await http.listen(config.listen);
+  } catch (error) {
+    await follower.stop();
+    throw error;
+  }
+  const registration = keepRegistered({
+    registry,
+    registration: { service: "ringway-gateway", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs },
+    passEveryMs: config.passEveryMs,
+    clock: systemClock,
+    log,
+  });
+  void registration.registered.then(() => (registered = true));
+
+  return {
+    address,
+    async stop() {
+      // Out of the ring first, so that clients who come back are sent elsewhere; until all Envoys know, they are refused with 421.
+      await registration.stop();
+      registered = false;
+      tell({ type: "stop" });
+      await Promise.race([whenDrained, systemClock.sleep(config.drainMs + closeGraceMs)]);
+      const deadline = Date.now() + closeGraceMs;
+      while (clients.size > 0 && Date.now() < deadline) await systemClock.sleep(10);
+      for (const socket of clients.all()) socket.destroy();
+      await follower.stop();
+      await http.close();
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}

@@ -1,0 +1,329 @@
+/**
+ * The pure core of the gateway: everything it decides, none of what it does. `step` is given what happened and answers with
+ * what is to be done; it knows no clock, no socket and no chance.
+ */
+import type { CloseReason, ClientError } from "../protocol/client.ts";
+import type { LinkFrame } from "../protocol/link.ts";
+import { Boot } from "./boot.ts";
+import { CatchUps } from "./catch-up.ts";
+import { ack, gap, goodbye, hello, parseClientFrame, pong, refusal, type ClientFrame, type ReplyTo } from "./client-frames.ts";
+import { Core, type Options } from "./core.ts";
+import type { Effect, Event, Ring, SessionId } from "./events.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Links, type Link } from "./links.ts";
+import { Members, parseControl } from "./members.ts";
+import { Presence } from "./presence.ts";
+import { Publishes } from "./publishes.ts";
+import { Sessions, type Session } from "./sessions.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+export type { Options } from "./core.ts";
+export type { Effect, Event, Ring } from "./events.ts";
+
+/** Frames that a client may send before it got its hello; more is a fault of protocol. */
+const earlyFramesMax = 32;
+/** At most one goodbye per this time when a gateway drains, ms: a small one does not make its clients wait. */
+const goodbyeEveryMs = 5;
+
+export class Gateway {
+  readonly #core: Core;
+  readonly #sessions = new Sessions();
+  readonly #links: Links;
+  readonly #subs: Subscriptions;
+  readonly #catchUps: CatchUps;
+  readonly #publishes: Publishes;
+  readonly #members: Members;
+  readonly #presence: Presence;
+  readonly #boot: Boot;
+  readonly #heartbeat: Heartbeat;
+  #draining = false;
+  #stopping = false;
+  #drained = false;
+
+  constructor(options: Options) {
+    const core = (this.#core = new Core(options));
+    this.#links = new Links(core, {
+      opened: (link) => (link.pool === "channel" ? this.#subs.linkOpened(link) : this.#presence.linkOpened()),
+      broke: (link) => (link.pool === "channel" ? this.#subs.linkBroke(link) : this.#presence.linkBroke(link)),
+      frame: (link, frame) => this.#linkFrame(link, frame),
+    });
+    this.#subs = new Subscriptions(core, this.#links, {
+      ready: (sub) => {
+        this.#publishes.ready(sub);
+        const waiters = [...sub.waiters];
+        sub.waiters.clear();
+        for (const session of this.#known(waiters)) {
+          this.#boot.ready(session, sub);
+          this.#members.freshReady(session, sub);
+        }
+        this.#catchUps.advance(sub);
+        for (const session of this.#sessions.ofUser(sub.channel)) if (session.listAgain) this.#boot.relist(session);
+      },
+      lost: (sub) => {
+        this.#publishes.lost(sub);
+        this.#catchUps.lost(sub);
+      },
+      advanced: (sub) => this.#catchUps.advance(sub),
+      control: (sub, payload) => {
+        const control = parseControl(payload);
+        if (control !== undefined) for (const session of [...this.#sessions.ofUser(sub.channel)]) this.#members.control(session, control);
+      },
+      gapped: (sub, after) => {
+        this.#subs.deliver(sub, new TextEncoder().encode(gap(sub.channel, after, sub.last)), 0, false);
+        for (const session of this.#sessions.ofUser(sub.channel)) this.#boot.relist(session);
+      },
+    });
+    this.#catchUps = new CatchUps(core, this.#links, {
+      caughtUp: (sub, session) => this.#members.caughtUp(sub, session),
+      gap: (sub, session, after) => core.emit({ type: "send", session, text: gap(sub.channel, after, sub.last) }),
+    });
+    this.#publishes = new Publishes(core, this.#links, {
+      acked: (pending, offset, ts) => this.#send(pending.session, ack(pending.replyTo, ts, pending.text, offset)),
+      refused: (pending, error, detail) => this.#send(pending.session, refusal(pending.replyTo, error, detail)),
+      misdirected: (sub) => {
+        if (sub.state === "subscribed") this.#subs.moved(sub);
+      },
+      done: (sub) => this.#subs.release(sub),
+    });
+    this.#members = new Members(core, this.#sessions, this.#subs, this.#catchUps);
+    this.#presence = new Presence(core, this.#links, this.#sessions);
+    this.#boot = new Boot(core, this.#sessions, this.#members, {
+      booted: (session) => this.#booted(session),
+      failed: (session) => this.#close(session, "try_again"),
+      closed: () => {
+        if (this.#closedToClients()) return { reason: "misdirected", detail: "this gateway drains" };
+        return core.ring === undefined ? { reason: "ring_unavailable", detail: "" } : undefined;
+      },
+    });
+    this.#heartbeat = new Heartbeat(core, (session) => {
+      core.counters.silent++;
+      this.#close(session, "silent");
+    });
+  }
+
+  /** @param now milliseconds, never going back */
+  step(event: Event, now: number): Effect[] {
+    this.#core.begin(now);
+    this.#handle(event);
+    if (this.#stopping && !this.#drained && this.#sessions.size === 0) {
+      this.#drained = true;
+      this.#links.stop();
+      this.#core.emit({ type: "drained" });
+    }
+    return this.#core.take();
+  }
+
+  /** When `tick` is due, on the clock of `step`; undefined: not before another event. */
+  wakeAt(): number | undefined {
+    return this.#core.nextAt();
+  }
+
+  /** Whether it would take a client. */
+  get ready(): boolean {
+    return this.#core.ring !== undefined && !this.#closedToClients();
+  }
+
+  /** Numbers for `/v1/status`. */
+  status(): Record<string, unknown> {
+    return {
+      epoch: this.#core.ring?.epoch ?? 0,
+      draining: this.#closedToClients(),
+      sessions: this.#sessions.size,
+      users: this.#sessions.users,
+      subscriptions: this.#subs.size,
+      pendingPublishes: this.#publishes.size,
+      presenceUsers: this.#presence.size,
+      links: this.#links.describe(),
+      counters: { ...this.#core.counters },
+    };
+  }
+
+  #handle(event: Event): void {
+    switch (event.type) {
+      case "topology":
+        return this.#topology(event.ring);
+      case "upgrade":
+        return this.#boot.upgrade(event.session, event.ticket);
+      case "redeemed":
+        return this.#boot.redeemed(event.session, event.ticketed);
+      case "unredeemed":
+        return this.#boot.unredeemed(event.session, event.status);
+      case "linkOpened":
+        return this.#links.opened(event.conn);
+      case "linkFrames":
+        return this.#links.frames(event.conn, event.frames);
+      case "linkClosed":
+        return this.#links.closed(event.conn);
+      case "stop":
+        this.#stopping = true;
+        return this.#drain();
+      case "tick":
+        return;
+      default: {
+        const session = this.#sessions.get(event.session);
+        if (session !== undefined) this.#onSession(session, event);
+      }
+    }
+  }
+
+  #onSession(session: Session, event: Extract<Event, { session: SessionId }>): void {
+    switch (event.type) {
+      case "opened":
+        this.#heartbeat.add(session);
+        return this.#boot.opened(session);
+      case "listed":
+        return this.#boot.listed(session, event.channels);
+      case "unlisted":
+        return this.#boot.unlisted(session);
+      case "text":
+        return this.#text(session, event.text);
+      case "binary":
+        return this.#close(session, "protocol");
+      case "alive":
+        session.aliveAt = this.#core.now;
+        return;
+      case "replayed": {
+        const member = session.members.get(event.channel);
+        if (member !== undefined) this.#catchUps.replayed(member.sub, session.id);
+        return;
+      }
+      case "overflow":
+        this.#core.counters.slowConsumers++;
+        return this.#close(session, "slow_consumer");
+      case "closed":
+        return this.#forget(session);
+    }
+  }
+
+  #topology(ring: Ring): void {
+    this.#core.ring = ring;
+    this.#links.grow();
+    this.#subs.reroute();
+    this.#presence.reroute();
+    this.#links.shrink();
+    const draining = ring.servers("gateway").some((server) => server.id === this.#core.options.id && server.state === "draining");
+    if (draining && !this.#draining) this.#drain();
+    this.#draining = draining;
+  }
+
+  #linkFrame({ conn }: Link, frame: LinkFrame): void {
+    switch (frame.type) {
+      case "subscribed":
+        return this.#subs.onSubscribed(conn, frame);
+      case "event":
+        return this.#subs.onEvent(conn, frame);
+      case "transient":
+        return this.#subs.onTransient(conn, frame);
+      case "moved":
+        return this.#subs.onMoved(conn, frame);
+      case "ack":
+        return this.#publishes.onAck(frame);
+      case "refused":
+        return this.#publishes.onRefused(frame);
+      case "batch":
+        return this.#catchUps.onBatch(frame);
+      case "presence":
+        return this.#presence.onPresence(conn, frame);
+      case "manual":
+        return this.#presence.onManual(conn, frame);
+      default:
+        return; // pong, and what only gateways say
+    }
+  }
+
+  #booted(session: Session): void {
+    this.#send(session.id, hello(session.id, this.#core.options.id));
+    session.phase = "live";
+    this.#presence.online(session);
+    for (const member of session.members.values()) this.#members.start(session, member);
+    for (const text of session.early.splice(0)) this.#text(session, text);
+    this.#boot.booted(session);
+    if (this.#closedToClients()) this.#goodbye(session, 0);
+  }
+
+  #text(session: Session, text: string): void {
+    if (session.phase === "live") this.#frame(session, parseClientFrame(text));
+    else if (session.early.push(text) > earlyFramesMax) this.#close(session, "protocol");
+  }
+
+  #frame(session: Session, frame: ClientFrame): void {
+    switch (frame.type) {
+      case "ping":
+        return this.#send(session.id, pong(frame.id, frame.echo));
+      case "message":
+        return this.#publish(session, frame);
+      case "typing": {
+        const sub = session.members.get(frame.channel)?.sub;
+        if (sub === undefined || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
+        if (sub.state === "subscribed") this.#links.send(sub.conn, { type: "typing", chan: sub.chan, origin: session.id, user: session.user });
+        return;
+      }
+      case "presence_sub":
+        return this.#presence.watch(session, frame.users);
+      case "presence_query":
+        return this.#presence.query(session, frame.users) ? undefined : this.#refuse(session, frame.id, "rate_limited");
+      case "tickle":
+        return;
+      case "refused":
+        return this.#refuse(session, frame.id, frame.error, frame.detail);
+    }
+  }
+
+  #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>): void {
+    if (!session.members.has(frame.channel) || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
+    if (this.#publishes.full(session.id)) return this.#refuse(session, frame.id, "rate_limited");
+    this.#publishes.add(this.#subs.acquire(frame.channel), {
+      session: session.id,
+      user: session.user,
+      replyTo: frame.id,
+      text: frame.text,
+      key: frame.key,
+      draft: new TextEncoder().encode(JSON.stringify(frame.draft)),
+    });
+  }
+
+  #refuse(session: Session, replyTo: ReplyTo, error: ClientError, detail = ""): void {
+    this.#core.counters.badFrames++;
+    this.#send(session.id, refusal(replyTo, error, detail));
+  }
+
+  #closedToClients(): boolean {
+    return this.#draining || this.#stopping;
+  }
+
+  /** Says goodbye to all; each is closed after its own delay, and told that delay. */
+  #drain(): void {
+    const live = [...this.#sessions.all()].filter((session) => session.phase === "live" && session.timer === undefined);
+    const spreadMs = Math.min(this.#core.options.drainMs, (live.length - 1) * goodbyeEveryMs);
+    live.forEach((session, i) => this.#goodbye(session, live.length < 2 ? 0 : Math.round((spreadMs * i) / (live.length - 1))));
+  }
+
+  #goodbye(session: Session, delayMs: number): void {
+    this.#send(session.id, goodbye(delayMs));
+    if (delayMs === 0) return this.#close(session, "goodbye");
+    session.timer = this.#core.after(delayMs, () => this.#close(session, "goodbye"));
+  }
+
+  #close(session: Session, reason: CloseReason): void {
+    this.#core.emit({ type: "close", session: session.id, reason });
+    this.#forget(session);
+  }
+
+  #forget(session: Session): void {
+    if (this.#sessions.get(session.id) !== session) return;
+    this.#core.cancel(session.timer);
+    this.#heartbeat.remove(session);
+    this.#members.leaveAll(session);
+    this.#sessions.remove(session);
+    this.#presence.gone(session);
+    if (session.phase === "live") this.#presence.offline(session);
+  }
+
+  #send(session: SessionId, text: string): void {
+    if (this.#sessions.get(session) !== undefined) this.#core.emit({ type: "send", session, text });
+  }
+
+  #known(ids: readonly SessionId[]): Session[] {
+    return ids.map((id) => this.#sessions.get(id)).filter((session) => session !== undefined);
+  }
+}

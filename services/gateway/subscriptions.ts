@@ -1,0 +1,257 @@
+/**
+ * The channels that sessions here care about: each is subscribed once, at the first server of its preference list whose
+ * link isn't broken, and follows that server when links break, open again, or the ring changes. Only the event after the
+ * last one is taken, so whatever the way it came there is no gap, no duplicate and no other order.
+ */
+import { AFTER_HEAD, eventKinds, type Link as Frame } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
+import type { CatchUp } from "./catch-up.ts";
+import { backOffMs, type Core } from "./core.ts";
+import type { Outgoing, SessionId } from "./events.ts";
+import type { Link, Links } from "./links.ts";
+import type { Pending } from "./publishes.ts";
+import { Subscribers } from "./subscribers.ts";
+import type { Timer } from "./timers.ts";
+
+const backOff = { least: 20, most: 250 };
+/** A hole that is still there after this many replays is one in the log: it is reported and passed over. */
+const holeTries = 3;
+/** `last` before any owner answered. */
+export const UNKNOWN = -1;
+
+export interface Subscription {
+  readonly channel: string;
+  /** sessions and publishes that need it; at 0 it ends */
+  refs: number;
+  /** idle: no server to ask; waiting: for the link to open; asked, subscribed; pausing: after `moved` */
+  state: "idle" | "waiting" | "asked" | "subscribed" | "pausing";
+  link: Link | undefined;
+  /** connection and link-local number of the current try, 0 when there is none */
+  conn: number;
+  chan: number;
+  /** offset of the last event that was taken */
+  last: number;
+  moves: number;
+  holes: number;
+  timer: Timer | undefined;
+  readonly live: Subscribers;
+  readonly catching: Map<SessionId, CatchUp>;
+  /** sessions that want to know when it is subscribed */
+  readonly waiters: Set<SessionId>;
+  readonly pending: Set<Pending>;
+  /** the delivery of this step that one more event may join */
+  open: { readonly step: number; readonly to: readonly SessionId[]; readonly transient: boolean; readonly events: Outgoing[] } | undefined;
+}
+
+export interface SubscriptionHooks {
+  /** subscribed, for the first time or again */
+  ready(sub: Subscription): void;
+  /** what was sent on its link may never be answered */
+  lost(sub: Subscription): void;
+  /** it took an event while sessions are catching up */
+  advanced(sub: Subscription): void;
+  control(sub: Subscription, payload: Uint8Array): void;
+  /** events up to `sub.last` were passed over */
+  gapped(sub: Subscription, after: number): void;
+}
+
+export class Subscriptions {
+  readonly #core: Core;
+  readonly #links: Links;
+  readonly #hooks: SubscriptionHooks;
+  readonly #byChannel = new Map<string, Subscription>();
+  readonly #byChan = new Map<number, Subscription>();
+  #lastChan = 0;
+
+  constructor(core: Core, links: Links, hooks: SubscriptionHooks) {
+    this.#core = core;
+    this.#links = links;
+    this.#hooks = hooks;
+  }
+
+  get size(): number {
+    return this.#byChannel.size;
+  }
+
+  /** One more user of the channel; the first subscribes. */
+  acquire(channel: string): Subscription {
+    let sub = this.#byChannel.get(channel);
+    if (sub === undefined) {
+      sub = {
+        channel,
+        refs: 0,
+        state: "idle",
+        link: undefined,
+        conn: 0,
+        chan: 0,
+        last: UNKNOWN,
+        moves: 0,
+        holes: 0,
+        timer: undefined,
+        live: new Subscribers(),
+        catching: new Map(),
+        waiters: new Set(),
+        pending: new Set(),
+        open: undefined,
+      };
+      this.#byChannel.set(channel, sub);
+      this.#route(sub);
+    }
+    sub.refs++;
+    return sub;
+  }
+
+  /** One user less; the last unsubscribes. */
+  release(sub: Subscription): void {
+    if (--sub.refs > 0) return;
+    this.#leave(sub);
+    this.#byChannel.delete(sub.channel);
+  }
+
+  get(channel: string): Subscription | undefined {
+    return this.#byChannel.get(channel);
+  }
+
+  /** The ring changed. */
+  reroute(): void {
+    for (const sub of this.#byChannel.values()) this.#route(sub);
+  }
+
+  linkOpened(link: Link): void {
+    for (const sub of this.#byChannel.values()) {
+      if (sub.state === "waiting" && sub.link === link) this.#ask(sub, link);
+      else if (sub.state !== "pausing") this.#route(sub);
+    }
+  }
+
+  linkBroke(link: Link): void {
+    for (const sub of this.#byChannel.values()) {
+      if (sub.link !== link) continue;
+      this.#leave(sub);
+      this.#route(sub);
+    }
+  }
+
+  /** The server at `conn` won't take a publish of this channel: ask again, there or elsewhere, after a pause. */
+  moved(sub: Subscription): void {
+    if (sub.state === "pausing") return;
+    this.#core.counters.moved++;
+    this.#leave(sub);
+    sub.state = "pausing";
+    sub.timer = this.#core.after(backOffMs(sub.moves++, backOff.least, backOff.most), () => {
+      sub.state = "idle";
+      this.#route(sub);
+    });
+  }
+
+  onSubscribed(conn: number, frame: Frame<"subscribed">): void {
+    const sub = this.#find(conn, frame.chan);
+    if (sub === undefined || sub.state !== "asked") return;
+    sub.state = "subscribed";
+    sub.moves = 0;
+    const before = sub.last;
+    // A head below ours: a store that forgets was restarted. One far above: more than a replay is for.
+    if (before === UNKNOWN) sub.last = frame.head;
+    else if (frame.head < before || frame.head - before > limits.resumeEvents) this.#gap(sub, frame.head);
+    this.#hooks.ready(sub);
+  }
+
+  onMoved(conn: number, frame: Frame<"moved">): void {
+    const sub = this.#find(conn, frame.chan);
+    if (sub !== undefined) this.moved(sub);
+  }
+
+  onEvent(conn: number, frame: Frame<"event">): void {
+    const sub = this.#find(conn, frame.chan);
+    if (sub === undefined) return;
+    if (sub.last === UNKNOWN) sub.last = frame.offset - 1;
+    if (frame.offset <= sub.last) {
+      this.#core.counters.duplicates++;
+      return;
+    }
+    if (frame.offset > sub.last + 1) {
+      this.#core.counters.holes++;
+      if (++sub.holes < holeTries) return this.#again(sub);
+      this.#gap(sub, frame.offset - 1);
+    }
+    sub.holes = 0;
+    sub.last = frame.offset;
+    this.#core.counters.events++;
+    if (frame.kind === eventKinds.client) this.deliver(sub, frame.payload, frame.origin, false);
+    else if (frame.kind === eventKinds.control) this.#hooks.control(sub, frame.payload);
+    if (sub.catching.size > 0) this.#hooks.advanced(sub);
+  }
+
+  onTransient(conn: number, frame: Frame<"transient">): void {
+    const sub = this.#find(conn, frame.chan);
+    if (sub !== undefined) this.deliver(sub, frame.payload, frame.origin, true);
+  }
+
+  /** To all live sessions; events of one step that follow each other go out as one delivery. */
+  deliver(sub: Subscription, payload: Uint8Array, origin: number, transient: boolean): void {
+    if (sub.live.size === 0) return;
+    const to = sub.live.lend();
+    const { open } = sub;
+    if (open !== undefined && open.step === this.#core.stepNumber && open.to === to && open.transient === transient) {
+      open.events.push({ payload, origin });
+      return;
+    }
+    const events = [{ payload, origin }];
+    sub.open = { step: this.#core.stepNumber, to, transient, events };
+    this.#core.emit({ type: "deliver", to, events, transient });
+  }
+
+  #find(conn: number, chan: number): Subscription | undefined {
+    const sub = this.#byChan.get(chan);
+    return sub?.conn === conn ? sub : undefined;
+  }
+
+  /** Puts the subscription where it belongs now, unless it is there. */
+  #route(sub: Subscription): void {
+    const link = this.#links.target("channel", sub.channel);
+    if (link !== undefined && link === sub.link && sub.state !== "idle" && sub.state !== "pausing") return;
+    this.#leave(sub);
+    sub.link = link;
+    if (link === undefined) return;
+    if (link.state === "open") this.#ask(sub, link);
+    else sub.state = "waiting";
+  }
+
+  #ask(sub: Subscription, link: Link): void {
+    sub.state = "asked";
+    sub.conn = link.conn;
+    sub.chan = ++this.#lastChan;
+    this.#byChan.set(sub.chan, sub);
+    this.#links.send(sub.conn, { type: "subscribe", chan: sub.chan, after: sub.last === UNKNOWN ? AFTER_HEAD : sub.last, id: sub.channel });
+  }
+
+  /** At the same server, for the events that are missing. */
+  #again(sub: Subscription): void {
+    const { link } = sub;
+    this.#leave(sub);
+    sub.link = link;
+    if (link?.state === "open") this.#ask(sub, link);
+  }
+
+  /** Ends the current try; frames that are still on their way for it find no subscription. */
+  #leave(sub: Subscription): void {
+    this.#core.cancel(sub.timer);
+    if (sub.chan !== 0) {
+      if (this.#links.isOpen(sub.conn)) this.#links.send(sub.conn, { type: "unsubscribe", chan: sub.chan });
+      this.#byChan.delete(sub.chan);
+      sub.chan = 0;
+      sub.conn = 0;
+      this.#hooks.lost(sub);
+    }
+    sub.link = undefined;
+    sub.state = "idle";
+  }
+
+  #gap(sub: Subscription, head: number): void {
+    const after = sub.last;
+    sub.last = head;
+    sub.holes = 0;
+    this.#core.counters.gaps++;
+    this.#hooks.gapped(sub, after);
+  }
+}
