@@ -9,7 +9,7 @@ export function agentRoutes(core: Core): Routes {
   const turn = (status: Status) =>
     consul((request) => {
       const id = request.params["id"]!;
-      const names = core.health.setStatus(id, status, request.query.get("note") ?? "", core.clock.now(), core.takeIndex());
+      const names = core.health.setStatus(id, status, request.query.get("note") ?? "", core.clock.now(), core.takeIndex);
       if (names === undefined) throw refuse(404, `Unknown check ID "${id}". Ensure that the check ID is passed, not the check name.`);
       core.wakeServices(names);
       return { status: 200 };
@@ -18,12 +18,12 @@ export function agentRoutes(core: Core): Routes {
     "PUT /v1/agent/service/register": consul(async (request) => {
       const service = await readService(request);
       if (!core.health.has(service.id) && core.health.size >= healthLimits.services) throw refuse(500, "Too many services");
-      core.wakeServices(core.health.register(service, core.clock.now(), core.takeIndex()));
+      core.wakeServices(core.health.register(service, core.clock.now(), core.takeIndex));
       return { status: 200 };
     }),
     "PUT /v1/agent/service/deregister/{id}": consul((request) => {
       const id = request.params["id"]!;
-      const name = core.health.deregister(id, core.takeIndex());
+      const name = core.health.deregister(id, core.takeIndex);
       if (name === undefined) throw refuse(404, `Unknown service ID "${id}". Ensure that the service ID is passed, not the service name.`);
       core.wakeServices([name]);
       return { status: 200 };

@@ -92,13 +92,13 @@ export class Core {
   }
 
   /** The next index, for a change of services. */
-  takeIndex(): number {
+  readonly takeIndex = (): number => {
     this.#index++;
     if (this.#index > this.#reserved - RESERVE / 2 && this.#waiting === 0) {
       this.change(() => new Map()).catch((error: unknown) => this.#log.error({ err: error }, "could not reserve indexes"));
     }
     return this.#index;
-  }
+  };
 
   newId(): string {
     return randomUUID();
@@ -161,10 +161,7 @@ export class Core {
 
   sweep(now: number, stalledMs: number): void {
     if (stalledMs > 0) this.#log.warn({ stalledMs }, "the registry stood still; deadlines are moved on");
-    const index = this.#index + 1;
-    const names = this.health.sweep(now, stalledMs, index);
-    if (names.length > 0) this.takeIndex();
-    this.wakeServices(names);
+    this.wakeServices(this.health.sweep(now, stalledMs, this.takeIndex));
     for (const session of this.sessions.expired(now, stalledMs)) {
       this.endSession(session).catch((error: unknown) => this.#log.error({ err: error }, "could not end a session"));
     }

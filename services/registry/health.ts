@@ -41,6 +41,9 @@ export const healthLimits = {
   metaChars: 512,
 } as const;
 
+/** Gives the next index; called only where something changed. */
+export type TakeIndex = () => number;
+
 export class Health {
   readonly #members = new Map<string, Member>();
   readonly #byCheck = new Map<string, Member>();
@@ -71,7 +74,7 @@ export class Health {
   }
 
   /** Registers or replaces. @returns the names of the services that changed */
-  register(service: Service, now: number, index: number): string[] {
+  register(service: Service, now: number, take: TakeIndex): string[] {
     const before = this.#members.get(service.id);
     const status = service.check?.initial ?? "passing";
     const expiresAt = now + (service.check?.ttlMs ?? Infinity);
@@ -79,6 +82,7 @@ export class Health {
       before.expiresAt = expiresAt;
       return [];
     }
+    const index = take();
     const changed = before === undefined ? [] : this.#remove(before, index);
     const member: Member = { service, createIndex: before?.createIndex ?? index, modifyIndex: index, status, output: "", expiresAt, criticalAt: status === "critical" ? now : undefined };
     this.#members.set(service.id, member);
@@ -88,17 +92,17 @@ export class Health {
   }
 
   /** @returns the name of the service that lost an instance, undefined where the ID is unknown */
-  deregister(id: string, index: number): string | undefined {
+  deregister(id: string, take: TakeIndex): string | undefined {
     const member = this.#members.get(id);
-    return member === undefined ? undefined : this.#remove(member, index)[0];
+    return member === undefined ? undefined : this.#remove(member, take())[0];
   }
 
   /** @returns undefined where the check is unknown, else the names of the services that changed */
-  setStatus(checkId: string, status: Status, output: string, now: number, index: number): string[] | undefined {
+  setStatus(checkId: string, status: Status, output: string, now: number, take: TakeIndex): string[] | undefined {
     const member = this.#byCheck.get(checkId);
     if (member === undefined) return undefined;
     member.expiresAt = now + member.service.check!.ttlMs;
-    return this.#turn(member, status, output, now, index);
+    return this.#turn(member, status, output, now, take);
   }
 
   /**
@@ -106,25 +110,26 @@ export class Health {
    * @param stalledMs how long this process itself stood still: nobody could be heard, so deadlines move on by as much
    * @returns the names of the services that changed
    */
-  sweep(now: number, stalledMs: number, index: number): string[] {
+  sweep(now: number, stalledMs: number, take: TakeIndex): string[] {
     const changed = new Set<string>();
     for (const member of this.#members.values()) {
       const check = member.service.check;
       if (check === undefined) continue;
       member.expiresAt += stalledMs;
       if (member.status !== "critical" && now >= member.expiresAt) {
-        for (const name of this.#turn(member, "critical", "TTL expired", now, index)) changed.add(name);
+        for (const name of this.#turn(member, "critical", "TTL expired", now, take)) changed.add(name);
       }
       if (member.criticalAt !== undefined && check.forgetAfterMs > 0 && now >= member.criticalAt + check.forgetAfterMs) {
-        for (const name of this.#remove(member, index)) changed.add(name);
+        for (const name of this.#remove(member, take())) changed.add(name);
       }
     }
     return [...changed];
   }
 
-  #turn(member: Member, status: Status, output: string, now: number, index: number): string[] {
+  #turn(member: Member, status: Status, output: string, now: number, take: TakeIndex): string[] {
     member.output = output;
     if (member.status === status) return [];
+    const index = take();
     member.status = status;
     member.modifyIndex = index;
     member.criticalAt = status === "critical" ? now : undefined;
@@ -134,7 +139,8 @@ export class Health {
 
   #remove(member: Member, index: number): string[] {
     this.#members.delete(member.service.id);
-    if (member.service.check !== undefined) this.#byCheck.delete(member.service.check.checkId);
+    const checkId = member.service.check?.checkId;
+    if (checkId !== undefined && this.#byCheck.get(checkId) === member) this.#byCheck.delete(checkId);
     this.#indexes.set(member.service.name, index);
     return [member.service.name];
   }

@@ -1,0 +1,68 @@
+/**
+ * The churn guard of one pool: when more than half of it turns critical within a short time, the fault is likelier in
+ * the network or the registry than in every server, and a ring that throws most of them out does more harm than one
+ * that stays. Members that are held keep their place. Pure.
+ */
+export class ChurnGuard {
+  readonly #windowMs: number;
+  /** who turned critical, and when; within the window */
+  readonly #turned = new Map<string, number>();
+  readonly #held = new Set<string>();
+  #changedAt = 0;
+
+  constructor(windowMs: number) {
+    this.#windowMs = windowMs;
+  }
+
+  isHeld(id: string): boolean {
+    return this.#held.has(id);
+  }
+
+  get held(): readonly string[] {
+    return [...this.#held].sort();
+  }
+
+  /** A member turned critical. @param alive how many of the pool the published topology counts on, this one included */
+  turned(id: string, alive: number, now: number): void {
+    this.#prune(now);
+    this.#turned.set(id, now);
+    if (this.#held.size === 0 && this.#turned.size <= alive / 2) return;
+    for (const each of this.#turned.keys()) this.#held.add(each);
+    this.#changedAt = now;
+  }
+
+  /** A member passes again, or left of its own will. */
+  recovered(id: string, now: number): void {
+    this.#turned.delete(id);
+    if (this.#held.delete(id)) this.#changedAt = now;
+  }
+
+  /** Lets go of a rest of at most half of the pool when nothing has changed for a whole window. @returns whether it did */
+  settle(alive: number, now: number): boolean {
+    this.#prune(now);
+    if (this.#held.size === 0 || this.#held.size > alive / 2 || now < this.#changedAt + this.#windowMs) return false;
+    this.release();
+    return true;
+  }
+
+  /** When `settle` may do something. */
+  settlesAt(alive: number): number | undefined {
+    return this.#held.size === 0 || this.#held.size > alive / 2 ? undefined : this.#changedAt + this.#windowMs;
+  }
+
+  /** The operator's word: those that are critical go. */
+  release(): void {
+    this.#held.clear();
+    this.#turned.clear();
+  }
+
+  /** Whether it turned critical within the window. */
+  isRecent(id: string, now: number): boolean {
+    this.#prune(now);
+    return this.#turned.has(id);
+  }
+
+  #prune(now: number): void {
+    for (const [id, at] of this.#turned) if (now - at >= this.#windowMs) this.#turned.delete(id);
+  }
+}

@@ -1,0 +1,102 @@
+/** What operators want of the ring, kept under `ringway/intents` until they want something else. Pure. */
+import { isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { ProtocolError } from "../protocol/problems.ts";
+import { type Pool, pools, type Topology } from "../protocol/topology.ts";
+
+export const INTENTS_KEY = "ringway/intents";
+
+export type Pin = readonly [number, string];
+
+export interface Intents {
+  readonly v: 1;
+  /** IDs of servers that shall own nothing; kept while they are away, until they are undrained */
+  readonly drain: readonly string[];
+  /** server ID → weight in place of the one it registered with */
+  readonly weights: Readonly<Record<string, number>>;
+  readonly pins: Readonly<Record<Pool, readonly Pin[]>>;
+}
+
+export const noIntents: Intents = { v: 1, drain: [], weights: {}, pins: { channel: [], presence: [], gateway: [] } };
+
+/** One operator's wish for one server; what it does not name stays. `weight: null` takes the registered weight again. */
+export interface ServerIntent {
+  readonly drain?: boolean;
+  readonly weight?: number | null;
+}
+
+/** @throws ProtocolError bad_request that names the field */
+export function readServerIntent(body: unknown): ServerIntent {
+  const { drain, weight, ...rest } = asObject(body, "the body");
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw new ProtocolError("bad_request", `'${unknown.slice(0, 64)}' is not known: drain or weight`);
+  if (drain === undefined && weight === undefined) throw new ProtocolError("bad_request", "drain or weight is required");
+  if (drain !== undefined && typeof drain !== "boolean") throw new ProtocolError("bad_request", "drain must be true or false");
+  if (weight !== undefined && weight !== null && !isWhole(weight, 65_535)) throw new ProtocolError("bad_request", "weight must be a whole number 0..65535, or null");
+  return { ...(drain === undefined ? {} : { drain }), ...(weight === undefined ? {} : { weight: weight as number | null }) };
+}
+
+/** @throws ProtocolError bad_request that names the field */
+export function readPins(value: unknown): readonly Pin[] {
+  if (!Array.isArray(value) || value.length > limits.pins) throw new ProtocolError("bad_request", `pins must be a list of at most ${limits.pins}`);
+  const seen = new Set<number>();
+  const list = value.map((pin: unknown, i): Pin => {
+    const [slot, id] = Array.isArray(pin) && pin.length === 2 ? (pin as unknown[]) : [];
+    if (!isWhole(slot, 65_535)) throw new ProtocolError("bad_request", `pins[${i}] must be [slot 0..65535, server ID]`);
+    if (typeof id !== "string" || !isId(id)) throw new ProtocolError("bad_request", `pins[${i}][1] is not a server ID`);
+    if (seen.has(slot)) throw new ProtocolError("bad_request", `pins[${i}]: slot ${slot} is pinned twice`);
+    seen.add(slot);
+    return [slot, id];
+  });
+  return list.sort((a, b) => a[0] - b[0]);
+}
+
+/** The document from the registry. @throws ProtocolError bad_request */
+export function readIntents(value: unknown): Intents {
+  const { v, drain, weights, pins: given } = asObject(value, "intents");
+  if (v !== 1) throw new ProtocolError("bad_request", "intents.v must be 1");
+  if (!Array.isArray(drain) || !drain.every((id) => typeof id === "string" && isId(id))) throw new ProtocolError("bad_request", "intents.drain must be server IDs");
+  const byId = asObject(weights, "intents.weights");
+  for (const [id, weight] of Object.entries(byId)) {
+    if (!isId(id) || !isWhole(weight, 65_535)) throw new ProtocolError("bad_request", "intents.weights must be server ID → 0..65535");
+  }
+  const byPool = asObject(given, "intents.pins");
+  const pins = Object.fromEntries(pools.map((pool) => [pool, readPins(byPool[pool] ?? [])])) as unknown as Intents["pins"];
+  return { v: 1, drain: drain as string[], weights: byId as Record<string, number>, pins };
+}
+
+/** What a topology says of its operators' intents: where their own document is damaged, nothing may change by that. */
+export function intentsOf(topology: Topology | undefined): Intents {
+  if (topology === undefined) return noIntents;
+  const servers = pools.flatMap((pool) => topology.pools[pool].servers);
+  return {
+    v: 1,
+    drain: servers.filter((server) => server.state === "draining").map((server) => server.id),
+    weights: Object.fromEntries(servers.map((server) => [server.id, server.weight])),
+    pins: Object.fromEntries(pools.map((pool) => [pool, topology.pools[pool].pins])) as unknown as Intents["pins"],
+  };
+}
+
+export function withServer(intents: Intents, id: string, { drain, weight }: ServerIntent): Intents {
+  const others = intents.drain.filter((other) => other !== id);
+  const { [id]: before, ...weights } = intents.weights;
+  const kept = weight === undefined ? before : (weight ?? undefined);
+  return {
+    ...intents,
+    drain: (drain ?? intents.drain.includes(id)) ? [...others, id].sort() : others,
+    weights: kept === undefined ? weights : { ...weights, [id]: kept },
+  };
+}
+
+export function withPins(intents: Intents, pool: Pool, pins: readonly Pin[]): Intents {
+  return { ...intents, pins: { ...intents.pins, [pool]: pins } };
+}
+
+export function asObject(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ProtocolError("bad_request", `${name} must be an object`);
+  return value as Record<string, unknown>;
+}
+
+function isWhole(value: unknown, max: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max;
+}

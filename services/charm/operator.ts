@@ -1,0 +1,98 @@
+/** The operator's door: what is, what is held, drain, weight, pins, preview, release. */
+import { isId } from "../protocol/ids.ts";
+import { ProtocolError } from "../protocol/problems.ts";
+import { type Pool, pools, type Topology } from "../protocol/topology.ts";
+import type { RingModule } from "../ring/ring.ts";
+import { parseJson, type Routes } from "../runtime/http.ts";
+import { asObject, type Intents, readPins, readServerIntent, withPins, withServer } from "./intents.ts";
+import { preview } from "./preview.ts";
+import type { Charm } from "./state.ts";
+
+export interface OperatorDoor {
+  readonly module: RingModule;
+  /** @throws ProtocolError unavailable, before charm has read the registry */
+  charm(): Charm;
+  /** the published document */
+  topology(): Topology | undefined;
+  /** registrations that can't be members: ID → why */
+  ignored(): Readonly<Record<string, string>>;
+  counters(): Readonly<Record<string, number>>;
+  /** Writes changed intents and takes them. @throws ProtocolError unavailable */
+  changeIntents(change: (intents: Intents) => Intents): Promise<void>;
+  release(pool: Pool | undefined): void;
+}
+
+export function operatorRoutes(door: OperatorDoor): Routes {
+  const published = (): Topology => {
+    const topology = door.topology();
+    if (topology === undefined) throw new ProtocolError("ring_unavailable", "no server has ever registered");
+    return topology;
+  };
+  return {
+    "GET /v1/charm/topology": () => ({ status: 200, body: published() }),
+    "GET /v1/charm/status": () => ({ status: 200, body: describe(door) }),
+    "PUT /v1/charm/servers/{id}": async (request) => {
+      const id = request.params["id"]!;
+      if (!isId(id)) throw new ProtocolError("bad_id");
+      const wish = readServerIntent(await request.json());
+      const charm = door.charm();
+      const known = charm.knows(id) || charm.intents.drain.includes(id) || id in charm.intents.weights;
+      if (!known) throw new ProtocolError("not_found", `no server '${id}' is registered`);
+      await door.changeIntents((intents) => withServer(intents, id, wish));
+      const { drain, weights } = charm.intents;
+      return { status: 200, body: { id, drain: drain.includes(id), weight: weights[id] ?? null, epoch: charm.epoch } };
+    },
+    "PUT /v1/charm/pins": async (request) => {
+      const { pool, pins } = asObject(await request.json(), "the body");
+      const checked = readPool(pool);
+      const list = readPins(pins);
+      const charm = door.charm();
+      const stranger = list.find(([, id]) => !charm.knows(id));
+      if (stranger !== undefined) throw new ProtocolError("not_found", `no server '${stranger[1]}' is registered`);
+      await door.changeIntents((intents) => withPins(intents, checked, list));
+      return { status: 200, body: { pool: checked, pins: list, epoch: charm.epoch } };
+    },
+    "POST /v1/charm/preview": async (request) => ({ status: 200, body: preview(door.module, published(), await request.json()) }),
+    "POST /v1/charm/release": async (request) => {
+      const bytes = await request.bytes();
+      const { pool } = bytes.length === 0 ? {} : asObject(parseJson(bytes), "the body");
+      const checked = pool === undefined ? undefined : readPool(pool);
+      const charm = door.charm();
+      const released = Object.fromEntries(pools.filter((each) => checked === undefined || each === checked).map((each) => [each, charm.held(each)]));
+      door.release(checked);
+      return { status: 200, body: { released, epoch: charm.epoch } };
+    },
+  };
+}
+
+function readPool(pool: unknown): Pool {
+  const known = pools.find((each) => each === pool);
+  if (known === undefined) throw new ProtocolError("bad_request", `pool must be one of ${pools.join(", ")}`);
+  return known;
+}
+
+function describe(door: OperatorDoor): unknown {
+  const charm = door.charm();
+  const topology = door.topology();
+  const count = (pool: Pool) => {
+    const servers = topology?.pools[pool].servers ?? [];
+    const members = [...charm.members(pool).values()];
+    return {
+      registered: members.length,
+      passing: members.filter((member) => member.passing).length,
+      up: servers.filter((server) => server.state === "up").length,
+      draining: servers.filter((server) => server.state === "draining").length,
+      down: servers.filter((server) => server.state === "down").length,
+      endpoints: charm.endpoints(pool),
+    };
+  };
+  return {
+    leading: charm.leading,
+    epoch: topology?.epoch ?? null,
+    held: Object.fromEntries(pools.map((pool) => [pool, charm.held(pool)] as const).filter(([, held]) => held.length > 0)),
+    pools: Object.fromEntries(pools.map((pool) => [pool, count(pool)])),
+    intents: charm.intents,
+    ignored: door.ignored(),
+    counters: door.counters(),
+  };
+}

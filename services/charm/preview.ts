@@ -1,0 +1,53 @@
+/** What a change would move, worked out on the published topology and not carried out. */
+import { isId } from "../protocol/ids.ts";
+import { ProtocolError } from "../protocol/problems.ts";
+import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
+import type { RingModule } from "../ring/ring.ts";
+import { TopologyError, validateTopology } from "../ring/topology.ts";
+import { asObject, type Pin, readPins, readServerIntent } from "./intents.ts";
+
+export interface Preview {
+  readonly epoch: number;
+  /** slots of 65,536 that would have another owner */
+  readonly moved: Readonly<Record<Pool, number>>;
+}
+
+/**
+ * @param body `{servers?: {id: {drain?, weight?}}, remove?: id[], add?: {pool: Server[]}, pins?: {pool: [[slot, id]]}}`
+ * @throws ProtocolError bad_request, not_found (a server that the topology does not have)
+ */
+export function preview(module: RingModule, topology: Topology, body: unknown): Preview {
+  const { servers = {}, remove = [], add = {}, pins = {}, ...rest } = asObject(body, "the body");
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw new ProtocolError("bad_request", `'${unknown.slice(0, 64)}' is not known: servers, remove, add, pins`);
+  if (!Array.isArray(remove) || !remove.every((id) => typeof id === "string" && isId(id))) throw new ProtocolError("bad_request", "remove must be server IDs");
+  const wishes = new Map(Object.entries(asObject(servers, "servers")).map(([id, wish]) => [id, readServerIntent(wish)]));
+  const has = (id: string): boolean => pools.some((pool) => topology.pools[pool].servers.some((server) => server.id === id));
+  for (const id of [...wishes.keys(), ...(remove as string[])]) if (!has(id)) throw new ProtocolError("not_found", `no server '${id.slice(0, 64)}' is in the topology`);
+
+  const change = (server: Server): Server => {
+    const wish = wishes.get(server.id);
+    const state = wish?.drain === undefined || server.state === "down" ? server.state : wish.drain ? "draining" : "up";
+    return { ...server, weight: wish?.weight ?? server.weight, state };
+  };
+  const added = asObject(add, "add");
+  const pinned = asObject(pins, "pins");
+  const changed = pools.map((pool) => {
+    const more = added[pool] ?? [];
+    if (!Array.isArray(more)) throw new ProtocolError("bad_request", `add.${pool} must be a list of servers`);
+    const kept = topology.pools[pool].servers.filter((server) => !remove.includes(server.id)).map(change);
+    const list: readonly Pin[] = pinned[pool] === undefined ? topology.pools[pool].pins : readPins(pinned[pool]);
+    return [pool, { ...topology.pools[pool], servers: [...kept, ...(more as unknown[])], pins: list }];
+  });
+  try {
+    const before = module.build(topology);
+    const after = module.build(validateTopology({ ...topology, pools: Object.fromEntries(changed) as unknown }));
+    const moved = Object.fromEntries(pools.map((pool) => [pool, after.moved(before, pool)])) as Record<Pool, number>;
+    before.dispose();
+    after.dispose();
+    return { epoch: topology.epoch, moved };
+  } catch (error) {
+    if (error instanceof TopologyError) throw new ProtocolError("bad_request", error.message);
+    throw error;
+  }
+}

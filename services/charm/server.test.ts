@@ -1,0 +1,199 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { TOPOLOGY_BINARY_KEY, type Topology } from "../protocol/topology.ts";
+import { connectRegistry } from "../registry/consul.ts";
+import { keepRegistered, type Registered } from "../registry/register.ts";
+import { DEV_KEY } from "../ring/key.ts";
+import { loadRingModule } from "../ring/ring.ts";
+import { systemClock } from "../runtime/clock.ts";
+import type { Running } from "../runtime/lifecycle.ts";
+import { createLog } from "../runtime/log.ts";
+import { ask, type Answer } from "../runtime/request.ts";
+import { readConfig } from "./config.ts";
+import { start } from "./server.ts";
+
+const log = createLog("charm", "test", "silent");
+const EDS = "/v3/discovery:endpoints";
+
+let data: string;
+let charm: Running;
+let servers: Registered[];
+
+const boot = async (listen = "127.0.0.1:0", extra: readonly string[] = []): Promise<Running> =>
+  start(readConfig(["--listen", listen, "--data", data, "--ring-key", DEV_KEY, "--settle-ms", "100", "--linger-ms", "200", "--boot-grace-ms", "1500", ...extra]), log);
+
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), "ringway-charm-"));
+  servers = [];
+  charm = await boot();
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  await charm.stop();
+  await rm(data, { recursive: true, force: true });
+});
+
+const url = (path: string): string => `http://${charm.address}${path}`;
+const put = (path: string, body: unknown): Promise<Answer> => ask(url(path), { method: "PUT", body });
+const post = (path: string, body: unknown): Promise<Answer> => ask(url(path), { method: "POST", body });
+
+function serve(pool: string, id: string, port: number, meta: Record<string, string> = { zone: "local", weight: "100" }): Registered {
+  const registration = { service: `ringway-${pool}`, id, addr: `127.0.0.1:${port}`, meta, ttlMs: 2_000 };
+  const server = keepRegistered({ registry: connectRegistry(`http://${charm.address}`), registration, passEveryMs: 200, clock: systemClock, log });
+  servers.push(server);
+  return server;
+}
+
+async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await systemClock.sleep(10);
+  }
+}
+
+async function topology(): Promise<Topology | undefined> {
+  const answer = await ask(url("/v1/charm/topology"));
+  return answer.status === 200 ? (answer.json as Topology) : undefined;
+}
+
+const ring = (what: string, states: Record<string, string>): Promise<Topology> =>
+  until(what, async () => {
+    const now = await topology();
+    const found = Object.fromEntries(now?.pools.channel.servers.map((server) => [server.id, server.state]) ?? []);
+    return JSON.stringify(found) === JSON.stringify(states) && now;
+  });
+
+describe("charm's door", () => {
+  test("publishes registered servers as JSON and as the filter's binary of the same epoch", async () => {
+    serve("channel", "cs-0", 7001);
+    serve("channel", "cs-1", 7002);
+    const published = await ring("two servers", { "cs-0": "up", "cs-1": "up" });
+    const module = await loadRingModule(DEV_KEY);
+    expect(published.keyId).toBe(module.keyId);
+    const view = await module.buildVerified(published); // checks the table digests
+    expect(view.owner("channel", "C024BE91L")).toBeDefined();
+    const binary = await until("the binary", async () => {
+      const { bytes, status } = await ask(url(`/v1/kv/${TOPOLOGY_BINARY_KEY}?raw`));
+      return status === 200 && bytes.readBigUInt64LE(8) === BigInt(published.epoch) && bytes;
+    });
+    expect(module.check(binary)).toBe("none");
+  });
+
+  test("tells Envoy of an endpoint before the ring names it, and answers 304 while nothing changes", async () => {
+    const question = { node: { id: "test" }, resource_names: ["channel"], type_url: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment" };
+    serve("channel", "cs-0", 7001);
+    const first = await until("the endpoint", async () => {
+      const answer = await post(EDS, question);
+      return JSON.stringify(answer.json).includes("7001") && answer;
+    });
+    expect(await topology()).toBeUndefined();
+    expect(first.json).toMatchObject({
+      resources: [{ cluster_name: "channel", endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: "127.0.0.1", port_value: 7001 } } } }] }] }],
+    });
+    await ring("the server", { "cs-0": "up" });
+    const { version_info } = first.json as { version_info: string };
+    expect((await post(EDS, { ...question, version_info })).status).toBe(304);
+    expect((await post(EDS, { resource_names: ["stranger"] })).json).toMatchObject({ resources: [{ cluster_name: "stranger", endpoints: [] }] });
+  });
+
+  test("takes a server out at once when it deregisters", async () => {
+    serve("channel", "cs-0", 7001);
+    const leaver = serve("channel", "cs-1", 7002);
+    await ring("two servers", { "cs-0": "up", "cs-1": "up" });
+    await leaver.stop();
+    await ring("one server", { "cs-0": "up" });
+  });
+
+  test("drains, weighs and pins at an operator's word, and keeps that over a restart", async () => {
+    serve("channel", "cs-0", 7001);
+    serve("channel", "cs-1", 7002);
+    await ring("two servers", { "cs-0": "up", "cs-1": "up" });
+    expect((await put("/v1/charm/servers/cs-1", { drain: true })).json).toMatchObject({ id: "cs-1", drain: true, weight: null });
+    expect((await put("/v1/charm/servers/cs-0", { weight: 7 })).json).toMatchObject({ id: "cs-0", drain: false, weight: 7 });
+    expect((await put("/v1/charm/pins", { pool: "channel", pins: [[46434, "cs-0"]] })).status).toBe(200);
+    const before = await until("all of it", async () => {
+      const now = await topology();
+      return now?.pools.channel.pins.length === 1 && now.pools.channel.servers[0]?.weight === 7 && now;
+    });
+    expect(before.pools.channel.servers.map(({ state, weight }) => [state, weight])).toEqual([["up", 7], ["draining", 100]]);
+
+    const { address } = charm;
+    await charm.stop();
+    charm = await boot(address);
+    await until("both to register again", async () => {
+      const { pools } = (await ask(url("/v1/charm/status"))).json as { pools: { channel: { passing: number } } };
+      return pools.channel.passing === 2;
+    });
+    expect(await topology()).toEqual(before);
+    expect((await put("/v1/charm/servers/cs-1", { drain: false })).status).toBe(200);
+    await ring("undrained", { "cs-0": "up", "cs-1": "up" });
+  });
+
+  test("previews how many slots a change would move, and moves none", async () => {
+    serve("channel", "cs-0", 7001);
+    serve("channel", "cs-1", 7002);
+    const before = await ring("two servers", { "cs-0": "up", "cs-1": "up" });
+    const { moved } = (await post("/v1/charm/preview", { servers: { "cs-1": { drain: true } } })).json as { moved: Record<string, number> };
+    expect(moved["channel"]).toBeGreaterThan(30_000);
+    expect(moved["channel"]).toBeLessThan(35_000);
+    expect(moved["gateway"]).toBe(0);
+    expect(await topology()).toEqual(before);
+  });
+
+  test("publishes anew, with a higher epoch, when the topology is deleted or damaged in the registry", async () => {
+    serve("channel", "cs-0", 7001);
+    const { epoch } = await ring("the server", { "cs-0": "up" });
+    for (const [i, harm] of ([{ method: "DELETE" }, { method: "PUT", body: Buffer.from("{") }] as const).entries()) {
+      await ask(url("/v1/kv/ringway/topology"), harm);
+      const healed = await until("a whole document", async () => {
+        const answer = await ask(url("/v1/kv/ringway/topology?raw"));
+        return answer.status === 200 && (answer.json as Topology | undefined);
+      });
+      expect(healed.epoch).toBe(epoch + 1 + i);
+    }
+  });
+
+  test("refuses bad input at each path with a problem that says why", async () => {
+    serve("channel", "cs-0", 7001);
+    await ring("the server", { "cs-0": "up" });
+    const reason = (answer: Answer): unknown => [answer.status, (answer.json as { reason?: string }).reason];
+    expect(reason(await put("/v1/charm/servers/cs-0", Buffer.from("{")))).toEqual([400, "bad_json"]);
+    expect(reason(await put("/v1/charm/servers/cs-0", { weight: -1 }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/servers/cs-0", { weigth: 1 }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/servers/cs-0", {}))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/servers/a%20b", { drain: true }))).toEqual([400, "bad_id"]);
+    expect(reason(await put("/v1/charm/servers/cs-9", { drain: true }))).toEqual([404, "not_found"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel", pins: [[70000, "cs-0"]] }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel", pins: [[1, "cs-0"], [1, "cs-0"]] }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "nobody", pins: [] }))).toEqual([400, "bad_request"]);
+    expect(reason(await post("/v1/charm/preview", { remove: ["cs-9"] }))).toEqual([404, "not_found"]);
+    expect(reason(await post("/v1/charm/preview", { add: { channel: [{ id: "x" }] } }))).toEqual([400, "bad_request"]);
+    expect(reason(await post("/v1/charm/release", { pool: 1 }))).toEqual([400, "bad_request"]);
+    expect(reason(await post(EDS, { resource_names: "channel" }))).toEqual([400, "bad_request"]);
+    expect(reason(await post(EDS, []))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/topology", {}))).toEqual([405, "method_not_allowed"]);
+    expect((await ask(url("/readyz"))).status).toBe(200);
+  });
+
+  test("ignores a registration that can't be a member, and shows why", async () => {
+    serve("channel", "cs-0", 7001);
+    serve("channel", "cs-heavy", 7002, { weight: "heavy" });
+    await ring("the good one", { "cs-0": "up" });
+    const { ignored } = (await ask(url("/v1/charm/status"))).json as { ignored: Record<string, string> };
+    expect(ignored).toEqual({ "cs-heavy": "channel: the weight is not a whole number 0..65535" });
+  });
+
+  test("does not start on a topology of another cluster key, and says so", async () => {
+    serve("channel", "cs-0", 7001);
+    await ring("the server", { "cs-0": "up" });
+    await charm.stop();
+    await expect(boot("127.0.0.1:0", ["--ring-key", "f".repeat(32)])).rejects.toThrow(/another cluster key/);
+    charm = await boot();
+  });
+});

@@ -1,0 +1,260 @@
+/** charm's one door (registry, Envoy's endpoints, operators) and what carries out the effects of `state.ts`. */
+import { problem, ProtocolError } from "../protocol/problems.ts";
+import { type Pool, pools, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
+import { type Instance, type KvEntry, RegistryError, type Registry } from "../registry/client.ts";
+import { connectRegistry } from "../registry/consul.ts";
+import { openEmbedded } from "../registry/embedded.ts";
+import { kvLimits } from "../registry/kv.ts";
+import { loadRingModule, type RingModule } from "../ring/ring.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { UsageError } from "../runtime/flags.ts";
+import { createHttp, problemReply, type Routes } from "../runtime/http.ts";
+import type { Running } from "../runtime/lifecycle.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Config } from "./config.ts";
+import { answerEndpoints } from "./eds.ts";
+import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./intents.ts";
+import { lead } from "./leader.ts";
+import { type Member, readMember } from "./member.ts";
+import { operatorRoutes } from "./operator.ts";
+import { Publisher } from "./publisher.ts";
+import { Charm, type Effect, type Event } from "./state.ts";
+import { watch } from "./watch.ts";
+
+const BOOT_RETRY_MS = 250;
+/** Attempts at changing the intents while others change them, too. */
+const CAS_TRIES = 5;
+
+/** @throws UsageError where the topology in the registry belongs to another cluster key; Error where address or data folder is unusable */
+export async function start(config: Config, log: Log): Promise<Running> {
+  const module = await loadRingModule(config.ringKey);
+  const embedded = config.registryUrl === "" ? await openEmbedded({ data: config.data, clock: systemClock, log }) : undefined;
+  const runner = new Runner(config, module, log);
+  const door = createHttp({ ...(embedded?.routes ?? {}), ...runner.routes() }, log, kvLimits.valueBytes);
+  const address = await door.listen(config.listen);
+  const stop = async (): Promise<void> => {
+    await runner.stop();
+    await embedded?.close();
+    await door.close();
+  };
+  try {
+    await runner.run(connectRegistry(embedded === undefined ? config.registryUrl : `http://${address}`), address);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { address, stop };
+}
+
+class Runner {
+  readonly #config: Config;
+  readonly #module: RingModule;
+  readonly #log: Log;
+  readonly #stopped = new AbortController();
+  readonly #ignored: Record<Pool, Record<string, string>> = { channel: {}, presence: {}, gateway: {} };
+  readonly #counters = { published: 0, unpublished: 0, endpoints: 0, heldChanges: 0 };
+  #registry!: Registry;
+  #publisher!: Publisher;
+  #charm: Charm | undefined;
+  #topology: Topology | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(config: Config, module: RingModule, log: Log) {
+    this.#config = config;
+    this.#module = module;
+    this.#log = log;
+  }
+
+  routes(): Routes {
+    return {
+      "GET /livez": () => ({ status: 200, body: { ok: true } }),
+      "GET /readyz": () => (this.#charm === undefined ? problemReply(problem("unavailable", "the registry has not answered yet")) : { status: 200, body: { ok: true } }),
+      "GET /v1/status": () => ({ status: 200, body: { service: "charm", leading: this.#charm?.leading ?? false, epoch: this.#topology?.epoch ?? null, ...this.#counters } }),
+      "POST /v3/discovery:endpoints": (request) => {
+        const charm = this.#ready();
+        return answerEndpoints(request, (cluster) => {
+          const pool = pools.find((each) => each === cluster);
+          return pool === undefined ? [] : charm.endpoints(pool);
+        });
+      },
+      ...operatorRoutes({
+        module: this.#module,
+        charm: () => this.#ready(),
+        topology: () => this.#topology,
+        ignored: () => Object.assign({}, ...pools.map((pool) => this.#ignored[pool])) as Record<string, string>,
+        counters: () => this.#counters,
+        changeIntents: (change) => this.#changeIntents(change),
+        release: (pool) => this.#step({ type: "release", pool }),
+      }),
+    };
+  }
+
+  /** Reads what was, then follows the registry. Resolves when charm is ready. */
+  async run(registry: Registry, address: string): Promise<void> {
+    const { signal } = this.#stopped;
+    this.#registry = registry;
+    this.#publisher = new Publisher({ registry, module: this.#module, clock: systemClock, log: this.#log, signal });
+    const boot = await this.#load();
+    if (boot === undefined) return;
+    const { settleMs, lingerMs, bootGraceMs, guardWindowMs, sessionTtlMs } = this.#config;
+    this.#topology = boot.topology;
+    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.now() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs }, Date.now());
+    const common = { clock: systemClock, log: this.#log, signal };
+    this.#running = Promise.all([
+      ...pools.map((pool) =>
+        watch({ ...common, what: pool, ask: (blocking) => registry.instances(`ringway-${pool}`, blocking), take: ({ instances }) => this.#takeInstances(pool, instances) }),
+      ),
+      watch({ ...common, what: "intents", ask: (blocking) => registry.get(INTENTS_KEY, blocking), take: ({ entry }) => this.#takeIntents(entry) }),
+      watch({ ...common, what: "topology", ask: (blocking) => registry.get(TOPOLOGY_KEY, blocking), take: ({ entry }) => this.#takeTopology(entry) }),
+      lead({ ...common, registry, name: address, ttlMs: sessionTtlMs, onChange: (leading) => this.#onLead(leading) }),
+    ]);
+    this.#step({ type: "tick" });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #ready(): Charm {
+    if (this.#charm === undefined) throw new ProtocolError("unavailable", "the registry has not answered yet");
+    return this.#charm;
+  }
+
+  /** The last topology and the intents, as soon as the registry answers; undefined where stopped before. */
+  async #load(): Promise<{ topology: Topology | undefined; intents: Intents } | undefined> {
+    for (let tries = 0; !this.#stopped.signal.aborted; tries++) {
+      try {
+        const { topology } = await this.#publisher.load();
+        if (topology !== undefined && topology.keyId !== this.#module.keyId) {
+          throw new UsageError(`--ring-key: the registry holds a topology of another cluster key (${topology.keyId}, this one is ${this.#module.keyId}); a cluster keeps its key for life`);
+        }
+        const { entry } = await this.#registry.get(INTENTS_KEY);
+        return { topology, intents: entry === undefined ? noIntents : (this.#parseIntents(entry) ?? intentsOf(topology)) };
+      } catch (error) {
+        if (!(error instanceof RegistryError)) throw error;
+        if (tries === 0) this.#log.warn({ err: error }, "the registry does not answer yet");
+        await systemClock.sleep(BOOT_RETRY_MS, this.#stopped.signal);
+      }
+    }
+    return undefined;
+  }
+
+  #step(event: Event): void {
+    const charm = this.#charm;
+    if (charm === undefined || this.#stopped.signal.aborted) return;
+    clearTimeout(this.#timer);
+    for (const effect of charm.step(event, Date.now())) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "publish":
+        void this.#publish(effect.draft);
+        break;
+      case "endpoints":
+        this.#counters.endpoints++;
+        this.#log.info({ pool: effect.pool, addresses: effect.addresses.length }, "endpoints changed");
+        break;
+      case "wake":
+        this.#timer = setTimeout(() => this.#step({ type: "tick" }), Math.max(1, Math.min(effect.at - Date.now(), 60_000)));
+        break;
+      case "held":
+        this.#counters.heldChanges++;
+        if (effect.servers.length > 0) this.#log.error({ pool: effect.pool, servers: effect.servers }, "more than half of the pool turned critical at once: its topology is held (POST /v1/charm/release lets go)");
+        else this.#log.info({ pool: effect.pool }, "the pool's topology is not held");
+        break;
+    }
+  }
+
+  async #publish(draft: Extract<Effect, { type: "publish" }>["draft"]): Promise<void> {
+    const result = await this.#publisher.publish(draft);
+    if (result === "failed") {
+      this.#counters.unpublished++;
+      this.#step({ type: "unpublished" });
+      return;
+    }
+    this.#counters.published++;
+    this.#log.info({ epoch: result.epoch }, "topology published");
+    this.#accept(result);
+  }
+
+  #accept(topology: Topology | undefined): void {
+    if (topology !== undefined) this.#topology = topology;
+    const writes = topology !== undefined && this.#charm?.leading === true;
+    if (writes) void this.#publisher.writeBinary(topology, () => this.#topology === topology);
+    this.#step({ type: "topology", topology });
+  }
+
+  #onLead(leading: boolean): void {
+    const topology = this.#topology;
+    // A charm that died between the two writes left the older binary.
+    if (leading && topology !== undefined) void this.#publisher.writeBinary(topology, () => this.#topology === topology);
+    this.#step({ type: "leading", leading });
+  }
+
+  async #takeTopology(entry: KvEntry | undefined): Promise<void> {
+    const seen = this.#publisher.read(entry);
+    const known = this.#topology?.epoch;
+    if (seen?.epoch === known) return;
+    if (seen !== undefined && (known === undefined || seen.epoch > known)) {
+      this.#log.info({ epoch: seen.epoch }, "another charm published");
+      return this.#accept(seen);
+    }
+    // Lower or gone: this may be an answer from before our own write.
+    const now = await this.#publisher.loadInTurn();
+    if (now === undefined || (known !== undefined && now.epoch < known)) {
+      this.#log.error({ epoch: now?.epoch ?? null, known }, "the topology in the registry was lost or taken back; it is published anew");
+      this.#step({ type: "topology", topology: now });
+    }
+  }
+
+  #takeInstances(pool: Pool, instances: readonly Instance[]): void {
+    const members: Member[] = [];
+    const ignored: Record<string, string> = {};
+    for (const instance of instances) {
+      const member = readMember(instance);
+      if (typeof member === "string") ignored[instance.id] = `${pool}: ${member}`;
+      else if (members.some((other) => other.id === member.id)) ignored[instance.id] = `${pool}: the ID is registered twice`;
+      else members.push(member);
+    }
+    const fresh = Object.keys(ignored).filter((id) => this.#ignored[pool][id] === undefined);
+    if (fresh.length > 0) this.#log.warn({ pool, ignored }, "registrations that can't be members are ignored");
+    this.#ignored[pool] = ignored;
+    this.#step({ type: "members", pool, members });
+  }
+
+  #takeIntents(entry: KvEntry | undefined): void {
+    const intents = entry === undefined ? noIntents : this.#parseIntents(entry);
+    if (intents !== undefined) this.#step({ type: "intents", intents });
+  }
+
+  #parseIntents(entry: KvEntry): Intents | undefined {
+    try {
+      return readIntents(JSON.parse(Buffer.from(entry.value).toString("utf8")));
+    } catch (error) {
+      this.#log.error({ err: error }, "the intents in the registry are damaged; the last good ones hold");
+      return undefined;
+    }
+  }
+
+  async #changeIntents(change: (intents: Intents) => Intents): Promise<void> {
+    const charm = this.#ready();
+    try {
+      for (let tries = 0; tries < CAS_TRIES; tries++) {
+        const { entry } = await this.#registry.get(INTENTS_KEY);
+        const before = entry === undefined ? noIntents : (this.#parseIntents(entry) ?? charm.intents);
+        const intents = change(before);
+        if (await this.#registry.put(INTENTS_KEY, Buffer.from(JSON.stringify(intents)), entry?.modifyIndex ?? 0)) {
+          return this.#step({ type: "intents", intents });
+        }
+      }
+    } catch (error) {
+      if (error instanceof RegistryError) throw new ProtocolError("unavailable", error.message);
+      throw error;
+    }
+    throw new ProtocolError("unavailable", "others change the intents all the time");
+  }
+}

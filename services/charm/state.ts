@@ -1,0 +1,166 @@
+/**
+ * charm's decisions: members and operators' intents → the topology. Endpoints are told to Envoy first, the ring names
+ * them when they have settled; what leaves the ring leaves it at once and stays an endpoint for a while. A server that is
+ * critical stays in the document as `down` (it owns nothing, but a link by its ID finds it when it is back); one that
+ * deregisters is gone. Pure: (event, now) → effects.
+ */
+import { type Pool, pools, type Topology } from "../protocol/topology.ts";
+import type { TopologyDraft } from "../ring/seal.ts";
+import type { Intents } from "./intents.ts";
+import type { Member } from "./member.ts";
+import { PoolState, type Timing, type Wanted } from "./pool.ts";
+
+export type { Timing } from "./pool.ts";
+
+export type Event =
+  | { readonly type: "members"; readonly pool: Pool; readonly members: readonly Member[] }
+  | { readonly type: "intents"; readonly intents: Intents }
+  /** the registry holds this document now, whoever wrote it; undefined = none, or one that is damaged */
+  | { readonly type: "topology"; readonly topology: Topology | undefined }
+  /** the document that `publish` asked for could not be written */
+  | { readonly type: "unpublished" }
+  | { readonly type: "leading"; readonly leading: boolean }
+  /** the operator lets go what the churn guard holds, in one pool or in all */
+  | { readonly type: "release"; readonly pool: Pool | undefined }
+  | { readonly type: "tick" };
+
+export type Effect =
+  /** Write this document; answered by `topology` or `unpublished`. One at a time. */
+  | { readonly type: "publish"; readonly draft: TopologyDraft }
+  /** Envoy's next question for the pool's endpoints has this answer. */
+  | { readonly type: "endpoints"; readonly pool: Pool; readonly addresses: readonly string[] }
+  /** Send a tick at this time; replaces an earlier one. */
+  | { readonly type: "wake"; readonly at: number }
+  | { readonly type: "held"; readonly pool: Pool; readonly servers: readonly string[] };
+
+export interface Boot {
+  /** the last topology that was published, from the registry */
+  readonly topology: Topology | undefined;
+  readonly intents: Intents;
+  /** the first epoch where no topology was ever published: higher than any of a cluster whose registry was lost, so that its readers take it */
+  readonly firstEpoch: number;
+}
+
+/** Pause after a document could not be written. */
+const RETRY_MS = 500;
+
+export class Charm {
+  readonly #pools: Readonly<Record<Pool, PoolState>>;
+  #base: TopologyDraft;
+  #intents: Intents;
+  #leading = false;
+  #publishing: TopologyDraft | undefined;
+  #retryAt = 0;
+  #heldBefore = "";
+
+  constructor(boot: Boot, timing: Timing, now: number) {
+    this.#base = boot.topology ?? emptyDraft(boot.firstEpoch - 1);
+    this.#intents = boot.intents;
+    this.#pools = eachPool((pool) => new PoolState(pool, this.#base.pools[pool].servers, timing, now));
+  }
+
+  get epoch(): number {
+    return this.#base.epoch;
+  }
+  get leading(): boolean {
+    return this.#leading;
+  }
+  get intents(): Intents {
+    return this.#intents;
+  }
+  members(pool: Pool): ReadonlyMap<string, Member> {
+    return this.#pools[pool].members;
+  }
+  /** What Envoy is to know of a pool, sorted. */
+  endpoints(pool: Pool): readonly string[] {
+    return this.#pools[pool].endpoints.addresses;
+  }
+  /** Servers that the churn guard keeps in the ring. */
+  held(pool: Pool): readonly string[] {
+    return this.#pools[pool].guard.held;
+  }
+  /** Whether any pool has a server of that ID, in the ring or registered. */
+  knows(id: string): boolean {
+    return pools.some((pool) => this.#pools[pool].members.has(id) || this.#base.pools[pool].servers.some((server) => server.id === id));
+  }
+
+  step(event: Event, now: number): Effect[] {
+    switch (event.type) {
+      case "members":
+        this.#pools[event.pool].take(event.members, now);
+        break;
+      case "intents":
+        this.#intents = event.intents;
+        break;
+      case "topology":
+        this.#takeTopology(event.topology);
+        break;
+      case "unpublished":
+        this.#publishing = undefined;
+        this.#retryAt = now + RETRY_MS;
+        break;
+      case "leading":
+        this.#leading = event.leading;
+        break;
+      case "release":
+        for (const pool of pools) if (event.pool === undefined || event.pool === pool) this.#pools[pool].guard.release();
+        break;
+      case "tick":
+        break;
+    }
+    return this.#effects(now);
+  }
+
+  #takeTopology(topology: Topology | undefined): void {
+    this.#publishing = undefined;
+    if (topology === undefined || topology.epoch < this.#base.epoch) {
+      // Lost, damaged or older than what readers have: publish anew what there was, one epoch on.
+      this.#base = { epoch: Math.max(this.#base.epoch, topology?.epoch ?? 0), pools: emptyDraft(0).pools };
+      return;
+    }
+    this.#base = topology;
+    for (const pool of pools) this.#pools[pool].rebase(topology.pools[pool].servers);
+  }
+
+  #effects(now: number): Effect[] {
+    const effects: Effect[] = [];
+    const wanted = eachPool((pool): Wanted => {
+      const pending = this.#publishing?.pools[pool].servers.map((server) => server.addr) ?? [];
+      const result = this.#pools[pool].update(pending, this.#intents, now);
+      if (result.endpointsChanged) effects.push({ type: "endpoints", pool, addresses: this.endpoints(pool) });
+      return result.wanted;
+    });
+    this.#tellHeld(effects);
+    if (this.#leading && this.#publishing === undefined && now >= this.#retryAt && !sameContent(wanted, this.#base.pools)) {
+      this.#publishing = { epoch: this.#base.epoch + 1, pools: wanted };
+      effects.push({ type: "publish", draft: this.#publishing });
+    }
+    const at = Math.min(...pools.map((pool) => this.#pools[pool].nextDue(now)), this.#retryAt > now ? this.#retryAt : Infinity);
+    if (at < Infinity) effects.push({ type: "wake", at });
+    return effects;
+  }
+
+  #tellHeld(effects: Effect[]): void {
+    const held = pools.map((pool) => this.held(pool));
+    const text = JSON.stringify(held);
+    if (text === this.#heldBefore || (this.#heldBefore === "" && held.every((list) => list.length === 0))) return;
+    this.#heldBefore = text;
+    pools.forEach((pool, i) => effects.push({ type: "held", pool, servers: held[i]! }));
+  }
+}
+
+function eachPool<T>(make: (pool: Pool) => T): Readonly<Record<Pool, T>> {
+  return Object.fromEntries(pools.map((pool) => [pool, make(pool)])) as Record<Pool, T>;
+}
+
+function emptyDraft(epoch: number): TopologyDraft {
+  return { epoch, pools: eachPool(() => ({ servers: [], pins: [] })) };
+}
+
+function sameContent(a: TopologyDraft["pools"], b: TopologyDraft["pools"]): boolean {
+  return pools.every((pool) => a[pool].servers.length === b[pool].servers.length && content(a[pool]) === content(b[pool]));
+}
+
+function content({ servers, pins }: Wanted): string {
+  return JSON.stringify([servers.map(({ id, addr, zone, weight, state }) => [id, addr, zone, weight, state]), pins]);
+}

@@ -1,0 +1,41 @@
+import type { Blocking } from "../registry/client.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+
+const WAIT_MS = 30_000;
+/** Pause after a registry that fails; it doubles up to the second value. */
+const BACKOFF_MS = 100;
+const BACKOFF_MAX_MS = 2_000;
+
+export interface Watch<T extends { readonly index: number }> {
+  /** a blocking query */
+  readonly ask: (blocking: Blocking) => Promise<T>;
+  /** every answer, also one that repeats the last; what it throws is logged */
+  readonly take: (answer: T) => Promise<void> | void;
+  readonly what: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Follows one thing in the registry until `signal` is aborted; resolves then. */
+export async function watch<T extends { readonly index: number }>({ ask, take, what, clock, log, signal }: Watch<T>): Promise<void> {
+  let index = 0;
+  let backoffMs = BACKOFF_MS;
+  while (!signal.aborted) {
+    try {
+      const answer = await ask({ index, waitMs: WAIT_MS, signal });
+      if (signal.aborted) return;
+      if (backoffMs > BACKOFF_MS) log.info({ what }, "the registry is back");
+      backoffMs = BACKOFF_MS;
+      index = answer.index;
+      await take(answer);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (backoffMs === BACKOFF_MS) log.warn({ err: error, what }, "the registry is away; the last topology holds");
+      index = 0;
+      await clock.sleep(backoffMs, signal);
+      backoffMs = Math.min(2 * backoffMs, BACKOFF_MAX_MS);
+    }
+  }
+}
