@@ -9,8 +9,8 @@ export type { Pool, PoolTopology, Server, ServerState, Topology } from "../proto
 /** Number of slots; a slot is 0..65535. */
 export const SLOTS = 65_536;
 /** Longest address and zone, bytes. */
-export const ADDR_BYTES_MAX = 64;
-export const ZONE_BYTES_MAX = 64;
+const ADDR_BYTES_MAX = 64;
+const ZONE_BYTES_MAX = 64;
 
 /** Why a topology document was refused. */
 export type TopologyReason =
@@ -198,7 +198,7 @@ function asServer(value: unknown, path: string): Server {
     throw new TopologyError(`${path}.id`, "bad_id", "must be 1..64 characters of [A-Za-z0-9_-]");
   }
   if (typeof addr !== "string" || !isIpPort(addr)) throw new TopologyError(`${path}.addr`, "bad_addr", "must be ip:port");
-  if (typeof zone !== "string" || zone.length > ZONE_BYTES_MAX || !visibleAscii.test(zone)) {
+  if (typeof zone !== "string" || !isZone(zone)) {
     throw new TopologyError(`${path}.zone`, "bad_zone", `must be at most ${ZONE_BYTES_MAX} visible ASCII characters without a comma`);
   }
   if (!isWhole(weight, 0, 65_535)) throw new TopologyError(`${path}.weight`, "bad_weight", "must be a whole number 0..65535");
@@ -218,13 +218,18 @@ function asPin(value: unknown, path: string): readonly [number, string] {
   return [slot, id];
 }
 
-/** Envoy's `override_host` takes an IP address and a port, never a name. */
-function isIpPort(addr: string): boolean {
+/** Whether a server's address is `ip:port` or `[ipv6]:port`: Envoy's `override_host` takes no names. */
+export function isIpPort(addr: string): boolean {
   if (addr.length > ADDR_BYTES_MAX) return false;
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(addr);
   if (match === null) return false;
   const [, v6, v4, port] = match;
   return (v6 === undefined ? isIPv4(v4 ?? "") : isIPv6(v6)) && isWhole(Number(port), 1, 65_535);
+}
+
+/** Whether a zone's name can go into a topology: at most 64 visible ASCII characters without a comma; empty is no zone. */
+export function isZone(zone: string): boolean {
+  return zone.length <= ZONE_BYTES_MAX && visibleAscii.test(zone);
 }
 
 function asObject(value: unknown, path: string): Record<string, unknown> {
