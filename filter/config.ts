@@ -1,5 +1,5 @@
 /**
- * The plugin configuration: a JSON object, which Envoy hands over as it stands (StringValue) or makes from a Struct.
+ * The plugin configuration: a JSON object in a StringValue. (Of a Struct, Envoy 1.40 hands over the protobuf bytes.)
  *
  *   hashKey        32 hexadecimal digits: the cluster's hash key                                       required
  *   routes         a list of "gateway", "channel", "presence", "link": what this listener routes        required
@@ -40,6 +40,10 @@ export class Config {
 /** Reads and checks a configuration. Look at `error` first. Pure: it calls nobody. */
 export function parseConfig(ptr: usize, len: i32): Config {
   const config = new Config();
+  if (isBinary(ptr, len)) {
+    refuse(config, "configuration", "not JSON but protobuf bytes; write it as a StringValue");
+    return config;
+  }
   const json = new JsonReader(ptr, len);
   const seen = new Set<string>();
   if (readObject(json, config, seen, "", topField) && !json.done()) refuse(config, "configuration", "something follows the object");
@@ -139,6 +143,12 @@ function require(config: Config, seen: Set<string>, field: string): void {
 /** Notes why, unless an earlier reason stands; always false. */
 function refuse(config: Config, field: string, complaint: string): bool {
   if (config.error == "") config.error = field + ": " + complaint;
+  return false;
+}
+
+/** Bytes that no JSON text holds: what Envoy makes of a Struct. */
+function isBinary(ptr: usize, len: i32): bool {
+  for (let i = 0; i < len; i++) if (load<u8>(ptr + i) < 0x09) return true;
   return false;
 }
 

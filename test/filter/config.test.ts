@@ -24,6 +24,7 @@ describe("the plugin configuration", () => {
     ["[]", "configuration: not a JSON object"],
     ["{}", "hashKey: missing"],
     ["{", "configuration: malformed JSON"],
+    ["\n\x07\n\x03key\x12\0", "configuration: not JSON but protobuf bytes; write it as a StringValue"],
     [`${configuration()}x`, "configuration: something follows the object"],
     [configuration({ routes: undefined }), "routes: missing"],
     [configuration({ topology: undefined }), "topology: missing"],
