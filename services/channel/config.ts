@@ -1,0 +1,13 @@
+import { serverFlags, storeFlags } from "../runtime/common-flags.ts";
+import { parseFlags, UsageError, type Flags, type Parsed } from "../runtime/flags.ts";
+
+export const flags = { ...serverFlags, ...storeFlags } as const satisfies Flags;
+
+export type Config = Parsed<typeof flags>;
+
+/** @throws UsageError naming the flag that is wrong, or the two that don't go together */
+export function readConfig(argv: readonly string[]): Config {
+  const { _, ...config } = parseFlags(flags, argv);
+  if (config.passEveryMs * 2 > config.ttlMs) throw new UsageError(`--pass-every-ms ${config.passEveryMs} is more than half of --ttl-ms ${config.ttlMs}`);
+  return config;
+}

@@ -1,0 +1,96 @@
+/** What happens to a channel server, and what it wants done: the closed unions of its pure core (state.ts). */
+import type { LinkFrame } from "../protocol/link.ts";
+import type { ChannelInfo, Publish } from "../protocol/mesh.ts";
+import type { Reason } from "../protocol/problems.ts";
+import type { Server } from "../protocol/topology.ts";
+import type { Entry, HistoryQuery } from "../store/log.ts";
+
+/** The ring as this service needs it; services/ring's RingView fits. */
+export interface RingView {
+  readonly epoch: number;
+  preferenceOfSlot(pool: "channel", slot: number): readonly Pick<Server, "id" | "addr">[];
+}
+
+/** Reads that the store answers; the core only says whether this server may. */
+export type Query =
+  | { readonly type: "history"; readonly query: HistoryQuery }
+  | { readonly type: "message"; readonly ts: string }
+  | { readonly type: "events"; readonly after: number; readonly limit: number };
+
+/** What an HTTP request asks of a channel. */
+export type Ask =
+  | { readonly type: "publish"; readonly publish: Publish }
+  | { readonly type: "typing"; readonly user: string }
+  | { readonly type: "info" }
+  | { readonly type: "query"; readonly query: Query };
+
+export type Event =
+  | { readonly type: "topology"; readonly ring: RingView }
+  /** `epoch`: the one the sender routed by, 0 where it said none */
+  | { readonly type: "request"; readonly req: number; readonly channel: string; readonly epoch: number; readonly ask: Ask }
+  | { readonly type: "linkOpened"; readonly link: number }
+  | { readonly type: "linkFrame"; readonly link: number; readonly frame: LinkFrame }
+  | { readonly type: "linkClosed"; readonly link: number }
+  /** `gone`: its address refused or reset the connection; a timeout is no evidence */
+  | { readonly type: "probed"; readonly server: string; readonly gone: boolean }
+  /** fence undefined: the store is unavailable */
+  | { readonly type: "claimed"; readonly slot: number; readonly fence: number | undefined }
+  /** head undefined: the store is unavailable */
+  | { readonly type: "loaded"; readonly channel: string; readonly load: number; readonly head: number | undefined; readonly lastTs: string }
+  /** found undefined: the store is unavailable */
+  | { readonly type: "lookedUp"; readonly channel: string; readonly lookup: number; readonly found: Found | undefined }
+  | { readonly type: "appended"; readonly channel: string; readonly append: number; readonly result: AppendResult }
+  /** entries undefined: the store is unavailable */
+  | { readonly type: "replayed"; readonly sub: number; readonly entries: readonly Entry[] | undefined }
+  | { readonly type: "tick" }
+  | { readonly type: "stop" };
+
+export type AppendResult = "ok" | "fenced" | "conflict" | "unavailable";
+
+/** What the store knows of the keys and messages that were looked up; absent = unknown to it. */
+export interface Found {
+  readonly keys: ReadonlyMap<string, Entry>;
+  readonly messages: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Answer to a request. */
+export type Reply =
+  | { readonly type: "published"; readonly published: PublishedBytes }
+  | { readonly type: "accepted" }
+  | { readonly type: "info"; readonly info: ChannelInfo }
+  /** go and read it */
+  | { readonly type: "query"; readonly channel: string; readonly query: Query; readonly head: number }
+  | { readonly type: "refused"; readonly reason: Reason; readonly detail: string; readonly owner: string; readonly epoch: number };
+
+/** mesh.ts's Published with the message as the JSON it is stored as. */
+export interface PublishedBytes {
+  readonly channel: string;
+  readonly offset: number;
+  readonly ts: string;
+  readonly duplicate: boolean;
+  readonly message?: Uint8Array;
+}
+
+export type Effect =
+  /** connect to the server's address; answer with `probed` */
+  | { readonly type: "probe"; readonly server: string; readonly addr: string }
+  | { readonly type: "claim"; readonly slot: number }
+  | { readonly type: "load"; readonly channel: string; readonly load: number }
+  | { readonly type: "lookup"; readonly channel: string; readonly lookup: number; readonly keys: readonly string[]; readonly messages: readonly string[] }
+  | { readonly type: "append"; readonly channel: string; readonly append: number; readonly slot: number; readonly fence: number; readonly entries: readonly Entry[] }
+  | { readonly type: "answer"; readonly req: number; readonly reply: Reply }
+  | { readonly type: "send"; readonly link: number; readonly frame: LinkFrame }
+  | { readonly type: "close"; readonly link: number; readonly code: number; readonly reason: string }
+  /** read entries for a subscription, when its link has room; answer with `replayed` */
+  | { readonly type: "replay"; readonly link: number; readonly sub: number; readonly channel: string; readonly after: number; readonly limit: number }
+  /** answer a link's `read` with a `batch` of entries up to head */
+  | { readonly type: "batch"; readonly link: number; readonly req: number; readonly chan: number; readonly channel: string; readonly after: number; readonly head: number; readonly limit: number }
+  /** a `tick` is wanted at this time, ms since the epoch */
+  | { readonly type: "wake"; readonly at: number }
+  /** after `stop`: nothing is in flight any more */
+  | { readonly type: "drained" };
+
+export type Emit = (effect: Effect) => void;
+
+/** Who waits for the answer to a publication or a read. */
+export type Asker = { readonly req: number } | { readonly link: number; readonly req: number };

@@ -1,0 +1,189 @@
+/** A channel server: sockets, timers and the store around its pure core (state.ts). */
+import { encodeLink, type Link } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
+import { ProtocolError } from "../protocol/problems.ts";
+import { connectRegistry } from "../registry/consul.ts";
+import { keepRegistered } from "../registry/register.ts";
+import { followTopology } from "../ring/follow.ts";
+import { loadRingModule } from "../ring/ring.ts";
+import { systemClock as clock } from "../runtime/clock.ts";
+import { createHttp } from "../runtime/http.ts";
+import type { Running } from "../runtime/lifecycle.ts";
+import type { Log } from "../runtime/log.ts";
+import { acceptSockets } from "../runtime/socket.ts";
+import { StoreUnavailable, type Entry, type LogStore } from "../store/log.ts";
+import { openLog, type Engine } from "../store/open.ts";
+import type { Config } from "./config.ts";
+import type { Effect, Event, Reply } from "./events.ts";
+import { LinkSockets } from "./link-sockets.ts";
+import { isGone } from "./probe.ts";
+import { channelRoutes } from "./routes.ts";
+import { ChannelState } from "./state.ts";
+import { runAtStore } from "./store-effects.ts";
+
+/** How long a stopping server waits for its appends, ms. */
+const drainMs = 6_000;
+/** How long the registry has to take the farewell, ms. */
+const deregisterMs = 2_000;
+/** How long gateways have to close their links after `moved`, ms. */
+const closeMs = 500;
+/** Bytes of payload in one `batch`; the gateway asks on from its last event. */
+const batchBytes = 1024 * 1024;
+
+/**
+ * Starts a channel server: opens the store, listens, registers and follows the topology.
+ * @param store another store than the configured one; it is closed at the end, too
+ * @throws StoreUnavailable, KeyError, or the listener's error
+ */
+export async function start(config: Config, log: Log, store: LogStore = openLog(config.store as Engine, config.data)): Promise<Running> {
+  const module = await loadRingModule(config.ringKey);
+  const server = new ChannelServer(config.id, module.slotOf, store, log);
+  const registry = connectRegistry(config.registryUrl);
+  let registered = false;
+
+  const door = createHttp(channelRoutes({ ask: server.ask, store, ready: () => registered && server.state.epoch > 0, status: () => server.state.status() }), log);
+  acceptSockets(door.server, limits.linkMessageBytes, ({ path }) => {
+    const wanted = /^\/v1\/links\/channel\/([^/]+)$/.exec(path)?.[1];
+    if (wanted === undefined) throw new ProtocolError("not_found");
+    if (wanted !== config.id) throw new ProtocolError("misdirected", `this is ${config.id}`);
+    return server.links.attach;
+  });
+  const address = await door.listen(config.listen);
+  const follower = followTopology({
+    kvGet: async (key, blocking) => {
+      const { index, entry } = await registry.get(key, blocking);
+      return { index, value: entry?.value };
+    },
+    module,
+    onView: (ring) => server.take({ type: "topology", ring }),
+    onError: (error) => log.warn({ err: error }, "no new topology"),
+    clock,
+  });
+  const registration = { service: "ringway-channel", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs };
+  const registering = keepRegistered({ registry, registration, passEveryMs: config.passEveryMs, clock, log });
+  void registering.registered.then(() => (registered = true));
+
+  return {
+    address,
+    async stop() {
+      registered = false;
+      // First out of the topology and off the port, so that everybody asks the next server; then hand over.
+      await Promise.race([registering.stop(), clock.sleep(deregisterMs)]);
+      const closed = door.close(drainMs);
+      await server.drain();
+      await follower.stop();
+      server.links.closeAll();
+      await clock.sleep(server.links.size > 0 ? closeMs : 0);
+      server.links.destroyAll();
+      await closed;
+      await store.close();
+    },
+  };
+}
+
+/** Feeds the core with events and runs its effects. */
+class ChannelServer {
+  readonly state: ChannelState;
+  readonly links: LinkSockets;
+  readonly #id: string;
+  readonly #store: LogStore;
+  readonly #log: Log;
+  readonly #requests = new Map<number, (reply: Reply) => void>();
+  readonly #drained: Promise<void>;
+  #onDrained!: () => void;
+  #lastRequest = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(id: string, slotOf: (id: string) => number, store: LogStore, log: Log) {
+    this.#id = id;
+    this.#store = store;
+    this.#log = log;
+    this.state = new ChannelState({ server: id, slotOf });
+    this.links = new LinkSockets(this.take, clock);
+    this.#drained = new Promise((resolve) => (this.#onDrained = resolve));
+  }
+
+  readonly take = (event: Event): void => {
+    for (const effect of this.state.step(event, clock.now())) this.#run(effect);
+  };
+
+  readonly ask = (channel: string, epoch: number, ask: Extract<Event, { type: "request" }>["ask"]): Promise<Reply> =>
+    new Promise((resolve) => {
+      const req = ++this.#lastRequest;
+      this.#requests.set(req, resolve);
+      this.take({ type: "request", req, channel, epoch, ask });
+    });
+
+  /** Refuses new work and resolves when nothing is on its way to the store, or after `drainMs`. */
+  async drain(): Promise<void> {
+    this.take({ type: "stop" });
+    const late = new AbortController();
+    await Promise.race([this.#drained, clock.sleep(drainMs, late.signal)]);
+    late.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #run(effect: Effect): void {
+    switch (effect.type) {
+      case "claim":
+      case "load":
+      case "lookup":
+      case "append":
+        return this.#later(runAtStore(effect, this.#store, this.#id));
+      case "probe":
+        return this.#later(isGone(effect.addr).then((gone) => ({ type: "probed", server: effect.server, gone })));
+      case "replay":
+        return this.#later(this.#replay(effect));
+      case "batch":
+        return void this.#batch(effect);
+      case "answer": {
+        this.#requests.get(effect.req)?.(effect.reply);
+        return void this.#requests.delete(effect.req);
+      }
+      case "send":
+        return this.links.send(effect.link, effect.frame);
+      case "close":
+        return this.links.close(effect.link, effect.code, effect.reason);
+      case "wake":
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.take({ type: "tick" }), Math.max(0, effect.at - clock.now()));
+        return;
+      case "drained":
+        return this.#onDrained();
+    }
+  }
+
+  /** An effect that fails in another way than its event can say is a programmer's fault: it ends the process. */
+  #later(event: Promise<Event | undefined>): void {
+    void event.then((happened) => happened === undefined || this.take(happened));
+  }
+
+  async #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<Event | undefined> {
+    if (!(await this.links.room(link))) return undefined;
+    return { type: "replayed", sub, entries: await this.#entries(channel, after, limit) };
+  }
+
+  async #batch({ link, req, chan, channel, after, head, limit }: Extract<Effect, { type: "batch" }>): Promise<void> {
+    if (!(await this.links.room(link))) return;
+    const entries = await this.#entries(channel, after, limit);
+    if (entries === undefined) return this.links.send(link, { type: "refused", req, reason: "store_unavailable", detail: "" });
+    const events: Link<"event">[] = [];
+    let bytes = 0;
+    for (const { offset, origin, kind, payload } of entries) {
+      if (offset > head || (bytes > 0 && bytes + payload.length > batchBytes)) break;
+      bytes += payload.length;
+      events.push({ type: "event", chan, offset, origin, kind, payload });
+    }
+    this.links.send(link, { type: "batch", req, chan, head, events: encodeLink(...events) });
+  }
+
+  async #entries(channel: string, after: number, limit: number): Promise<Entry[] | undefined> {
+    try {
+      return await this.#store.after(channel, after, limit);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      this.#log.error({ err: error }, "the store is unavailable");
+      return undefined;
+    }
+  }
+}

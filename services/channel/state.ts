@@ -1,0 +1,300 @@
+/**
+ * The pure core of a channel server: (event, now) → effects. It owns slots (slots.ts, ownership.ts), orders and keeps
+ * their channels' events (channel.ts, flights.ts) and tells the gateways' links (links.ts, subscription.ts).
+ *
+ * Who may post or read is decided at the doors behind which users stand (webapp, gateway); the mesh is trusted here.
+ */
+import { NO_ORIGIN, type Link } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
+import { ProtocolError, type Reason } from "../protocol/problems.ts";
+import type { Channel, Host } from "./channel.ts";
+import type { Asker, Effect, Event, PublishedBytes } from "./events.ts";
+import { Links, silenceMs, type LinkHost } from "./links.ts";
+import { Ownership } from "./ownership.ts";
+import { parsePublish } from "./parse-publish.ts";
+import { Slots, type Errand } from "./slots.ts";
+import type { Subscription } from "./subscription.ts";
+
+export type { Effect, Event } from "./events.ts";
+
+/** How long a request waits for the topology by which it was sent here, ms. */
+const epochWaitMs = 1_000;
+/** Requests that wait so, at most; more are decided by the topology that is here. */
+const epochWaiters = 10_000;
+
+type Request = Extract<Event, { type: "request" }>;
+
+export interface Options {
+  /** this server's ID in the channel pool */
+  readonly server: string;
+  /** the ring's hash: channel ID → 0..65535 */
+  readonly slotOf: (id: string) => number;
+}
+
+export class ChannelState implements Host, LinkHost {
+  readonly #server: string;
+  readonly #slotOf: (id: string) => number;
+  readonly #ownership: Ownership;
+  readonly #slots: Slots;
+  readonly #links: Links;
+  /** requests whose sender knows a newer topology */
+  readonly #early: { readonly request: Request; readonly until: number }[] = [];
+  #touched = new Set<Channel>();
+  #effects: Effect[] = [];
+  #ids = 0;
+  #now = 0;
+  #wakeAt = Infinity;
+  #stopping = false;
+  #drained = false;
+  readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0 };
+
+  constructor({ server, slotOf }: Options) {
+    this.#server = server;
+    this.#slotOf = slotOf;
+    this.#ownership = new Ownership(server, this.emit);
+    this.#slots = new Slots(this, this.#ownership);
+    this.#links = new Links(this);
+  }
+
+  get epoch(): number {
+    return this.#ownership.epoch;
+  }
+
+  /** For people and tests. */
+  status(): object {
+    let channels = 0;
+    for (const _ of this.#slots.channels()) channels++;
+    return { server: this.#server, epoch: this.epoch, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
+  }
+
+  /** @param now milliseconds since the epoch; may stand still or go back */
+  step(event: Event, now: number): Effect[] {
+    this.#now = now;
+    this.#take(event);
+    for (const channel of this.#touched) {
+      channel.pump();
+      this.#slots.settle(channel);
+    }
+    this.#touched.clear();
+    this.#plan();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #take(event: Event): void {
+    switch (event.type) {
+      case "topology":
+        this.#ownership.adopt(event.ring);
+        this.#slots.review(this.#now);
+        return this.#retryEarly();
+      case "request":
+        return this.#request(event);
+      case "linkOpened":
+        return this.#links.open(event.link, this.#server, this.epoch, this.#now);
+      case "linkFrame":
+        return this.#links.receive(event.link, event.frame, this.#now);
+      case "linkClosed":
+        return this.#links.closed(event.link);
+      case "probed":
+        this.#ownership.probed(event.server, event.gone, this.#now);
+        return this.#slots.probed(event.server, event.gone, this.#now);
+      case "claimed":
+        return this.#slots.claimed(event.slot, event.fence);
+      case "loaded":
+        return this.#at(event.channel, (channel) => {
+          channel.loaded(event.load, event.head, event.lastTs);
+          if (event.head === undefined) this.#slots.forget(channel);
+        });
+      case "lookedUp":
+        return this.#at(event.channel, (channel) => channel.lookedUp(event.lookup, event.found, this.#now));
+      case "appended":
+        if (event.result === "fenced") {
+          this.counters.fenced++;
+          this.#slots.fenced(this.#slotOf(event.channel), this.#now);
+        }
+        return this.#at(event.channel, (channel) => channel.appended(event.append, event.result));
+      case "replayed": {
+        const sub = this.#links.subscription(event.sub);
+        if (sub !== undefined) this.#at(sub.channel, (channel) => channel.replayed(sub, event.entries));
+        return;
+      }
+      case "tick":
+        this.#wakeAt = Infinity;
+        this.#links.closeSilent(this.#now);
+        this.#slots.recheck(this.#now);
+        return this.#retryEarly();
+      case "stop":
+        this.#stopping = true;
+        this.#slots.stop();
+        for (const { request } of this.#early.splice(0)) this.refuse(request, "misdirected", "", this.#slotOf(request.channel));
+        return;
+    }
+  }
+
+  /** Asks for the next tick, if one is needed, and tells when a stopping server is done. */
+  #plan(): void {
+    if (this.#stopping) {
+      if (this.#slots.size === 0 && !this.#drained) this.emit({ type: "drained" });
+      this.#drained ||= this.#slots.size === 0;
+      return;
+    }
+    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#links.size > 0 ? this.#now + silenceMs / 4 : undefined];
+    const at = Math.min(...candidates.filter((one) => one !== undefined));
+    if (at >= this.#wakeAt) return;
+    this.#wakeAt = at;
+    this.emit({ type: "wake", at });
+  }
+
+  #request(request: Request): void {
+    if (request.epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
+      this.#early.push({ request, until: this.#now + epochWaitMs });
+    } else this.#serve(request);
+  }
+
+  #retryEarly(): void {
+    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || until <= this.#now;
+    const list = this.#early.filter(ready);
+    if (list.length === 0) return;
+    this.#early.splice(0, this.#early.length, ...this.#early.filter((one) => !ready(one)));
+    for (const { request } of list) this.#serve(request);
+  }
+
+  #serve(request: Request): void {
+    const { req, channel: id, ask } = request;
+    this.#errand(id, request, (channel) => {
+      switch (ask.type) {
+        case "publish":
+          return channel.publish({ asker: request, publish: ask.publish, tries: 0 });
+        case "typing":
+          this.#typing(channel, ask.user, NO_ORIGIN);
+          return this.emit({ type: "answer", req, reply: { type: "accepted" } });
+        case "info":
+        case "query": {
+          const answer = (): void => {
+            const { offset: head, ts: last_ts } = channel.head;
+            const info = { channel: id, slot: channel.slot, owner: this.#server, epoch: this.epoch, fence: channel.fence, head, last_ts };
+            this.emit({ type: "answer", req, reply: ask.type === "info" ? { type: "info", info } : { type: "query", channel: id, query: ask.query, head } });
+          };
+          return channel.whenLoaded(answer, (reason) => this.refuse(request, reason, "", channel.slot));
+        }
+      }
+    });
+  }
+
+  #errand(channel: string, asker: Asker, run: (channel: Channel) => void): void {
+    const slot = this.#slotOf(channel);
+    const errand: Errand = {
+      slot,
+      channel,
+      run: (found) => {
+        this.#touched.add(found);
+        run(found);
+      },
+      refuse: (reason, detail) => this.refuse(asker, reason, detail, slot),
+    };
+    this.#slots.route(errand, this.#now);
+  }
+
+  #at(id: string, action: (channel: Channel) => void): void {
+    const channel = this.#slots.channel(this.#slotOf(id), id);
+    if (channel === undefined) return;
+    this.#touched.add(channel);
+    action(channel);
+  }
+
+  #typing(channel: Channel, user: string, origin: number): void {
+    const payload = Buffer.from(JSON.stringify({ type: "user_typing", channel: channel.id, user }));
+    for (const { link, chan, state } of channel.subscriptions) {
+      if (state === "live") this.emit({ type: "send", link, frame: { type: "transient", chan, origin, payload } });
+    }
+  }
+
+  // --- LinkHost: what links ask for
+
+  subscribe(sub: Subscription): void {
+    const slot = this.#slotOf(sub.channel);
+    const run = (channel: Channel): void => {
+      this.#touched.add(channel);
+      // It may have been taken back while the slot was being claimed.
+      if (this.#links.subscription(sub.id) === sub) channel.subscribe(sub);
+    };
+    this.#slots.route({ slot, channel: sub.channel, run, refuse: () => this.moved(sub) }, this.#now);
+  }
+
+  unsubscribe(sub: Subscription): void {
+    this.#at(sub.channel, (channel) => channel.unsubscribe(sub));
+  }
+
+  publish(sub: Subscription, { req, origin, user, key, draft }: Link<"publish">): void {
+    const asker = { link: sub.link, req };
+    try {
+      const publish = parsePublish({ kind: "message", user, key, draft: parse(draft), origin });
+      this.#errand(sub.channel, asker, (channel) => channel.publish({ asker, publish, tries: 0 }));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.refuse(asker, error.reason, error.detail ?? "", this.#slotOf(sub.channel));
+    }
+  }
+
+  typing(sub: Subscription, { user, origin }: Link<"typing">): void {
+    this.#at(sub.channel, (channel) => this.#typing(channel, user, origin));
+  }
+
+  read(sub: Subscription, { req, after, limit }: Link<"read">): void {
+    const asker = { link: sub.link, req };
+    this.#errand(sub.channel, asker, (channel) => {
+      const answer = (): void =>
+        this.emit({
+          type: "batch",
+          ...asker,
+          chan: sub.chan,
+          channel: sub.channel,
+          after,
+          head: channel.head.offset,
+          limit: Math.max(1, Math.min(limit, limits.batchEvents)),
+        });
+      channel.whenLoaded(answer, (reason) => this.refuse(asker, reason, "", channel.slot));
+    });
+  }
+
+  // --- Host: what channels and slots need
+
+  readonly emit = (effect: Effect): void => {
+    if (effect.type === "claim") this.counters.claims++;
+    this.#effects.push(effect);
+  };
+
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  published(asker: Asker, published: PublishedBytes): void {
+    if (published.duplicate) this.counters.duplicates++;
+    else this.counters.published++;
+    const { offset, ts } = published;
+    if ("link" in asker) this.emit({ type: "send", link: asker.link, frame: { type: "ack", req: asker.req, offset, ts } });
+    else this.emit({ type: "answer", req: asker.req, reply: { type: "published", published } });
+  }
+
+  refuse(asker: Asker, reason: Reason, detail: string, slot: number): void {
+    this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
+    if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail } });
+    this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
+  }
+
+  moved(sub: Subscription): void {
+    this.counters.moved++;
+    this.#links.forget(sub);
+    const owner = this.#ownership.elsewhere(this.#slotOf(sub.channel));
+    this.emit({ type: "send", link: sub.link, frame: { type: "moved", chan: sub.chan, epoch: this.epoch, owner } });
+  }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+  } catch {
+    throw new ProtocolError("bad_json");
+  }
+}

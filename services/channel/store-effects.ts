@@ -1,0 +1,45 @@
+/** Runs the effects that ask the store, and turns its answers into events. */
+import { StoreUnavailable, type LogStore } from "../store/log.ts";
+import type { Effect, Event, Found } from "./events.ts";
+
+export type StoreEffect = Extract<Effect, { type: "claim" | "load" | "lookup" | "append" }>;
+
+/** @returns the event that answers the effect; a store that fails is an answer too */
+export async function runAtStore(effect: StoreEffect, store: LogStore, server: string): Promise<Event> {
+  switch (effect.type) {
+    case "claim":
+      return { type: "claimed", slot: effect.slot, fence: await orUndefined(store.claim(effect.slot, server)) };
+    case "load": {
+      const found = await orUndefined(store.head(effect.channel));
+      return { type: "loaded", channel: effect.channel, load: effect.load, head: found?.head, lastTs: found?.lastTs ?? "" };
+    }
+    case "lookup":
+      return { type: "lookedUp", channel: effect.channel, lookup: effect.lookup, found: await orUndefined(find(effect, store)) };
+    case "append": {
+      const { channel, slot, fence, entries, append } = effect;
+      const appended = await orUndefined(store.append({ channel, slot, fence, entries }));
+      return { type: "appended", channel, append, result: appended === undefined ? "unavailable" : appended.ok ? "ok" : appended.reason };
+    }
+  }
+}
+
+async function find({ channel, keys, messages }: Extract<Effect, { type: "lookup" }>, store: LogStore): Promise<Found> {
+  const [entries, texts] = await Promise.all([
+    Promise.all(keys.map((key) => store.byKey(channel, key))),
+    Promise.all(messages.map((ts) => store.message(channel, ts))),
+  ]);
+  return { keys: present(keys, entries), messages: present(messages, texts) };
+}
+
+function present<T>(names: readonly string[], values: readonly (T | undefined)[]): Map<string, T> {
+  return new Map(names.flatMap((name, i) => (values[i] === undefined ? [] : [[name, values[i]] as [string, T]])));
+}
+
+async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return undefined;
+    throw error;
+  }
+}
