@@ -10,7 +10,7 @@ export const apiErrors = {
   invalid_post_type: "the body is neither application/json nor application/x-www-form-urlencoded",
   invalid_json: "the body is not valid JSON",
   json_not_object: "the JSON body is not an object",
-  invalid_form_data: "the body could not be read",
+  invalid_form_data: "the body (its length, its encoding) or the Host header could not be read",
   request_too_large: "the body is larger than 256 KiB",
   invalid_arguments: "an argument is missing or not valid; response_metadata.messages names it",
   invalid_cursor: "the cursor was not made by this method",

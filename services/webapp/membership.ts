@@ -82,9 +82,10 @@ export class Membership {
     const type: ChannelType = ids.length <= 2 ? "im" : "mpim";
     const id = (type === "im" ? "D" : "G") + createHash("sha256").update(ids.join(",")).digest("hex").slice(0, 20).toUpperCase();
     const name = type === "im" ? "" : `mpdm-${members.map((member) => member.name).sort().join("--")}-${id.slice(-6).toLowerCase()}`;
+    const known = await this.#directory.channel(id);
     const fresh: Channel = { id, name, type, creator: opener.id, createdAt: this.#clock.now(), topic: "", purpose: "" };
-    const existed = !(await this.#directory.createChannel(fresh, ids));
-    const channel = existed ? ((await this.#directory.channel(id)) ?? fresh) : fresh;
+    const existed = known !== undefined || !(await this.#directory.createChannel(fresh, ids));
+    const channel = known ?? fresh;
     if (!this.#announced.has(id)) {
       await Promise.all(ids.map((user) => this.#welcome(channel, user, 0, `open-${id}`)));
       if (this.#announced.size >= announcedMost) this.#announced.clear();

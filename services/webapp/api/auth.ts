@@ -1,4 +1,5 @@
 import { method, openMethod, type Methods } from "../method.ts";
+import { botIdOf } from "../tokens.ts";
 
 /** `auth.*` and `api.test`. */
 export const authMethods: Methods = {
@@ -11,8 +12,8 @@ export const authMethods: Methods = {
     team_id: team.id,
     user: user.name,
     user_id: user.id,
-    // Some clients of bots can't do without it; the public service leaves it out for people.
-    ...(user.botId === null ? {} : { bot_id: user.botId }),
+    // Never absent, also for people: slack_sdk's RTM v2 skips every event whose bot_id equals this one, absent ones included.
+    bot_id: user.botId ?? botIdOf(user.id),
     is_enterprise_install: false,
   })),
 };
