@@ -1,0 +1,113 @@
+/** `kill -9` of one process of each kind while messages flow. */
+import { afterEach, expect, test } from "vitest";
+import { call, connectRtm } from "./client.ts";
+import { makeChannels, ownerOf, topologyOf } from "./operate.ts";
+import { people } from "./people.ts";
+import { usePlane } from "./plane.ts";
+import { Traffic } from "./traffic.ts";
+import { until } from "./wait.ts";
+
+const plane = usePlane();
+let traffic: Traffic | undefined;
+
+async function flow(name: string): Promise<{ traffic: Traffic; channels: string[] }> {
+  const channels = await makeChannels(plane(), 6, name);
+  traffic = new Traffic(plane(), channels);
+  await traffic.begin();
+  await traffic.more(20);
+  return { traffic, channels };
+}
+
+afterEach(async () => {
+  await traffic?.end();
+  traffic = undefined;
+});
+
+test("a channel server: posts go on through the 2nd choice, and no acked message is missing from history or any socket", async () => {
+  const { traffic, channels } = await flow("kill-channel");
+  const owners = new Map<string, string>();
+  for (const channel of channels) owners.set(channel, await ownerOf(plane(), channel));
+  const victim = owners.get(channels[0]!)!;
+  const orphaned = channels.filter((channel) => owners.get(channel) === victim);
+  const old = await plane().kill(victim);
+  await traffic.more(40);
+  await plane().restarted(victim, old);
+  await until("the owner to be the owner again", async () => (await ownerOf(plane(), channels[0]!)) === victim);
+  await traffic.more(20);
+  await traffic.check();
+  report("channel server", traffic, orphaned);
+  expect(traffic.stallMs(orphaned)).toBeLessThan(5_000);
+}, 60_000);
+
+test("a gateway: its clients reconnect with their offsets and get exactly what they missed", async () => {
+  const { traffic } = await flow("kill-gateway");
+  const before = traffic.clients.map((client) => client.connections);
+  const { x_gateway } = (await traffic.clients[0]!.ready()).frames.find((frame) => frame.type === "hello")!;
+  const victim = x_gateway as string;
+  const old = await plane().kill(victim);
+  await until("its client to come back", () => traffic.clients[0]!.connections > before[0]! && traffic.clients[0]!.connected);
+  await traffic.more(20);
+  await plane().restarted(victim, old);
+  await traffic.more(20);
+  await traffic.check();
+  expect(traffic.refusals).toEqual([]);
+  report("gateway", traffic);
+}, 60_000);
+
+test("a presence server: nobody who is online is called away", async () => {
+  const { traffic } = await flow("kill-presence");
+  const watcher = await connectRtm(plane().url, people.margaret.token);
+  const others = [people.ada, people.grace, people.linus];
+  watcher.send({ type: "presence_sub", ids: [...others, people.robot].map((person) => person.user) });
+  for (const { user } of [...others, people.robot]) {
+    await watcher.waitFor(`${user} to be active`, (frame) => frame.type === "presence_change" && frame.user === user && frame["presence"] === "active");
+  }
+  const from = watcher.frames.length;
+  for (const victim of plane().named("presence")) {
+    const old = await plane().kill(victim);
+    await traffic.more(10);
+    await plane().restarted(victim, old);
+  }
+  for (const { user } of others) {
+    await until(`${user} to be announced again`, async () => (await call(plane().url, people.margaret.token, "users.getPresence", { user }))["presence"] === "active");
+  }
+  // What a wrong "away" would wait for, this true one has to wait for as well, and it begins later.
+  await traffic.clients[4]!.stop();
+  await watcher.waitFor("the robot to be away", (frame) => frame.type === "presence_change" && frame.user === people.robot.user && frame["presence"] === "away", 30_000);
+  const away = watcher.frames.slice(from).filter((frame) => frame.type === "presence_change" && frame["presence"] === "away");
+  expect(away.map((frame) => frame.user)).toEqual([people.robot.user]);
+  expect(traffic.refusals).toEqual([]);
+  report("presence server", traffic);
+  await watcher.close();
+}, 60_000);
+
+test("charm: nothing stops, and its restart changes nothing", async () => {
+  const { traffic } = await flow("kill-charm");
+  const before = await topologyOf(plane());
+  const { charm: old, ...rest } = await plane().pids();
+  await plane().kill("charm");
+  await traffic.more(20);
+  await plane().restarted("charm", old!);
+  const members = plane().named("channel").length + plane().named("gateway").length + plane().named("presence").length;
+  await until("all servers to be registered again", async () => (await passing()) === members);
+  await traffic.more(20);
+  expect(await topologyOf(plane())).toEqual(before);
+  const { charm: _, ...now } = await plane().pids();
+  expect(now).toEqual(rest);
+  await traffic.check();
+  expect(traffic.refusals).toEqual([]);
+  report("charm", traffic);
+}, 60_000);
+
+async function passing(): Promise<number> {
+  const counts = ["ringway-channel", "ringway-gateway", "ringway-presence"].map(async (service) => {
+    const response = await fetch(`${plane().charm}/v1/health/service/${service}?passing`);
+    return ((await response.json()) as unknown[]).length;
+  });
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+}
+
+function report(what: string, traffic: Traffic, channels?: readonly string[]): void {
+  const { length } = traffic.acked;
+  console.log(`kill -9 of a ${what}: ${length} messages acked, longest wait for an ack ${Math.round(traffic.stallMs(channels))} ms, refusals ${JSON.stringify(traffic.refusals)}`);
+}

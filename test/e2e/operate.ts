@@ -1,0 +1,52 @@
+/** What an operator does to a running plane, and what one may ask it. */
+import type { Topology } from "../../services/protocol/topology.ts";
+import { call, connectRtm } from "./client.ts";
+import { everybody, people, type Person } from "./people.ts";
+import type { TestPlane } from "./plane.ts";
+
+/** Drains a server or takes it back. */
+export async function drain(plane: TestPlane, server: string, on: boolean): Promise<void> {
+  const response = await fetch(`${plane.charm}/v1/charm/servers/${server}`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ drain: on }) });
+  if (!response.ok) throw new Error(`drain ${server}: ${response.status} ${await response.text()}`);
+}
+
+export async function topologyOf(plane: TestPlane): Promise<Topology> {
+  return (await getJson(`${plane.charm}/v1/charm/topology`)) as Topology;
+}
+
+/** A process's `/v1/status`. */
+export async function statusOf(plane: TestPlane, name: string): Promise<Record<string, unknown>> {
+  return (await getJson(`http://${plane.addressOf(name)}/v1/status`)) as Record<string, unknown>;
+}
+
+/** The gateway that the proxy chooses for a user now. */
+export async function gatewayOf(plane: TestPlane, person: Person): Promise<string> {
+  const rtm = await connectRtm(plane.url, person.token);
+  await rtm.close();
+  return rtm.frames.find((frame) => frame.type === "hello")!["x_gateway"] as string;
+}
+
+/** The server that owns a channel, by its own word. */
+export async function ownerOf(plane: TestPlane, channel: string): Promise<string> {
+  return ((await getJson(`${plane.mesh}/v1/channels/${channel}`)) as { owner: string }).owner;
+}
+
+/** Makes `count` channels that everybody is in. @returns their IDs */
+export async function makeChannels(plane: TestPlane, count: number, prefix: string): Promise<string[]> {
+  const others = everybody.filter((person) => person !== people.ada).map((person) => person.user);
+  const ids: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const { channel } = await call(plane.url, people.ada.token, "conversations.create", { name: `${prefix}-${i}` });
+    const { id } = channel as { id: string };
+    await call(plane.url, people.ada.token, "conversations.invite", { channel: id, users: others.join(",") });
+    ids.push(id);
+  }
+  return ids;
+}
+
+async function getJson(url: string): Promise<unknown> {
+  const response = await fetch(url);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
+  return JSON.parse(text) as unknown;
+}

@@ -1,0 +1,226 @@
+/** A whole plane for a test: what `npm start` runs, with ports and data of its own, and means to hurt it. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import type { PlaneFile } from "../../services/launch/plane.ts";
+import { freePorts, isServed } from "./ports.ts";
+import { until } from "./wait.ts";
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface PlaneOptions {
+  readonly store?: "lmdb" | "memory";
+  readonly channels?: number;
+  readonly gateways?: number;
+  readonly presences?: number;
+  /** default: a fresh folder, removed by `stop` */
+  readonly data?: string;
+  /** default: the first of a free block */
+  readonly port?: number;
+}
+
+/** Ports a plane may take from its edge port on. */
+const portBlock = 40;
+const startMs = 90_000;
+
+/** `ringway dev` as a child process, whatever becomes of it. */
+export class Launcher {
+  readonly process: ChildProcess;
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  stdout = "";
+  stderr = "";
+
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.process = spawn(process.execPath, [join(root, "services", "main.ts"), "dev", ...args], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.process.stdout!.on("data", (chunk: Buffer) => (this.stdout += chunk.toString("utf8")));
+    this.process.stderr!.on("data", (chunk: Buffer) => (this.stderr += chunk.toString("utf8")));
+    // A test runner that gives up must not leave planes behind.
+    const abandon = (): void => void this.process.kill("SIGTERM");
+    process.once("exit", abandon);
+    this.exited = new Promise((resolve) => {
+      this.process.once("close", (code, signal) => {
+        process.removeListener("exit", abandon);
+        resolve({ code, signal });
+      });
+    });
+  }
+
+  get running(): boolean {
+    return this.process.exitCode === null && this.process.signalCode === null;
+  }
+
+  /** Waits for `Ringway is up`. */
+  async up(): Promise<string> {
+    const match = await until("the line 'Ringway is up'", () => {
+      if (!this.running) return "gone";
+      return /^Ringway is up: (\S+)$/m.exec(this.stdout)?.[1];
+    }, startMs);
+    if (match === "gone") throw new Error(`the plane ended while it started\n${this.stdout}\n${this.stderr}`);
+    return match;
+  }
+}
+
+export class TestPlane {
+  readonly launcher: Launcher;
+  readonly data: string;
+  readonly #keepData: boolean;
+  readonly url: string;
+  readonly mesh: string;
+  readonly charm: string;
+  #last: PlaneFile;
+  #stopped = false;
+
+  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile) {
+    this.launcher = launcher;
+    this.data = data;
+    this.#keepData = keepData;
+    this.#last = file;
+    this.url = file.url;
+    this.mesh = file.mesh;
+    this.charm = file.charm;
+  }
+
+  /** plane.json as it is now. */
+  async file(): Promise<PlaneFile> {
+    return (this.#last = await readPlaneFile(this.data));
+  }
+
+  async pidOf(name: string): Promise<number> {
+    const pid = (await this.file()).processes.find((process) => process.name === name)?.pid;
+    if (pid === undefined || pid === null) throw new Error(`${name} has no PID now`);
+    return pid;
+  }
+
+  /** Name → PID of all processes. */
+  async pids(): Promise<Record<string, number | null>> {
+    return Object.fromEntries((await this.file()).processes.map(({ name, pid }) => [name, pid]));
+  }
+
+  /** ip:port of a process. */
+  addressOf(name: string): string {
+    const found = this.#last.processes.find((process) => process.name === name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found.address;
+  }
+
+  /** Names of the processes with a role. */
+  named(role: string): string[] {
+    return this.#last.processes.filter((process) => process.role === role).map((process) => process.name);
+  }
+
+  /** @returns the PID that was hit */
+  async kill(name: string, signal: NodeJS.Signals = "SIGKILL"): Promise<number> {
+    const pid = await this.pidOf(name);
+    process.kill(pid, signal);
+    return pid;
+  }
+
+  /** Waits until the launcher has started `name` anew and it answers as ready. @returns the new PID */
+  async restarted(name: string, oldPid: number): Promise<number> {
+    const pid = await until(`a new ${name}`, async () => {
+      const now = (await this.pids())[name];
+      return now !== null && now !== oldPid ? now : undefined;
+    });
+    await until(`${name} to be ready`, async () => (await fetch(`http://${this.addressOf(name)}/readyz`)).ok);
+    return pid;
+  }
+
+  /** The last lines of every process's log, for a failed test. */
+  async logs(lines = 40): Promise<string> {
+    return tailLogs(this.data, lines);
+  }
+
+  /** All of one process's log. */
+  log(name: string): Promise<string> {
+    return readFile(join(this.data, "logs", `${name}.log`), "utf8");
+  }
+
+  /** Ends it as a person would, and makes sure that nothing is left. @throws Error naming what is */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    const { processes } = await this.file().catch(() => this.#last);
+    const deadline = setTimeout(() => this.launcher.process.kill("SIGKILL"), 40_000);
+    this.launcher.process.kill(signal);
+    const { code, signal: by } = await this.launcher.exited;
+    clearTimeout(deadline);
+    const left: string[] = [];
+    if (code !== 0) left.push(`the launcher ended with ${by ?? code}: ${this.launcher.stderr}`);
+    for (const { name, pid, address } of processes) {
+      if (pid !== null && isAlive(pid)) left.push(`${name} (${pid}) still runs`);
+      if (await isServed(address)) left.push(`${name}'s ${address} is still served`);
+    }
+    if (existsSync(join(this.data, "plane.json"))) left.push("plane.json is still there");
+    if (left.length > 0) throw new Error(`the plane did not end cleanly: ${left.join("; ")}\n${await this.logs()}`);
+    if (!this.#keepData) await rm(this.data, { recursive: true, force: true });
+  }
+}
+
+/** @throws Error with the launcher's output where it does not come up */
+export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane> {
+  for (const file of ["ring.wasm", "filter.wasm"]) {
+    if (!existsSync(join(root, "build", file))) throw new Error(`build/${file} is missing: run 'npm run build' first`);
+  }
+  const data = options.data ?? (await freshFolder());
+  const port = options.port ?? (await freePorts(portBlock));
+  const launcher = new Launcher(planeArgs({ ...options, data, port }));
+  try {
+    await launcher.up();
+  } catch (error) {
+    const logs = await tailLogs(data, 20);
+    launcher.process.kill("SIGTERM");
+    await launcher.exited;
+    throw new Error(`the plane did not come up: ${(error as Error).message}\n${launcher.stdout}${launcher.stderr}\n${logs}`, { cause: error });
+  }
+  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data));
+}
+
+/** One plane for all tests of a file; its logs are shown with each failed test. */
+export function usePlane(options: PlaneOptions = {}): () => TestPlane {
+  let plane: TestPlane | undefined;
+  beforeAll(async () => {
+    plane = await startPlane(options);
+  }, startMs + 10_000);
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail" && plane !== undefined) process.stderr.write(`--- logs of the plane after: ${task.name}\n${await plane.logs()}\n`);
+  });
+  afterAll(async () => plane?.stop());
+  return () => plane!;
+}
+
+/** Command line of a plane. */
+export function planeArgs(options: PlaneOptions & { readonly data: string; readonly port: number }): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+}
+
+export function freshFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), "ringway-e2e-"));
+}
+
+export async function readPlaneFile(data: string): Promise<PlaneFile> {
+  return JSON.parse(await readFile(join(data, "plane.json"), "utf8")) as PlaneFile;
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function tailLogs(data: string, lines: number): Promise<string> {
+  const folder = join(data, "logs");
+  const names = await readdir(folder).catch(() => []);
+  const tails = await Promise.all(names.map(async (name) => `== ${name}\n${(await readFile(join(folder, name), "utf8")).split("\n").slice(-lines).join("\n")}`));
+  return tails.join("\n");
+}
