@@ -10,6 +10,9 @@ import type { SessionId } from "./events.ts";
 import type { Links } from "./links.ts";
 import { UNKNOWN, type Subscription } from "./subscriptions.ts";
 
+/** Pause after a read that the owner could not answer. */
+const readAgainMs = 250;
+
 export interface CatchUp {
   readonly session: SessionId;
   /** offset of the last event the client has */
@@ -25,6 +28,8 @@ export interface CatchUp {
 export interface CatchUpHooks {
   /** the session has all up to `sub.last`; it is live from here */
   caughtUp(sub: Subscription, session: SessionId): void;
+  /** the server does not answer reads of this channel */
+  misdirected(sub: Subscription): void;
   /** events between `after` and `sub.last` are not replayed */
   gap(sub: Subscription, session: SessionId, after: number): void;
 }
@@ -34,7 +39,6 @@ export class CatchUps {
   readonly #links: Links;
   readonly #hooks: CatchUpHooks;
   readonly #reads = new Map<number, readonly [Subscription, CatchUp]>();
-  #lastRead = 0;
 
   constructor(core: Core, links: Links, hooks: CatchUpHooks) {
     this.#core = core;
@@ -90,6 +94,19 @@ export class CatchUps {
     this.#write(sub, catchUp, frame.events);
   }
 
+  onRefused(frame: Frame<"refused">): void {
+    const found = this.#reads.get(frame.req);
+    if (found === undefined) return;
+    this.#reads.delete(frame.req);
+    const [sub, catchUp] = found;
+    catchUp.read = 0;
+    if (frame.reason === "misdirected" || frame.reason === "unavailable") this.#hooks.misdirected(sub);
+    else
+      this.#core.after(readAgainMs, () => {
+        if (sub.catching.get(catchUp.session) === catchUp) this.#go(sub, catchUp);
+      });
+  }
+
   #write(sub: Subscription, catchUp: CatchUp, events: Uint8Array): void {
     const payloads: Uint8Array[] = [];
     const before = catchUp.cursor;
@@ -116,7 +133,7 @@ export class CatchUps {
     // A client may have seen more elsewhere than we have here: it waits for us, once the owner confirms that this exists.
     if (catchUp.cursor > sub.last && catchUp.confirmed) return;
     if (sub.state !== "subscribed") return;
-    catchUp.read = ++this.#lastRead;
+    catchUp.read = this.#core.nextReq();
     this.#reads.set(catchUp.read, [sub, catchUp]);
     this.#links.send(sub.conn, { type: "read", req: catchUp.read, chan: sub.chan, after: catchUp.cursor, limit: limits.batchEvents });
   }

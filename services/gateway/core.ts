@@ -1,5 +1,5 @@
 import type { Effect, Ring } from "./events.ts";
-import { Timers, type Timer } from "./timers.ts";
+import { Timers, type Timer } from "../runtime/timers.ts";
 
 /** The knobs of a gateway (config.ts has their ranges and defaults). Times in milliseconds. */
 export interface Options {
@@ -58,6 +58,7 @@ export class Core {
   /** rises with every step */
   stepNumber = 0;
   #effects: Effect[] = [];
+  #lastReq = 0;
 
   constructor(options: Options) {
     this.options = options;
@@ -78,6 +79,11 @@ export class Core {
 
   emit(effect: Effect): void {
     this.#effects.push(effect);
+  }
+
+  /** A number for a publish or a read; `refused` names either. */
+  nextReq(): number {
+    return ++this.#lastReq;
   }
 
   after(ms: number, run: () => void): Timer {

@@ -5,7 +5,7 @@
 import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import { backOffMs, type Core } from "./core.ts";
 import type { LinkPool } from "./events.ts";
-import type { Timer } from "./timers.ts";
+import type { Timer } from "../runtime/timers.ts";
 
 /** A connection must be open, and its peer have said hello, within this time. */
 const openWithinMs = 1_000;
@@ -73,6 +73,10 @@ export class Links {
       if (link !== undefined && !link.broken) return link;
     }
     return undefined;
+  }
+
+  open(pool: LinkPool): Link[] {
+    return [...this.#byServer[pool].values()].filter((link) => link.state === "open");
   }
 
   isOpen(conn: number): boolean {

@@ -98,12 +98,15 @@ export class Presence {
     }
   }
 
+  /** The ring changed. */
   reroute(): void {
     for (const record of [...this.#users.values()]) this.#sync(record);
+    for (const link of this.#links.open("presence")) this.#announced(link);
   }
 
-  linkOpened(): void {
-    this.reroute();
+  linkOpened(link: Link): void {
+    for (const record of [...this.#users.values()]) this.#sync(record);
+    this.#announced(link);
   }
 
   linkBroke(link: Link): void {
@@ -130,6 +133,11 @@ export class Presence {
     for (const session of this.#sessions.ofUser(frame.user)) {
       if (session.phase === "live") this.#core.emit({ type: "send", session: session.id, text: manualPresenceChange(record.manualAway) });
     }
+  }
+
+  /** A server that just came to own users waits for this from all gateways before it calls anyone away. */
+  #announced({ conn }: Link): void {
+    this.#links.send(conn, { type: "announced", epoch: this.#core.ring?.epoch ?? 0 });
   }
 
   #record(user: string): UserRecord {

@@ -47,7 +47,6 @@ export class Publishes {
   /** by request number, which is also the order of their deadlines */
   readonly #pending = new Map<number, Pending>();
   readonly #perSession = new Map<SessionId, number>();
-  #lastReq = 0;
   #watching = false;
 
   constructor(core: Core, links: Links, hooks: PublishHooks) {
@@ -67,7 +66,7 @@ export class Publishes {
 
   /** @param sub acquired for this publish; given back by `done` */
   add(sub: Subscription, publish: Publish): void {
-    const req = ++this.#lastReq;
+    const req = this.#core.nextReq();
     const key = publish.key ?? `${this.#core.options.id}-${publish.session.toString(36)}-${req}`;
     const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, sent: false };
     this.#pending.set(req, pending);
@@ -96,15 +95,15 @@ export class Publishes {
     this.#forget(pending);
   }
 
-  onRefused(frame: Frame<"refused">): void {
+  /** @returns false when the number is not that of a publish */
+  onRefused(frame: Frame<"refused">): boolean {
     const pending = this.#pending.get(frame.req);
-    if (pending === undefined) return;
+    if (pending === undefined) return false;
     if (frame.reason === "misdirected" || frame.reason === "unavailable") {
       pending.sent = false;
       this.#hooks.misdirected(pending.sub);
-      return;
-    }
-    this.#refuse(pending, errorOf(frame.reason), frame.detail);
+    } else this.#refuse(pending, errorOf(frame.reason), frame.detail);
+    return true;
   }
 
   #send(pending: Pending): void {

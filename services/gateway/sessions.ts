@@ -2,7 +2,7 @@
 import type { Control, Session as Ticketed } from "../protocol/mesh.ts";
 import type { SessionId } from "./events.ts";
 import type { Subscription } from "./subscriptions.ts";
-import type { Timer } from "./timers.ts";
+import type { Timer } from "../runtime/timers.ts";
 
 /** A session's part in one channel. */
 export interface Member {

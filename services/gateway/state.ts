@@ -43,7 +43,7 @@ export class Gateway {
   constructor(options: Options) {
     const core = (this.#core = new Core(options));
     this.#links = new Links(core, {
-      opened: (link) => (link.pool === "channel" ? this.#subs.linkOpened(link) : this.#presence.linkOpened()),
+      opened: (link) => (link.pool === "channel" ? this.#subs.linkOpened(link) : this.#presence.linkOpened(link)),
       broke: (link) => (link.pool === "channel" ? this.#subs.linkBroke(link) : this.#presence.linkBroke(link)),
       frame: (link, frame) => this.#linkFrame(link, frame),
     });
@@ -75,14 +75,13 @@ export class Gateway {
     });
     this.#catchUps = new CatchUps(core, this.#links, {
       caughtUp: (sub, session) => this.#members.caughtUp(sub, session),
+      misdirected: (sub) => this.#subs.refusedBy(sub),
       gap: (sub, session, after) => core.emit({ type: "send", session, text: gap(sub.channel, after, sub.last) }),
     });
     this.#publishes = new Publishes(core, this.#links, {
       acked: (pending, offset, ts) => this.#send(pending.session, ack(pending.replyTo, ts, pending.text, offset)),
       refused: (pending, error, detail) => this.#send(pending.session, refusal(pending.replyTo, error, detail)),
-      misdirected: (sub) => {
-        if (sub.state === "subscribed") this.#subs.moved(sub);
-      },
+      misdirected: (sub) => this.#subs.refusedBy(sub),
       done: (sub) => this.#subs.release(sub),
     });
     this.#members = new Members(core, this.#sessions, this.#subs, this.#catchUps);
@@ -219,7 +218,7 @@ export class Gateway {
       case "ack":
         return this.#publishes.onAck(frame);
       case "refused":
-        return this.#publishes.onRefused(frame);
+        return this.#publishes.onRefused(frame) ? undefined : this.#catchUps.onRefused(frame);
       case "batch":
         return this.#catchUps.onBatch(frame);
       case "presence":

@@ -11,7 +11,7 @@ import type { Outgoing, SessionId } from "./events.ts";
 import type { Link, Links } from "./links.ts";
 import type { Pending } from "./publishes.ts";
 import { Subscribers } from "./subscribers.ts";
-import type { Timer } from "./timers.ts";
+import type { Timer } from "../runtime/timers.ts";
 
 const backOff = { least: 20, most: 250 };
 /** A hole that is still there after this many replays is one in the log: it is reported and passed over. */
@@ -132,16 +132,9 @@ export class Subscriptions {
     }
   }
 
-  /** The server at `conn` won't take a publish of this channel: ask again, there or elsewhere, after a pause. */
-  moved(sub: Subscription): void {
-    if (sub.state === "pausing") return;
-    this.#core.counters.moved++;
-    this.#leave(sub);
-    sub.state = "pausing";
-    sub.timer = this.#core.after(backOffMs(sub.moves++, backOff.least, backOff.most), () => {
-      sub.state = "idle";
-      this.#route(sub);
-    });
+  /** The server that it is subscribed at does not serve the channel any more, as an answer to a request shows. */
+  refusedBy(sub: Subscription): void {
+    if (sub.state === "subscribed") this.#pause(sub);
   }
 
   onSubscribed(conn: number, frame: Frame<"subscribed">): void {
@@ -158,7 +151,7 @@ export class Subscriptions {
 
   onMoved(conn: number, frame: Frame<"moved">): void {
     const sub = this.#find(conn, frame.chan);
-    if (sub !== undefined) this.moved(sub);
+    if (sub !== undefined) this.#pause(sub);
   }
 
   onEvent(conn: number, frame: Frame<"event">): void {
@@ -199,6 +192,17 @@ export class Subscriptions {
     const events = [{ payload, origin }];
     sub.open = { step: this.#core.stepNumber, to, transient, events };
     this.#core.emit({ type: "deliver", to, events, transient });
+  }
+
+  /** Asks again, there or elsewhere, after a pause. */
+  #pause(sub: Subscription): void {
+    this.#core.counters.moved++;
+    this.#leave(sub);
+    sub.state = "pausing";
+    sub.timer = this.#core.after(backOffMs(sub.moves++, backOff.least, backOff.most), () => {
+      sub.state = "idle";
+      this.#route(sub);
+    });
   }
 
   #find(conn: number, chan: number): Subscription | undefined {

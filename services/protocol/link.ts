@@ -44,11 +44,11 @@ const frames = {
   offline: [49, { user: "str" }],
   watch: [50, { user: "str" }],
   unwatch: [51, { user: "str" }],
+  /** every user that is online here and belongs to this server at that epoch (or a later one) was told before this */
+  announced: [52, { epoch: "int" }],
   // presence → gateway
   presence: [64, { user: "str", active: "u8" }],
   manual: [65, { user: "str", away: "u8" }],
-  /** this server is not (no longer) the user's owner */
-  strange: [66, { user: "str", epoch: "int", owner: "str" }],
 } as const satisfies Record<string, readonly [number, Record<string, Field>]>;
 
 type Frames = typeof frames;

@@ -1,4 +1,4 @@
-/** One-shot timers of a pure state: they fire inside `step`, never by themselves. */
+/** One-shot timers of a pure `state.ts`: they fire inside its `step`, never by themselves. */
 export interface Timer {
   readonly at: number;
   readonly order: number;

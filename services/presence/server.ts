@@ -1,0 +1,163 @@
+/** A presence server's sockets and timers: runs the effects of state.ts and tells it what happens. */
+import { isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import type { PresenceInfo } from "../protocol/mesh.ts";
+import { ProtocolError } from "../protocol/problems.ts";
+import { connectRegistry } from "../registry/consul.ts";
+import { keepRegistered } from "../registry/register.ts";
+import { followTopology } from "../ring/follow.ts";
+import { loadRingModule } from "../ring/ring.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { createHttp, type Request } from "../runtime/http.ts";
+import type { Running } from "../runtime/lifecycle.ts";
+import type { Log } from "../runtime/log.ts";
+import { acceptSockets } from "../runtime/socket.ts";
+import type { Config } from "./config.ts";
+import type { Effect, Event } from "./events.ts";
+import { LinkDoors } from "./link-doors.ts";
+import { Presence } from "./state.ts";
+
+interface Asker {
+  resolve(info: PresenceInfo): void;
+  reject(error: ProtocolError): void;
+}
+
+export async function start(config: Config, log: Log): Promise<Running> {
+  const module = await loadRingModule(config.ringKey);
+  const state = new Presence(config);
+  const askers = new Map<number, Asker>();
+  let lastReq = 0;
+
+  const queue: Event[] = [];
+  let stepping = false;
+  let timer: NodeJS.Timeout | undefined;
+  let wakeAt = Infinity;
+  // Monotonic: a clock that is set back must not lengthen a grace period.
+  const now = (): number => performance.timeOrigin + performance.now();
+
+  const tell = (event: Event): void => {
+    queue.push(event);
+    if (stepping) return;
+    stepping = true;
+    try {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) for (const effect of state.step(next, now())) run(effect);
+    } finally {
+      stepping = false;
+    }
+    arm();
+  };
+  const arm = (): void => {
+    const at = state.wakeAt() ?? Infinity;
+    if (at >= wakeAt && timer !== undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    wakeAt = at;
+    if (at === Infinity) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      tell({ type: "tick" });
+    }, Math.max(0, at - now()));
+  };
+
+  const doors = new LinkDoors({
+    opened: (link) => tell({ type: "linkOpened", link }),
+    frames: (link, frames) => tell({ type: "linkFrames", link, frames }),
+    closed: (link) => tell({ type: "linkClosed", link }),
+  });
+
+  const run = (effect: Effect): void => {
+    switch (effect.type) {
+      case "send":
+        return doors.send(effect.link, effect.frame);
+      case "close":
+        log.info({ link: effect.link, detail: effect.detail }, "link closed");
+        return doors.close(effect.link, effect.detail);
+      case "answer":
+        askers.get(effect.req)?.resolve(effect.info);
+        return void askers.delete(effect.req);
+      case "refuse":
+        askers.get(effect.req)?.reject(new ProtocolError(effect.reason, effect.detail));
+        return void askers.delete(effect.req);
+    }
+  };
+
+  const asking = (make: (req: number) => Event): Promise<PresenceInfo> =>
+    new Promise((resolve, reject) => {
+      const req = ++lastReq;
+      askers.set(req, { resolve, reject });
+      tell(make(req));
+    });
+
+  let registered = false;
+  const http = createHttp(
+    {
+      "GET /livez": () => ({ status: 200, body: { ok: true } }),
+      "GET /readyz": () => ({ status: registered && state.ready ? 200 : 503, body: { registered, topology: state.ready } }),
+      "GET /v1/status": () => ({ status: 200, body: { id: config.id, topology: follower.counters, ...state.status() } }),
+      "GET /v1/presence/users/{id}": async (request) => {
+        const user = userOf(request);
+        return { status: 200, body: await asking((req) => ({ type: "get", req, user })) };
+      },
+      "PUT /v1/presence/users/{id}": async (request) => {
+        const user = userOf(request);
+        const { presence } = ((await request.json()) ?? {}) as { presence?: unknown };
+        if (presence !== "auto" && presence !== "away") throw new ProtocolError("bad_request", 'presence must be "auto" or "away"');
+        return { status: 200, body: await asking((req) => ({ type: "put", req, user, away: presence === "away" })) };
+      },
+    },
+    log,
+  );
+  acceptSockets(http.server, limits.linkMessageBytes, ({ path }) => {
+    const id = /^\/v1\/links\/presence\/([^/]+)$/.exec(path)?.[1];
+    if (id === undefined) throw new ProtocolError("not_found", "gateways connect to /v1/links/presence/{serverId}");
+    if (id !== config.id) throw new ProtocolError("misdirected", `this is ${config.id}`);
+    return (socket) => doors.open(socket);
+  });
+  const registry = connectRegistry(config.registryUrl);
+  const follower = followTopology({
+    kvGet: async (key, query) => {
+      const { index, entry } = await registry.get(key, query);
+      return { index, value: entry?.value };
+    },
+    module,
+    onView: (ring) => tell({ type: "topology", ring }),
+    onError: (error) => log.warn({ err: error }, "topology not taken"),
+  });
+  let address: string;
+  try {
+    address = await http.listen(config.listen);
+  } catch (error) {
+    await follower.stop();
+    throw error;
+  }
+  const registration = keepRegistered({
+    registry,
+    registration: { service: "ringway-presence", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs },
+    passEveryMs: config.passEveryMs,
+    clock: systemClock,
+    log,
+  });
+  void registration.registered.then(() => (registered = true));
+
+  return {
+    address,
+    async stop() {
+      await registration.stop();
+      registered = false;
+      await follower.stop();
+      doors.closeAll();
+      for (const asker of askers.values()) asker.reject(new ProtocolError("unavailable"));
+      askers.clear();
+      await http.close();
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}
+
+/** @throws ProtocolError bad_id */
+function userOf(request: Request): string {
+  const user = request.params["id"] ?? "";
+  if (!isId(user)) throw new ProtocolError("bad_id");
+  return user;
+}
