@@ -28,7 +28,8 @@ export class Subscription {
 
   /** The channel is here and durable up to `head`. */
   begin(head: number): void {
-    this.#sent = Math.min(this.#sent, head);
+    // A gateway that far behind tells its clients of the gap instead of filling it.
+    if (this.#sent > head || head - this.#sent > limits.resumeEvents) this.#sent = head;
     this.#emit({ type: "send", link: this.link, frame: { type: "subscribed", chan: this.chan, head } });
     this.catchUp(head);
   }
