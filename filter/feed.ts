@@ -37,7 +37,7 @@ export class Feed {
   private refusedSeal: u64 = 0;
 
   private cluster: Bytes;
-  private headers: PairWriter = PairWriter.create(1024);
+  private headers: PairWriter = new PairWriter(1024);
   private index: u64 = 0;
   private call: u32 = 0;
   private calling: bool = false;

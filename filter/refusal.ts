@@ -10,7 +10,7 @@ const ONE_SECOND = Bytes.of("1");
 export class Refusal {
   private reason: Bytes;
   private body: Bytes;
-  private headers: PairWriter = PairWriter.create(256);
+  private headers: PairWriter = new PairWriter(256);
 
   constructor(private status: i32, reason: string, title: string, retry: bool) {
     this.reason = Bytes.of(reason);

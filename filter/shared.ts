@@ -11,7 +11,7 @@ export const LEASE_MS: u64 = 1_500;
 export class SharedTopology {
   private versionKey: Bytes;
   private documentKey: Bytes;
-  private version: usize = heap.alloc(16);
+  private record: StaticArray<u64> = new StaticArray<u64>(2);
   /** What `look` found. */
   epoch: u64 = 0;
   seal: u64 = 0;
@@ -52,12 +52,12 @@ export class SharedTopology {
         if (resultLen() >= 16 && load<u64>(result(), 8) >= epoch) break;
       }
     } while (setSharedData(this.documentKey, ptr, len, cas) == Status.CasMismatch);
-    store<u64>(this.version, epoch);
-    store<u64>(this.version, seal, 8);
+    this.record[0] = epoch;
+    this.record[1] = seal;
     do {
       this.look();
       if (this.epoch >= epoch) return;
-    } while (setSharedData(this.versionKey, this.version, 16, this.cas) == Status.CasMismatch);
+    } while (setSharedData(this.versionKey, changetype<usize>(this.record), 16, this.cas) == Status.CasMismatch);
   }
 }
 
@@ -67,7 +67,7 @@ export class SharedTopology {
  */
 export class Lease {
   private key: Bytes;
-  private record: usize = heap.alloc(16);
+  private record: StaticArray<u64> = new StaticArray<u64>(2);
   private cas: u32 = 0;
   held: bool = false;
 
@@ -93,9 +93,9 @@ export class Lease {
   }
 
   private write(owner: u64, expiresMs: u64, cas: u32): Status {
-    store<u64>(this.record, owner);
-    store<u64>(this.record, expiresMs, 8);
-    return setSharedData(this.key, this.record, 16, cas);
+    this.record[0] = owner;
+    this.record[1] = expiresMs;
+    return setSharedData(this.key, changetype<usize>(this.record), 16, cas);
   }
 
   /** Whether the lease just read still runs. One that ends too far ahead was written before the clock was set back. */

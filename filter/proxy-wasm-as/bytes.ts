@@ -1,27 +1,25 @@
-/** Bytes outside of the managed heap. Host calls take and give UTF-8 pointers; AssemblyScript strings are UTF-16. */
+/** Bytes with an address. Host calls take and give UTF-8 pointers; AssemblyScript strings are UTF-16. */
 
-/** An address and a length. Neither traced nor freed: make it once, at start, for a name that lives for ever. */
-@unmanaged
+/** Bytes of one's own: make them once, for a name or a configured text, and never per request. They do not move. */
 export class Bytes {
-  ptr: usize = 0;
-  len: i32 = 0;
+  readonly ptr: usize;
+  readonly len: i32;
 
-  /** The UTF-8 form of `text`, kept for ever. For constants and configuration, never per request. */
-  static of(text: string): Bytes {
-    const bytes = new Bytes();
-    bytes.len = String.UTF8.byteLength(text);
-    bytes.ptr = heap.alloc(bytes.len + 8);
-    String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, bytes.ptr);
-    return bytes;
+  private constructor(private buffer: ArrayBuffer) {
+    this.ptr = changetype<usize>(buffer);
+    this.len = buffer.byteLength;
   }
 
-  /** A copy of `len` bytes at `ptr`, kept for ever. */
+  /** The UTF-8 form of `text`. */
+  static of(text: string): Bytes {
+    return new Bytes(String.UTF8.encode(text));
+  }
+
+  /** A copy of `len` bytes at `ptr`. */
   static copy(ptr: usize, len: i32): Bytes {
-    const bytes = new Bytes();
-    bytes.len = len;
-    bytes.ptr = heap.alloc(len + 8);
-    memory.copy(bytes.ptr, ptr, len);
-    return bytes;
+    const buffer = new ArrayBuffer(len);
+    memory.copy(changetype<usize>(buffer), ptr, len);
+    return new Bytes(buffer);
   }
 
   toString(): string {

@@ -54,21 +54,18 @@ export class PairReader {
 }
 
 /** Builds serialised pairs in a buffer of its own, made once and used again and again. */
-@unmanaged
 export class PairWriter {
-  private capacity: i32 = 0;
+  private buffer: StaticArray<u8>;
   private size: usize = 0;
   private data: usize = 0;
   /** The serialised pairs. */
-  ptr: usize = 0;
+  readonly ptr: usize;
   len: i32 = 0;
 
-  /** A writer for at most `capacity` bytes. */
-  static create(capacity: i32): PairWriter {
-    const writer = new PairWriter();
-    writer.capacity = capacity;
-    writer.ptr = heap.alloc(capacity);
-    return writer;
+  /** @param capacity bytes of the result at most */
+  constructor(capacity: i32) {
+    this.buffer = new StaticArray<u8>(capacity);
+    this.ptr = changetype<usize>(this.buffer);
   }
 
   /** Starts over; exactly `count` calls of `add` must follow. */
@@ -81,7 +78,7 @@ export class PairWriter {
 
   /** Adds one pair. One that does not fit is written with an empty value, so that the result stays well-formed. */
   add(name: Bytes, value: usize, valueLen: i32): void {
-    const room = this.capacity - this.len - name.len - 2;
+    const room = this.buffer.length - this.len - name.len - 2;
     const len = valueLen <= room ? valueLen : 0;
     store<u32>(this.size, name.len);
     store<u32>(this.size, len, 4);

@@ -1,8 +1,8 @@
 /** What the filter's tests share: configurations, sealed topologies, and an emulated Envoy that has one. */
-import type { Pool, Server } from "../../services/protocol/topology.ts";
+import type { Pool, PoolTopology, Server, Topology } from "../../services/protocol/topology.ts";
 import { DEV_KEY } from "../../services/ring/key.ts";
 import { loadRingModule, type RingView } from "../../services/ring/ring.ts";
-import { sealTopology } from "../../services/ring/seal.ts";
+import { encodeTopologyBinary } from "../../services/ring/topology.ts";
 import { ProxyHost, type Vm } from "../host/host.ts";
 import type { ModelPool } from "../vectors/index.ts";
 
@@ -29,17 +29,19 @@ export function servers(prefix: string, count: number, port: number, zone = "a")
   }));
 }
 
-/** A sealed document; pools that are not given are empty. */
-export function seal(epoch: number, pools: Partial<Record<Pool, Server[] | ModelPool>>): { binary: Uint8Array; view: RingView } {
-  const pool = (name: Pool): ModelPool => {
-    const given = pools[name] ?? [];
-    return Array.isArray(given) ? { servers: given, pins: [] } : given;
+/** A sealed document; pools that are not given are empty. Without table digests, which the binary form does not carry. */
+export function seal(epoch: number, given: Partial<Record<Pool, Server[] | ModelPool>>): { binary: Uint8Array; view: RingView } {
+  const pool = (name: Pool): PoolTopology => {
+    const what = given[name] ?? [];
+    return { ...(Array.isArray(what) ? { servers: what, pins: [] } : what), tableDigest: "0".repeat(16) };
   };
-  const { binary, view } = sealTopology(ring, {
+  const document: Topology = {
+    v: 1,
     epoch,
+    keyId: ring.keyId,
     pools: { channel: pool("channel"), presence: pool("presence"), gateway: pool("gateway") },
-  });
-  return { binary, view };
+  };
+  return { binary: encodeTopologyBinary(document, ring.sipHash24), view: ring.build(document) };
 }
 
 /** Ticks until a VM polls, and gives that VM. */

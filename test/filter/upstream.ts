@@ -28,7 +28,7 @@ export class Upstream {
           return;
         }
         const status = this.behaviour === "misdirected" ? 421 : 200;
-        response.writeHead(status, { "x-ringway-owner": this.id, "content-type": "text/plain" }).end(this.id);
+        response.writeHead(status, { "x-ringway-owner": this.id, "x-seen-epoch": headers["x-ringway-epoch"] ?? "" }).end(this.id);
       });
     });
     this.#server.on("connection", (socket) => {

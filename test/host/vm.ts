@@ -63,6 +63,7 @@ export class Vm {
   #nextId = 1;
   #nextCall = 1;
   #requestHeaders: Pairs = [];
+  #rawHeaderMap: Uint8Array | undefined;
   #local: LocalResponse | undefined;
   #answer: { readonly headers: Pairs; readonly body: Uint8Array } | undefined;
   readonly configured: boolean;
@@ -97,7 +98,8 @@ export class Vm {
   }
 
   removePlugin(root: number): void {
-    this.#roots.splice(this.#roots.indexOf(root), 1);
+    const at = this.#roots.indexOf(root);
+    if (at >= 0) this.#roots.splice(at, 1);
     this.#exports.proxy_on_delete(root);
   }
 
@@ -114,6 +116,16 @@ export class Vm {
     const action = this.#exports.proxy_on_request_headers(id, this.#requestHeaders.length, 1);
     this.#exports.proxy_on_delete(id);
     return { passed: action === 0, headers: this.#requestHeaders, local: this.#local };
+  }
+
+  /** Sends a request whose serialised header map is whatever the bytes are: what a faulty host would give. */
+  requestRaw(headerMap: Uint8Array): RequestResult {
+    this.#rawHeaderMap = headerMap;
+    try {
+      return this.request("/");
+    } finally {
+      this.#rawHeaderMap = undefined;
+    }
   }
 
   /** Answers the oldest open call. No status at all is a call that failed. */
@@ -189,7 +201,7 @@ export class Vm {
           return this.#give(buffer.subarray(start, start + size), ptr, length);
         },
         proxy_get_header_map_pairs: (type: number, ptr: number, length: number): number =>
-          this.#give(encodePairs(this.#map(type)), ptr, length),
+          this.#give(this.#rawHeaderMap ?? encodePairs(this.#map(type)), ptr, length),
         proxy_get_header_map_value: (type: number, key: number, size: number, ptr: number, length: number): number => {
           const name = this.#text(key, size);
           const found = this.#map(type).find(([at]) => at === name);
