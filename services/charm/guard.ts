@@ -9,6 +9,8 @@ export class ChurnGuard {
   readonly #turned = new Map<string, number>();
   readonly #held = new Set<string>();
   #changedAt = 0;
+  /** size of the pool when the hold began */
+  #aliveBefore = 0;
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
@@ -26,7 +28,10 @@ export class ChurnGuard {
   turned(id: string, alive: number, now: number): void {
     this.#prune(now);
     this.#turned.set(id, now);
-    if (this.#held.size === 0 && this.#turned.size <= alive / 2) return;
+    if (this.#held.size === 0) {
+      if (this.#turned.size <= alive / 2) return;
+      this.#aliveBefore = alive;
+    }
     for (const each of this.#turned.keys()) this.#held.add(each);
     this.#changedAt = now;
   }
@@ -37,17 +42,14 @@ export class ChurnGuard {
     if (this.#held.delete(id)) this.#changedAt = now;
   }
 
-  /** Lets go of a rest of at most half of the pool when nothing has changed for a whole window. @returns whether it did */
-  settle(alive: number, now: number): boolean {
-    this.#prune(now);
-    if (this.#held.size === 0 || this.#held.size > alive / 2 || now < this.#changedAt + this.#windowMs) return false;
-    this.release();
-    return true;
+  /** Lets go of a rest of at most half of the pool when nothing has changed for a whole window. */
+  settle(now: number): void {
+    if (now >= this.settlesAt()) this.release();
   }
 
-  /** When `settle` may do something. */
-  settlesAt(alive: number): number | undefined {
-    return this.#held.size === 0 || this.#held.size > alive / 2 ? undefined : this.#changedAt + this.#windowMs;
+  /** When `settle` may do something; Infinity while nothing, or too much, is held. */
+  settlesAt(): number {
+    return this.#held.size === 0 || this.#held.size > this.#aliveBefore / 2 ? Infinity : this.#changedAt + this.#windowMs;
   }
 
   /** The operator's word: those that are critical go. */

@@ -67,7 +67,7 @@ export class PoolState {
 
   /** Works out what Envoy must know and what the ring shall be. @param pending addresses of a document that is being published */
   update(pending: Iterable<string>, intents: Intents, now: number): { readonly endpointsChanged: boolean; readonly wanted: Wanted } {
-    this.guard.settle(this.#alive(now), now);
+    this.guard.settle(now);
     if (this.#missing.size > 0 && now >= this.#graceEnds()) this.#missing.clear();
     const needed = new Set(pending);
     for (const server of this.#base.values()) needed.add(server.addr);
@@ -78,7 +78,7 @@ export class PoolState {
 
   /** When `update` may come to something else with no event before. */
   nextDue(now: number): number {
-    const due = [this.endpoints.nextDrop(), this.guard.settlesAt(this.#alive(now)) ?? Infinity];
+    const due = [this.endpoints.nextDrop(), this.guard.settlesAt()];
     if (this.#missing.size > 0) due.push(this.#graceEnds());
     for (const at of this.#additions()) due.push(at, at + this.#timing.settleMs);
     return Math.min(...due.filter((at) => at > now));

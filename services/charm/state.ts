@@ -51,7 +51,7 @@ export class Charm {
   #leading = false;
   #publishing: TopologyDraft | undefined;
   #retryAt = 0;
-  #heldBefore = "";
+  readonly #heldBefore = new Map<Pool, readonly string[]>();
 
   constructor(boot: Boot, timing: Timing, now: number) {
     this.#base = boot.topology ?? emptyDraft(boot.firstEpoch - 1);
@@ -141,11 +141,13 @@ export class Charm {
   }
 
   #tellHeld(effects: Effect[]): void {
-    const held = pools.map((pool) => this.held(pool));
-    const text = JSON.stringify(held);
-    if (text === this.#heldBefore || (this.#heldBefore === "" && held.every((list) => list.length === 0))) return;
-    this.#heldBefore = text;
-    pools.forEach((pool, i) => effects.push({ type: "held", pool, servers: held[i]! }));
+    for (const pool of pools) {
+      const servers = this.held(pool);
+      const before = this.#heldBefore.get(pool) ?? [];
+      if (servers.length === before.length && servers.every((id, i) => id === before[i])) continue;
+      this.#heldBefore.set(pool, servers);
+      effects.push({ type: "held", pool, servers });
+    }
   }
 }
 

@@ -1,0 +1,388 @@
+import { describe, expect, test } from "vitest";
+import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
+import { type Intents, noIntents, withPins, withServer } from "./intents.ts";
+import type { Member } from "./member.ts";
+import { type Boot, Charm, type Effect, type Event } from "./state.ts";
+
+const timing = { settleMs: 400, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000 };
+
+/** charm under a hand-made clock: effects are carried out as server.ts does, and written down. */
+class Trace {
+  readonly lines: string[] = [];
+  readonly charm: Charm;
+  now = 0;
+  #stored: Topology | undefined;
+  #wakeAt = Infinity;
+  /** members of the pool `channel`, as the registry has them */
+  readonly #members = new Map<string, Member>();
+  #intents: Intents;
+  unwritable = false;
+
+  constructor(boot: Partial<Boot> = {}, leading = true) {
+    this.#stored = boot.topology;
+    this.#intents = boot.intents ?? noIntents;
+    this.charm = new Charm({ topology: undefined, intents: noIntents, firstEpoch: 1, ...boot }, timing, 0);
+    if (leading) this.send({ type: "leading", leading: true });
+  }
+
+  get stored(): Topology {
+    return this.#stored!;
+  }
+  get intents(): Intents {
+    return this.#intents;
+  }
+
+  send(event: Event): void {
+    this.#wakeAt = Infinity;
+    for (const effect of this.charm.step(event, this.now)) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    const say = (what: string): unknown => this.lines.push(`${this.now} ${what}`);
+    switch (effect.type) {
+      case "wake":
+        this.#wakeAt = effect.at;
+        break;
+      case "endpoints":
+        say(`endpoints ${effect.pool}: ${effect.addresses.map((addr) => addr.slice(addr.indexOf(":"))).join(" ") || "none"}`);
+        break;
+      case "held":
+        say(`held ${effect.pool}: ${effect.servers.join(" ") || "none"}`);
+        break;
+      case "publish":
+        say(`publish ${effect.draft.epoch} ${describeDraft(effect.draft.pools.channel)}${this.unwritable ? " (fails)" : ""}`);
+        if (this.unwritable) return this.send({ type: "unpublished" });
+        this.#stored = document(effect.draft.epoch, effect.draft.pools.channel.servers, effect.draft.pools.channel.pins);
+        this.send({ type: "topology", topology: this.#stored });
+        break;
+    }
+  }
+
+  /** Lets time pass, waking charm when it asked for it. */
+  pass(ms: number): this {
+    const end = this.now + ms;
+    while (this.#wakeAt <= end) {
+      this.now = Math.max(this.now + 1, this.#wakeAt);
+      this.send({ type: "tick" });
+    }
+    this.now = end;
+    return this;
+  }
+
+  /** The registry's view of `channel` changes: `up`, `critical`, `gone`, or a new address. */
+  members(changes: Record<string, "up" | "critical" | "gone" | { port: number }>): this {
+    for (const [id, change] of Object.entries(changes)) {
+      const before = this.#members.get(id) ?? member(id);
+      if (change === "gone") this.#members.delete(id);
+      else if (typeof change === "object") this.#members.set(id, { ...before, addr: `10.0.0.1:${change.port}`, passing: true });
+      else this.#members.set(id, { ...before, passing: change === "up" });
+    }
+    this.send({ type: "members", pool: "channel", members: [...this.#members.values()] });
+    return this;
+  }
+
+  intend(change: (intents: Intents) => Intents): this {
+    this.#intents = change(this.#intents);
+    this.send({ type: "intents", intents: this.#intents });
+    return this;
+  }
+
+  get text(): string {
+    return `\n${this.lines.splice(0).join("\n")}\n`;
+  }
+}
+
+function member(id: string): Member {
+  return { id, addr: `10.0.0.1:700${id.slice(-1)}`, zone: "a", weight: 100, passing: true };
+}
+
+function describeDraft({ servers, pins }: { servers: readonly Server[]; pins: readonly (readonly [number, string])[] }): string {
+  const list = servers.map((s) => `${s.id}=${s.state}${s.weight === 100 ? "" : `*${s.weight}`}${s.addr === member(s.id).addr ? "" : `@${s.addr.slice(s.addr.indexOf(":"))}`}`);
+  return (list.join(" ") || "empty") + pins.map(([slot, id]) => ` pin ${slot}→${id}`).join("");
+}
+
+function document(epoch: number, servers: readonly Server[], pins: readonly (readonly [number, string])[] = []): Topology {
+  const empty = { servers: [], pins: [], tableDigest: "0".repeat(16) };
+  return { v: 1, epoch, keyId: "0".repeat(8), pools: { ...(Object.fromEntries(pools.map((pool) => [pool, empty])) as unknown as Record<Pool, typeof empty>), channel: { servers, pins, tableDigest: "0".repeat(16) } } as Topology["pools"] };
+}
+
+const up = (...ids: string[]): Server[] => ids.map((id) => ({ id, addr: member(id).addr, zone: "a", weight: 100, state: "up" as const }));
+const running = (...ids: string[]): Trace => {
+  const trace = new Trace({ topology: document(10, up(...ids)) }).members(Object.fromEntries(ids.map((id) => [id, "up" as const]))).pass(60_000);
+  expect(trace.text).toBe("\n\n");
+  return trace;
+};
+
+describe("charm's state", () => {
+  test("at the first boot, tells Envoy of each server at once, and rings those that start together in one epoch", () => {
+    const trace = new Trace();
+    trace.members({ "cs-0": "up" }).pass(150).members({ "cs-1": "up" }).pass(150).members({ "cs-2": "up" }).pass(10_000);
+    expect(trace.text).toMatchInlineSnapshot(`
+      "
+      0 endpoints channel: :7000
+      150 endpoints channel: :7000 :7001
+      300 endpoints channel: :7000 :7001 :7002
+      700 publish 1 cs-0=up cs-1=up cs-2=up
+      "
+    `);
+  });
+
+  test("servers that trickle in don't keep the first one waiting for more than twice the settle time", () => {
+    const trace = new Trace();
+    for (let i = 0; i < 5; i++) trace.members({ [`cs-${i}`]: "up" }).pass(300);
+    expect(trace.pass(10_000).text).toMatchInlineSnapshot(`
+      "
+      0 endpoints channel: :7000
+      300 endpoints channel: :7000 :7001
+      600 endpoints channel: :7000 :7001 :7002
+      800 publish 1 cs-0=up cs-1=up
+      900 endpoints channel: :7000 :7001 :7002 :7003
+      1200 endpoints channel: :7000 :7001 :7002 :7003 :7004
+      1400 publish 2 cs-0=up cs-1=up cs-2=up cs-3=up
+      1600 publish 3 cs-0=up cs-1=up cs-2=up cs-3=up cs-4=up
+      "
+    `);
+  });
+
+  test("a server joins: endpoint first, ring when it has settled", () => {
+    expect(running("cs-0", "cs-1").members({ "cs-2": "up" }).pass(10_000).text).toMatchInlineSnapshot(`
+      "
+      60000 endpoints channel: :7000 :7001 :7002
+      60400 publish 11 cs-0=up cs-1=up cs-2=up
+      "
+    `);
+  });
+
+  test("a server leaves: ring at once, endpoint later", () => {
+    expect(running("cs-0", "cs-1", "cs-2").members({ "cs-1": "gone" }).pass(10_000).text).toMatchInlineSnapshot(`
+      "
+      60000 publish 11 cs-0=up cs-2=up
+      62000 endpoints channel: :7000 :7002
+      "
+    `);
+  });
+
+  test("a server turns critical and comes back at once, since its address is known", () => {
+    const trace = running("cs-0", "cs-1", "cs-2").members({ "cs-1": "critical" }).pass(2_000).members({ "cs-1": "up" }).pass(10_000);
+    expect(trace.text).toMatchInlineSnapshot(`
+      "
+      60000 publish 11 cs-0=up cs-1=down cs-2=up
+      62000 publish 12 cs-0=up cs-1=up cs-2=up
+      "
+    `);
+  });
+
+  test("a server that comes back at another address keeps its old record until Envoy knows the new one", () => {
+    expect(running("cs-0", "cs-1", "cs-2").members({ "cs-1": { port: 9009 } }).pass(10_000).text).toMatchInlineSnapshot(`
+      "
+      60000 endpoints channel: :7000 :7001 :7002 :9009
+      60400 publish 11 cs-0=up cs-1=up@:9009 cs-2=up
+      62400 endpoints channel: :7000 :7002 :9009
+      "
+    `);
+  });
+
+  test("a server that registers as critical and never passed does not enter", () => {
+    expect(running("cs-0").members({ "cs-1": "critical" }).pass(10_000).text).toMatchInlineSnapshot(`
+      "
+      60000 endpoints channel: :7000 :7001
+      "
+    `);
+  });
+
+  test("drain, weight and pins are the operator's; a pin to an absent server waits", () => {
+    const trace = running("cs-0", "cs-1");
+    trace.intend((intents) => withServer(intents, "cs-1", { drain: true })).pass(10);
+    trace.intend((intents) => withServer(intents, "cs-0", { weight: 50 })).pass(10);
+    trace.intend((intents) => withPins(intents, "channel", [[7, "cs-0"], [9, "cs-2"]])).pass(10);
+    trace.members({ "cs-2": "up" }).pass(1_000);
+    trace.intend((intents) => withServer(intents, "cs-1", { drain: false })).pass(10);
+    trace.intend((intents) => withServer(intents, "cs-0", { weight: null })).pass(10_000);
+    expect(trace.text).toMatchInlineSnapshot(`
+      "
+      60000 publish 11 cs-0=up cs-1=draining
+      60010 publish 12 cs-0=up*50 cs-1=draining
+      60020 publish 13 cs-0=up*50 cs-1=draining pin 7→cs-0
+      60030 endpoints channel: :7000 :7001 :7002
+      60430 publish 14 cs-0=up*50 cs-1=draining cs-2=up pin 7→cs-0 pin 9→cs-2
+      61030 publish 15 cs-0=up*50 cs-1=up cs-2=up pin 7→cs-0 pin 9→cs-2
+      61040 publish 16 cs-0=up cs-1=up cs-2=up pin 7→cs-0 pin 9→cs-2
+      "
+    `);
+  });
+
+  test("a drained server that restarts is still drained", () => {
+    const trace = running("cs-0", "cs-1").intend((intents) => withServer(intents, "cs-1", { drain: true }));
+    trace.members({ "cs-1": "gone" }).pass(100).members({ "cs-1": "up" }).pass(10_000);
+    expect(trace.text).toMatchInlineSnapshot(`
+      "
+      60000 publish 11 cs-0=up cs-1=draining
+      60000 publish 12 cs-0=up
+      60100 publish 13 cs-0=up cs-1=draining
+      "
+    `);
+  });
+
+  describe("the churn guard", () => {
+    test("holds the pool when more than half of it turns critical within five seconds, and lets go as they recover", () => {
+      const trace = running("cs-0", "cs-1", "cs-2", "cs-3", "cs-4");
+      trace.members({ "cs-0": "critical" }).pass(1_000).members({ "cs-1": "critical" }).pass(1_000);
+      trace.members({ "cs-2": "critical" }).pass(1_000).members({ "cs-3": "critical" }).pass(60_000);
+      trace.members({ "cs-2": "up" }).pass(100).members({ "cs-0": "up", "cs-1": "up", "cs-3": "up" }).pass(10_000);
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=down cs-1=up cs-2=up cs-3=up cs-4=up
+        61000 publish 12 cs-0=down cs-1=down cs-2=up cs-3=up cs-4=up
+        62000 held channel: cs-0 cs-1 cs-2
+        63000 held channel: cs-0 cs-1 cs-2 cs-3
+        123000 held channel: cs-0 cs-1 cs-3
+        123100 held channel: none
+        123100 publish 13 cs-0=up cs-1=up cs-2=up cs-3=up cs-4=up
+        "
+      `);
+    });
+
+    test("lets go of a rest that does not recover when a window has passed", () => {
+      const trace = running("cs-0", "cs-1", "cs-2").members({ "cs-0": "critical", "cs-1": "critical" }).pass(20_000);
+      trace.members({ "cs-0": "up" }).pass(20_000);
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 held channel: cs-0 cs-1
+        80000 held channel: cs-1
+        85000 held channel: none
+        85000 publish 11 cs-0=up cs-1=down cs-2=up
+        "
+      `);
+    });
+
+    test("lets go at the operator's word, and does not trip again over the same servers", () => {
+      const trace = running("cs-0", "cs-1", "cs-2").members({ "cs-0": "critical", "cs-1": "critical" }).pass(1_000);
+      trace.send({ type: "release", pool: undefined });
+      expect(trace.pass(20_000).text).toMatchInlineSnapshot(`
+        "
+        60000 held channel: cs-0 cs-1
+        61000 held channel: none
+        61000 publish 11 cs-0=down cs-1=down cs-2=up
+        "
+      `);
+    });
+
+    test("does not trip over losses that are further apart, nor over servers that deregister", () => {
+      const slow = running("cs-0", "cs-1", "cs-2").members({ "cs-0": "critical" }).pass(6_000).members({ "cs-1": "critical" }).pass(10_000);
+      expect(slow.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=down cs-1=up cs-2=up
+        66000 publish 12 cs-0=down cs-1=down cs-2=up
+        "
+      `);
+      const leaving = running("cs-0", "cs-1", "cs-2").members({ "cs-0": "gone", "cs-1": "gone" }).pass(10_000);
+      expect(leaving.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-2=up
+        62000 endpoints channel: :7002
+        "
+      `);
+    });
+
+    test("keeps what it holds even when the registry has forgotten it, and lets others join and leave meanwhile", () => {
+      const trace = running("cs-0", "cs-1", "cs-2").members({ "cs-0": "critical", "cs-1": "critical" }).pass(1_000);
+      trace.members({ "cs-0": "gone", "cs-1": "gone" }).pass(60_000).members({ "cs-3": "up" }).pass(1_000);
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 held channel: cs-0 cs-1
+        121000 endpoints channel: :7000 :7001 :7002 :7003
+        121400 publish 11 cs-0=up cs-1=up cs-2=up cs-3=up
+        "
+      `);
+    });
+  });
+
+  describe("after a restart", () => {
+    test("publishes nothing while the members it knows register again within the grace", () => {
+      const trace = new Trace({ topology: document(10, up("cs-0", "cs-1", "cs-2")) });
+      trace.members({}).pass(300).members({ "cs-1": "up" }).pass(500).members({ "cs-0": "up", "cs-2": "up" }).pass(60_000);
+      expect(trace.text).toBe("\n\n");
+      expect(trace.charm.endpoints("channel")).toEqual(up("cs-0", "cs-1", "cs-2").map((server) => server.addr));
+    });
+
+    test("drops a member that did not come back within the grace", () => {
+      const trace = new Trace({ topology: document(10, up("cs-0", "cs-1", "cs-2")) });
+      expect(trace.members({ "cs-0": "up", "cs-1": "up" }).pass(10_000).text).toMatchInlineSnapshot(`
+        "
+        3000 publish 11 cs-0=up cs-1=up
+        5000 endpoints channel: :7000 :7001
+        "
+      `);
+    });
+
+    test("waits longer while more than half of the pool is missing", () => {
+      const trace = new Trace({ topology: document(10, up("cs-0", "cs-1", "cs-2")) });
+      expect(trace.members({ "cs-0": "up" }).pass(60_000).text).toMatchInlineSnapshot(`
+        "
+        15000 publish 11 cs-0=up
+        17000 endpoints channel: :7000
+        "
+      `);
+    });
+
+    test("takes intents that were changed while it was away", () => {
+      const intents = withServer(noIntents, "cs-0", { drain: true });
+      const trace = new Trace({ topology: document(10, up("cs-0", "cs-1")), intents });
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        0 publish 11 cs-0=draining cs-1=up
+        "
+      `);
+    });
+  });
+
+  describe("writing", () => {
+    test("only the leader publishes; one that takes over publishes what has changed meanwhile", () => {
+      const trace = new Trace({ topology: document(10, up("cs-0", "cs-1")) }, false);
+      trace.members({ "cs-0": "up" }).pass(20_000);
+      expect(trace.text).toBe("\n\n");
+      trace.send({ type: "leading", leading: true });
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        20000 publish 11 cs-0=up
+        "
+      `);
+    });
+
+    test("tries again when the registry can't be written", () => {
+      const trace = running("cs-0", "cs-1");
+      trace.unwritable = true;
+      trace.members({ "cs-1": "gone" }).pass(900);
+      trace.unwritable = false;
+      expect(trace.pass(1_000).text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=up (fails)
+        60500 publish 11 cs-0=up (fails)
+        61000 publish 11 cs-0=up
+        "
+      `);
+    });
+
+    test("goes on from a document that another charm published", () => {
+      const trace = running("cs-0", "cs-1");
+      trace.send({ type: "topology", topology: document(15, up("cs-0")) });
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 16 cs-0=up cs-1=up
+        "
+      `);
+    });
+
+    test("publishes the whole anew, with a higher epoch, when the document was lost or taken back", () => {
+      const trace = running("cs-0", "cs-1");
+      trace.send({ type: "topology", topology: undefined });
+      trace.send({ type: "topology", topology: document(3, up("cs-9")) });
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=up cs-1=up
+        60000 publish 12 cs-0=up cs-1=up
+        "
+      `);
+    });
+  });
+});
