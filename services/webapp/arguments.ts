@@ -35,7 +35,7 @@ type Base<A extends Argument> = A extends { kind: "int" }
 type ValueOf<A extends Argument> = A extends { required: true } | { default: unknown } ? Base<A> : Base<A> | undefined;
 export type Values<T extends Arguments> = { readonly [K in keyof T]: ValueOf<T[K]> };
 
-const timestamp = /^\d{1,12}(\.\d{1,6})?$/;
+const timestamp = /^\d{1,10}(\.\d{1,6})?$/;
 
 /**
  * Reads `given` by `table`.

@@ -15,7 +15,7 @@ const content = {
   attachments: { kind: "array", error: "invalid_attachments" },
 } as const;
 /** The caller's idempotency key: a second message with the same one is the first one. */
-const clientMsgId = { kind: "text", maxChars: 64 } as const;
+const clientMsgId = { kind: "text", maxChars: 128 } as const;
 
 /** `chat.*` */
 export const chatMethods: Methods = {

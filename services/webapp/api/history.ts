@@ -14,7 +14,7 @@ export const history = method(
   },
   async (context, { channel: id, latest, oldest, inclusive, limit, cursor }) => {
     const channel = await memberChannel(context, id);
-    const resumed = readCursor("next_ts", cursor, /^\d{1,12}\.\d{6}$/);
+    const resumed = readCursor("next_ts", cursor, /^\d{1,10}\.\d{6}$/);
     const page = await context.mesh.history(channel.id, {
       latest: resumed === "" ? given(latest) : inclusive ? justBefore(resumed) : resumed,
       oldest: given(oldest),
