@@ -1,7 +1,7 @@
 /** `kill -9` of one process of each kind while messages flow. */
 import { afterEach, expect, test } from "vitest";
 import { call, connectRtm } from "./client.ts";
-import { makeChannels, ownerOf, topologyOf } from "./operate.ts";
+import { charmStatus, makeChannels, ownerOf, topologyOf } from "./operate.ts";
 import { people } from "./people.ts";
 import { usePlane } from "./plane.ts";
 import { Traffic } from "./traffic.ts";
@@ -88,8 +88,10 @@ test("charm: nothing stops, and its restart changes nothing", async () => {
   await plane().kill("charm");
   await traffic.more(20);
   await plane().restarted("charm", old!);
-  const members = plane().named("channel").length + plane().named("gateway").length + plane().named("presence").length;
-  await until("all servers to be registered again", async () => (await passing()) === members);
+  await until("all servers to be registered again", async () => {
+    const { pools } = await charmStatus(plane());
+    return Object.entries(pools).every(([pool, { passing }]) => passing === plane().named(pool).length);
+  });
   await traffic.more(20);
   expect(await topologyOf(plane())).toEqual(before);
   const { charm: _, ...now } = await plane().pids();
@@ -98,14 +100,6 @@ test("charm: nothing stops, and its restart changes nothing", async () => {
   expect(traffic.refusals).toEqual([]);
   report("charm", traffic);
 }, 60_000);
-
-async function passing(): Promise<number> {
-  const counts = ["ringway-channel", "ringway-gateway", "ringway-presence"].map(async (service) => {
-    const response = await fetch(`${plane().charm}/v1/health/service/${service}?passing`);
-    return ((await response.json()) as unknown[]).length;
-  });
-  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
-}
 
 function report(what: string, traffic: Traffic, channels?: readonly string[]): void {
   const { length } = traffic.acked;

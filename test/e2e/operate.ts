@@ -1,5 +1,5 @@
 /** What an operator does to a running plane, and what one may ask it. */
-import type { Topology } from "../../services/protocol/topology.ts";
+import type { Pool, Topology } from "../../services/protocol/topology.ts";
 import { call, connectRtm } from "./client.ts";
 import { everybody, people, type Person } from "./people.ts";
 import type { TestPlane } from "./plane.ts";
@@ -14,9 +14,14 @@ export async function topologyOf(plane: TestPlane): Promise<Topology> {
   return (await getJson(`${plane.charm}/v1/charm/topology`)) as Topology;
 }
 
-/** A process's `/v1/status`. */
-export async function statusOf(plane: TestPlane, name: string): Promise<Record<string, unknown>> {
-  return (await getJson(`http://${plane.addressOf(name)}/v1/status`)) as Record<string, unknown>;
+export interface CharmStatus {
+  readonly pools: Readonly<Record<Pool, { readonly registered: number; readonly passing: number; readonly up: number; readonly draining: number; readonly down: number }>>;
+  /** registrations that can't be members: ID → why */
+  readonly ignored: Readonly<Record<string, string>>;
+}
+
+export async function charmStatus(plane: TestPlane): Promise<CharmStatus> {
+  return (await getJson(`${plane.charm}/v1/charm/status`)) as CharmStatus;
 }
 
 /** The gateway that the proxy chooses for a user now. */
