@@ -61,7 +61,12 @@ export class Publishes {
 
   /** Whether one more publish of the session would be too many. */
   full(session: SessionId): boolean {
-    return this.#pending.size >= pendingMax || (this.#perSession.get(session) ?? 0) >= limits.sessionPendingPublishes;
+    return this.#pending.size >= pendingMax || this.waiting(session) >= limits.sessionPendingPublishes;
+  }
+
+  /** How many publishes of the session wait for an answer. */
+  waiting(session: SessionId): number {
+    return this.#perSession.get(session) ?? 0;
   }
 
   /** @param sub acquired for this publish; given back by `done` */
@@ -70,7 +75,7 @@ export class Publishes {
     const key = publish.key ?? `${this.#core.options.id}-${publish.session.toString(36)}-${req}`;
     const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, sent: false };
     this.#pending.set(req, pending);
-    this.#perSession.set(publish.session, (this.#perSession.get(publish.session) ?? 0) + 1);
+    this.#perSession.set(publish.session, this.waiting(publish.session) + 1);
     sub.pending.add(pending);
     this.#core.counters.published++;
     if (sub.state === "subscribed") this.#send(pending);
@@ -120,7 +125,7 @@ export class Publishes {
 
   #forget(pending: Pending): void {
     this.#pending.delete(pending.req);
-    const left = (this.#perSession.get(pending.session) ?? 1) - 1;
+    const left = this.waiting(pending.session) - 1;
     if (left === 0) this.#perSession.delete(pending.session);
     else this.#perSession.set(pending.session, left);
     pending.sub.pending.delete(pending);

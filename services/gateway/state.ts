@@ -24,6 +24,9 @@ export type { Effect, Event, Ring } from "./events.ts";
 const earlyFramesMax = 32;
 /** At most one goodbye per this time when a gateway drains, ms: a small one does not make its clients wait. */
 const goodbyeEveryMs = 5;
+/** A session that is to be closed waits so long for acks that are still due, and looks so often. */
+const lastAckWithinMs = 1_000;
+const lastAckEveryMs = 50;
 
 export class Gateway {
   readonly #core: Core;
@@ -299,8 +302,13 @@ export class Gateway {
 
   #goodbye(session: Session, delayMs: number): void {
     this.#send(session.id, goodbye(delayMs));
-    if (delayMs === 0) return this.#close(session, "goodbye");
-    session.timer = this.#core.after(delayMs, () => this.#close(session, "goodbye"));
+    const until = this.#core.now + delayMs + lastAckWithinMs;
+    const leave = (): void => {
+      if (this.#publishes.waiting(session.id) === 0 || this.#core.now >= until) return this.#close(session, "goodbye");
+      session.timer = this.#core.after(lastAckEveryMs, leave);
+    };
+    if (delayMs === 0) return leave();
+    session.timer = this.#core.after(delayMs, leave);
   }
 
   #close(session: Session, reason: CloseReason): void {

@@ -1,0 +1,607 @@
+import { describe, expect, test } from "vitest";
+import { AFTER_HEAD, encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
+import type { Effect, LinkPool, Ring } from "./events.ts";
+import { Gateway, type Event, type Options } from "./state.ts";
+
+const options: Options = {
+  id: "gw-0",
+  maxSessions: 10,
+  heartbeatMs: 20_000,
+  helloWithinMs: 3_000,
+  drainMs: 2_000,
+  publishWithinMs: 10_000,
+  linkPingMs: 1_000,
+  linkSilenceMs: 3_000,
+};
+
+/** A ring in which every ID has the same preference list. */
+function ring(epoch: number, channel: readonly string[], extra: Partial<{ presence: readonly string[]; gateway: readonly (readonly [string, "up" | "draining"])[]; idle: readonly string[] }> = {}): Ring {
+  const { presence = [], gateway = [["gw-0", "up"]], idle = [] } = extra;
+  const lists = { channel, presence, gateway: gateway.map(([id]) => id) };
+  return {
+    epoch,
+    preference: (pool) => lists[pool].map((id) => ({ id })),
+    servers: (pool) => (pool === "gateway" ? gateway.map(([id, state]) => ({ id, state })) : [...lists[pool], ...(pool === "channel" ? idle : [])].map((id) => ({ id, state: "up" as const }))),
+  };
+}
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+/** Drives a gateway and writes down, line by line, what it wants done. Answers of servers come from the test. */
+class Trace {
+  now = 1_000_000;
+  readonly state: Gateway;
+  readonly conns = new Map<string, number>();
+  readonly lists = new Map<string, string[]>();
+  #lines: string[] = [];
+  constructor(over: Partial<Options> = {}) {
+    this.state = new Gateway({ ...options, ...over });
+  }
+  tell(event: Event): this {
+    for (const effect of this.state.step(event, this.now)) this.#note(effect);
+    return this;
+  }
+  /** Lets time pass, firing what is due on the way. */
+  wait(ms: number): this {
+    const end = this.now + ms;
+    for (let at = this.state.wakeAt(); at !== undefined && at <= end; at = this.state.wakeAt()) {
+      this.now = Math.max(this.now, at);
+      this.tell({ type: "tick" });
+    }
+    this.now = end;
+    return this;
+  }
+  open(...servers: string[]): this {
+    for (const server of servers) {
+      this.tell({ type: "linkOpened", conn: this.conns.get(server)! });
+      this.from(server, { type: "hello", v: 1, server, epoch: 1 });
+    }
+    return this;
+  }
+  break(server: string): this {
+    return this.tell({ type: "linkClosed", conn: this.conns.get(server)! });
+  }
+  from(server: string, ...frames: LinkFrame[]): this {
+    return this.tell({ type: "linkFrames", conn: this.conns.get(server)!, frames });
+  }
+  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; manual_away: boolean }> = {}): this {
+    this.tell({ type: "upgrade", session, ticket: `${user}.secret` });
+    const team = { id: "T1", name: "team", domain: "team" };
+    this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team, manual_away: false, offsets: {}, batch_presence: false, ...ticketed } });
+    return this.tell({ type: "opened", session });
+  }
+  say(session: number, frame: unknown): this {
+    return this.tell({ type: "text", session, text: typeof frame === "string" ? frame : JSON.stringify(frame) });
+  }
+  /** The lines since the last call. */
+  take(): string[] {
+    const lines = this.#lines;
+    this.#lines = [];
+    return lines;
+  }
+  /** The lines since the last call, without heartbeats. */
+  quiet(): string[] {
+    return this.take().filter((line) => !/ ping |^ping /.test(line));
+  }
+  #note(effect: Effect): void {
+    if (effect.type === "connect") this.conns.set(effect.server, effect.conn);
+    this.#lines.push(this.#render(effect));
+  }
+  #server(conn: number): string {
+    return [...this.conns].find(([, number]) => number === conn)?.[0] ?? `conn ${conn}`;
+  }
+  #render(effect: Effect): string {
+    switch (effect.type) {
+      case "link": {
+        const { type, ...fields } = effect.frame;
+        const list = Object.entries(fields).map(([name, value]) => `${name}=${value === AFTER_HEAD ? "head" : value instanceof Uint8Array ? text(value) : String(value)}`);
+        return `→ ${this.#server(effect.conn)} ${type} ${list.join(" ")}`.trimEnd();
+      }
+      case "send":
+        return `to ${effect.session}: ${effect.text}`;
+      case "deliver":
+        return `${effect.transient ? "transient " : ""}to ${effect.to.join(",")}: ${effect.events.map(({ payload, origin }) => text(payload) + (origin === 0 ? "" : ` (not to ${origin})`)).join(" ")}`;
+      case "replay":
+        return `replay to ${effect.session}: ${effect.payloads.map(text).join(" ")}`;
+      case "refuse":
+        return `refuse ${effect.session}: ${effect.reason}`;
+      case "connect":
+      case "disconnect":
+        return `${effect.type} ${effect.type === "connect" ? effect.server : this.#server(effect.conn)}`;
+      case "ping":
+        return `ping ${effect.sessions.join(",")}`;
+      case "close":
+        return `close ${effect.session}: ${effect.reason}`;
+      case "list":
+        return `list ${effect.user} for ${effect.session}`;
+      case "drained":
+        return "drained";
+      default:
+        return `${effect.type} ${effect.session}`;
+    }
+  }
+}
+
+const event = (chan: number, offset: number, payload: unknown, origin = 0, kind = 0): LinkFrame => ({ type: "event", chan, offset, origin, kind, payload: bytes(payload) });
+const subscribed = (chan: number, head: number): LinkFrame => ({ type: "subscribed", chan, head });
+const batch = (req: number, chan: number, head: number, offsets: readonly number[]): LinkFrame => ({ type: "batch", req, chan, head, events: encodeLink(...offsets.map((offset) => event(chan, offset, offset))) });
+
+/** Ada (1) is connected and in C1, whose owner is cs-0 and whose head is 7. Her own channel has chan 1, C1 has chan 2. */
+function booted(over: Partial<Options> = {}, extra: Parameters<typeof ring>[2] = {}): Trace {
+  const t = new Trace(over).tell({ type: "topology", ring: ring(1, ["cs-0", "cs-1"], extra) }).open("cs-0", "cs-1", ...(extra?.presence ?? []));
+  t.connect(1, "UADA").from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: 1, channels: ["C1"] }).from("cs-0", subscribed(2, 7));
+  t.take();
+  return t;
+}
+
+describe("a session's boot", () => {
+  test("asks for the ticket, the user's own channel, the list, each channel, and then says hello", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    t.connect(1, "UADA").from("cs-0", subscribed(1, 0));
+    t.tell({ type: "listed", session: 1, channels: ["C1", "C2"] }).from("cs-0", subscribed(2, 7), subscribed(3, 9));
+    expect(t.take()).toMatchInlineSnapshot(`
+      [
+        "connect cs-0",
+        "→ cs-0 hello v=1 server=gw-0 epoch=1",
+        "redeem 1",
+        "accept 1",
+        "→ cs-0 subscribe chan=1 after=head id=UADA",
+        "list UADA for 1",
+        "→ cs-0 subscribe chan=2 after=head id=C1",
+        "→ cs-0 subscribe chan=3 after=head id=C2",
+        "to 1: {"type":"hello","x_session":1,"x_gateway":"gw-0"}",
+      ]
+    `);
+  });
+
+  test("writes no event and no answer before hello", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    t.connect(1, "UADA").from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: 1, channels: ["C1", "C2"] });
+    t.take();
+    t.say(1, { type: "ping", id: 1 }).from("cs-0", event(1, 1, "own"), subscribed(2, 7), event(2, 8, "early"));
+    expect(t.take()).toEqual([]);
+    t.from("cs-0", subscribed(3, 0));
+    expect(t.take().map((line) => line.slice(0, 20))).toEqual(['to 1: {"type":"hello', 'to 1: {"type":"pong"']);
+  });
+
+  test("says hello after --hello-within-ms when an owner does not answer, and tells of the gap when it does", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    t.connect(1, "UADA").from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: 1, channels: ["C1"] });
+    t.take();
+    for (let i = 0; i < 5; i++) t.wait(500).from("cs-0", { type: "pong", at: 0 });
+    expect(t.quiet()).toEqual([]);
+    t.wait(500);
+    expect(t.quiet()).toEqual(['to 1: {"type":"hello","x_session":1,"x_gateway":"gw-0"}']);
+    t.from("cs-0", subscribed(2, 7), event(2, 8, "next"));
+    expect(t.take()).toEqual(['to 1: {"type":"x_gap","channel":"C1","head":7}', 'to 1: "next"']);
+  });
+
+  test("goes on without the user's own channel after half the time, and asks for the list again once it is there", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    t.connect(1, "UADA").take();
+    t.wait(1_500);
+    expect(t.quiet()).toEqual(["list UADA for 1"]);
+    t.tell({ type: "listed", session: 1, channels: ["C1"] }).from("cs-0", subscribed(2, 7)).wait(1_500);
+    expect(t.quiet()).toEqual(["→ cs-0 subscribe chan=2 after=head id=C1", 'to 1: {"type":"hello","x_session":1,"x_gateway":"gw-0"}']);
+    t.from("cs-0", subscribed(1, 3));
+    expect(t.take()).toEqual(['to 1: {"type":"x_gap","channel":"UADA","head":3}', "list UADA for 1"]);
+    t.tell({ type: "listed", session: 1, channels: ["C2"] });
+    expect(t.take()).toEqual(["→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=head id=C2"]);
+  });
+
+  test("asks webapp again when it does not list the channels, and gives up in time", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    t.connect(1, "UADA").from("cs-0", subscribed(1, 0));
+    t.take();
+    t.tell({ type: "unlisted", session: 1 }).wait(100);
+    expect(t.quiet()).toEqual(["list UADA for 1"]);
+    t.tell({ type: "unlisted", session: 1 }).wait(3_000);
+    expect(t.quiet()).toContain("close 1: try_again");
+  });
+
+  test("a second session of a channel goes live at once; the channel is subscribed once", () => {
+    const t = booted();
+    t.connect(2, "UGRACE").from("cs-0", subscribed(3, 0));
+    t.take();
+    t.tell({ type: "listed", session: 2, channels: ["C1"] }).from("cs-0", event(2, 8, "both"));
+    expect(t.take()).toEqual(['to 2: {"type":"hello","x_session":2,"x_gateway":"gw-0"}', 'to 1,2: "both"']);
+  });
+
+  test.each([
+    ["before any topology", (t: Trace) => t.tell({ type: "upgrade", session: 1, ticket: "UADA.s" }), "refuse 1: ring_unavailable"],
+    ["without a user in the ticket", (t: Trace) => t.tell({ type: "topology", ring: ring(1, []) }).tell({ type: "upgrade", session: 1, ticket: "nonsense" }), "refuse 1: bad_ticket"],
+    ["with a ticket that webapp does not know", (t: Trace) => t.tell({ type: "topology", ring: ring(1, []) }).tell({ type: "upgrade", session: 1, ticket: "U.s" }).tell({ type: "unredeemed", session: 1, status: 401 }), "refuse 1: bad_ticket"],
+    ["while webapp is away", (t: Trace) => t.tell({ type: "topology", ring: ring(1, []) }).tell({ type: "upgrade", session: 1, ticket: "U.s" }).tell({ type: "unredeemed", session: 1, status: 0 }), "refuse 1: unavailable"],
+    ["while it drains", (t: Trace) => t.tell({ type: "topology", ring: ring(1, [], { gateway: [["gw-0", "draining"]] }) }).tell({ type: "upgrade", session: 1, ticket: "U.s" }), "refuse 1: misdirected"],
+  ])("an upgrade %s is refused", (_, play, line) => {
+    expect(play(new Trace()).take()).toContain(line);
+  });
+
+  test("more than --max-sessions are refused", () => {
+    const t = booted({ maxSessions: 1 });
+    expect(t.tell({ type: "upgrade", session: 2, ticket: "U.s" }).take()).toEqual(["refuse 2: unavailable"]);
+  });
+});
+
+describe("what a client says", () => {
+  test("a message is published with a key and acked without a type; its event does not come back to it", () => {
+    const t = booted();
+    t.connect(2, "UADA");
+    t.tell({ type: "listed", session: 2, channels: ["C1"] }).take();
+    t.say(1, { type: "message", id: 5, channel: "C1", text: "hi", client_msg_id: "k1", thread_ts: "1.2", user: "forged" });
+    t.from("cs-0", { type: "ack", req: 1, offset: 8, ts: "1700000000.000008" }, event(2, 8, { text: "hi" }, 1));
+    expect(t.take()).toMatchInlineSnapshot(`
+      [
+        "→ cs-0 publish req=1 chan=2 origin=1 user=UADA key=k1 draft={"text":"hi","thread_ts":"1.2"}",
+        "to 1: {"ok":true,"reply_to":5,"ts":"1700000000.000008","text":"hi","x_off":8}",
+        "to 1,2: {"text":"hi"} (not to 1)",
+      ]
+    `);
+  });
+
+  test.each([
+    ["not json", '{"ok":false,"error":{"code":1,"msg":"the frame is not a JSON object"},"x_reason":"bad_json"}'],
+    ["[1]", '{"ok":false,"error":{"code":1,"msg":"the frame is not a JSON object"},"x_reason":"bad_json"}'],
+    ['{"id":1}', '{"ok":false,"reply_to":1,"error":{"code":3,"msg":"the frame is not valid: type is missing"},"x_reason":"bad_frame"}'],
+    ['{"id":{},"type":"ping"}', '{"ok":false,"error":{"code":3,"msg":"the frame is not valid: id must be a number or a string"},"x_reason":"bad_frame"}'],
+    ['{"id":1,"type":"dance"}', '{"ok":false,"reply_to":1,"error":{"code":4,"msg":"unknown frame type: dance"},"x_reason":"unknown_type"}'],
+    ['{"id":1,"type":"message","channel":"C1"}', '{"ok":false,"reply_to":1,"error":{"code":2,"msg":"message text is missing"},"x_reason":"no_text"}'],
+    ['{"id":1,"type":"message","channel":"C9","text":"x"}', '{"ok":false,"reply_to":1,"error":{"code":5,"msg":"unknown channel, or you are not a member"},"x_reason":"channel_not_found"}'],
+    ['{"id":1,"type":"message","channel":"UADA","text":"x"}', '{"ok":false,"reply_to":1,"error":{"code":5,"msg":"unknown channel, or you are not a member"},"x_reason":"channel_not_found"}'],
+    ['{"id":1,"type":"typing","channel":"C9"}', '{"ok":false,"reply_to":1,"error":{"code":5,"msg":"unknown channel, or you are not a member"},"x_reason":"channel_not_found"}'],
+    ['{"id":1,"type":"presence_sub","ids":"U1"}', '{"ok":false,"reply_to":1,"error":{"code":3,"msg":"the frame is not valid: ids must be a list of user IDs"},"x_reason":"bad_frame"}'],
+    [`{"id":1,"type":"message","channel":"C1","text":"${"x".repeat(40_001)}"}`, '{"ok":false,"reply_to":1,"error":{"code":6,"msg":"text is longer than 40,000 characters"},"x_reason":"msg_too_long"}'],
+    ['{"id":7,"type":"ping","time":1,"x":{"y":[2]}}', '{"type":"pong","time":1,"x":{"y":[2]},"reply_to":7}'],
+  ])("each frame gets the answer that the table says (%#)", (frame, answer) => {
+    const [line] = booted().say(1, frame).take();
+    expect(JSON.parse(line!.slice("to 1: ".length))).toEqual(JSON.parse(answer));
+  });
+
+  test("tickle and typing are not answered; typing reaches the others", () => {
+    const t = booted();
+    t.say(1, { type: "tickle" }).say(1, { type: "typing", id: 1, channel: "C1" }).from("cs-0", { type: "transient", chan: 2, origin: 1, payload: bytes("types") });
+    expect(t.take()).toEqual(["→ cs-0 typing chan=2 origin=1 user=UADA", 'transient to 1: "types" (not to 1)']);
+  });
+
+  test("a binary frame closes the socket, and its channels end with it", () => {
+    expect(booted().tell({ type: "binary", session: 1 }).take()).toEqual(["close 1: protocol", "→ cs-0 unsubscribe chan=1", "→ cs-0 unsubscribe chan=2"]);
+  });
+
+  test("more than the bound of unanswered messages are refused as rate_limited", () => {
+    const t = booted();
+    for (let i = 0; i <= limits.sessionPendingPublishes; i++) t.say(1, { type: "message", id: i, channel: "C1", text: "x" });
+    const lines = t.take();
+    expect(lines.filter((line) => line.includes("publish"))).toHaveLength(limits.sessionPendingPublishes);
+    expect(lines.at(-1)).toContain('"x_reason":"rate_limited"');
+  });
+
+  test.each([
+    ["store_unavailable", 8],
+    ["rate_limited", 7],
+    ["msg_too_long", 6],
+    ["internal", 9],
+  ])("an owner's %s becomes error %i", (reason, code) => {
+    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" }).from("cs-0", { type: "refused", req: 1, reason, detail: "" });
+    expect(t.take().at(-1)).toContain(`"code":${code}`);
+  });
+
+  test("a message that nobody takes is refused as unavailable in time", () => {
+    const t = booted().break("cs-0").break("cs-1").say(1, { type: "message", id: 1, channel: "C1", text: "x" });
+    t.wait(9_999);
+    expect(t.take().filter((line) => line.startsWith("to 1"))).toEqual([]);
+    expect(t.wait(1).take().filter((line) => line.startsWith("to 1"))).toHaveLength(1);
+  });
+});
+
+describe("events of a channel", () => {
+  test("those of one turn are one delivery; duplicates are dropped", () => {
+    expect(booted().from("cs-0", event(2, 8, "a"), event(2, 8, "a"), event(2, 7, "old"), event(2, 9, "b")).take()).toEqual(['to 1: "a" "b"']);
+  });
+
+  test("a hole makes it subscribe again after the last event", () => {
+    const t = booted().from("cs-0", event(2, 8, "a"), event(2, 10, "c"));
+    expect(t.take()).toEqual(['to 1: "a"', "→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=8 id=C1"]);
+    t.from("cs-0", event(2, 11, "late"), subscribed(3, 11), event(3, 9, "b"), event(3, 10, "c"), event(3, 11, "d"));
+    expect(t.take()).toEqual(['to 1: "b" "c" "d"']);
+  });
+
+  test("a hole that stays is told and passed over", () => {
+    const t = booted().from("cs-0", event(2, 9, "b")).from("cs-0", subscribed(3, 9), event(3, 9, "b")).from("cs-0", subscribed(4, 9), event(4, 9, "b"));
+    expect(t.take().slice(-1)).toEqual(['to 1: {"type":"x_gap","channel":"C1","after":7,"head":8} "b"']);
+  });
+
+  test("`moved` makes it ask again after a pause that grows, there or at the new owner", () => {
+    const t = booted().from("cs-0", { type: "moved", chan: 2, epoch: 2, owner: "cs-1" });
+    t.wait(20).from("cs-0", { type: "moved", chan: 3, epoch: 2, owner: "cs-1" });
+    expect(t.quiet()).toEqual(["→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=7 id=C1", "→ cs-0 unsubscribe chan=3"]);
+    t.wait(39);
+    expect(t.quiet()).toEqual([]);
+    t.tell({ type: "topology", ring: ring(2, ["cs-1"], { idle: ["cs-0"] }) });
+    expect(t.quiet()).toEqual(["→ cs-0 unsubscribe chan=1", "→ cs-1 subscribe chan=4 after=0 id=UADA", "→ cs-1 subscribe chan=5 after=7 id=C1"]);
+    t.from("cs-1", subscribed(5, 8), event(5, 8, "a"));
+    expect(t.take()).toEqual(['to 1: "a"']);
+  });
+
+  test("a broken link: the second choice is asked for what comes after the last event; a message is sent again with its key", () => {
+    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" });
+    t.take();
+    t.break("cs-0");
+    expect(t.take()).toEqual(["→ cs-1 subscribe chan=3 after=0 id=UADA", "→ cs-1 subscribe chan=4 after=7 id=C1"]);
+    t.from("cs-1", subscribed(3, 0), subscribed(4, 8), event(4, 8, "x", 1), { type: "ack", req: 1, offset: 8, ts: "1.8" });
+    expect(t.take()).toEqual([
+      '→ cs-1 publish req=1 chan=4 origin=1 user=UADA key=gw-0-1-1 draft={"text":"x"}',
+      'to 1: "x" (not to 1)',
+      'to 1: {"ok":true,"reply_to":1,"ts":"1.8","text":"x","x_off":8}',
+    ]);
+    t.wait(50).open("cs-0");
+    expect(t.quiet()).toEqual([
+      "connect cs-0",
+      "→ cs-0 hello v=1 server=gw-0 epoch=1",
+      "→ cs-1 unsubscribe chan=3",
+      "→ cs-0 subscribe chan=5 after=0 id=UADA",
+      "→ cs-1 unsubscribe chan=4",
+      "→ cs-0 subscribe chan=6 after=8 id=C1",
+    ]);
+  });
+
+  test("a silent link is broken after --link-silence-ms", () => {
+    const t = booted().wait(2_999);
+    expect(t.quiet()).toEqual([]);
+    expect(t.wait(1).quiet()).toContain("disconnect cs-0");
+  });
+
+  test("a link is opened again with pauses of 50 to 500 ms", () => {
+    const t = booted().break("cs-1");
+    const pauses: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const from = t.now;
+      while (!t.take().includes("connect cs-1")) t.wait(10).from("cs-0", { type: "pong", at: 0 });
+      pauses.push(t.now - from);
+      t.break("cs-1");
+    }
+    expect(pauses).toEqual([50, 100, 200, 400, 500, 500]);
+  });
+
+  test("a publish that is misdirected moves the channel and is sent again", () => {
+    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x", client_msg_id: "k" });
+    t.from("cs-0", { type: "refused", req: 1, reason: "misdirected", detail: "" }).wait(20).from("cs-0", subscribed(3, 7));
+    expect(t.quiet().map((line) => line.replace(/ origin.*/, ""))).toEqual([
+      "→ cs-0 publish req=1 chan=2",
+      "→ cs-0 unsubscribe chan=2",
+      "→ cs-0 subscribe chan=3 after=7 id=C1",
+      "→ cs-0 publish req=1 chan=3",
+    ]);
+  });
+
+  test("a store that forgot is told as a gap", () => {
+    const t = booted().break("cs-0").from("cs-1", subscribed(4, 2), event(4, 3, "new"));
+    expect(t.take().slice(-1)).toEqual(['to 1: {"type":"x_gap","channel":"C1","after":7,"head":2} "new"']);
+  });
+});
+
+describe("membership", () => {
+  test("a join delivers what comes after its offset, then goes live; a leave ends it at once", () => {
+    const t = booted().from("cs-0", event(1, 1, { join: "C2", after: 3 }, 0, 1));
+    t.from("cs-0", subscribed(3, 5)).from("cs-0", batch(1, 3, 5, [4, 5])).from("cs-0", event(3, 6, 6));
+    expect(t.take()).toEqual(["→ cs-0 subscribe chan=3 after=head id=C2", "→ cs-0 read req=1 chan=3 after=3 limit=200", "replay to 1: 4 5"]);
+    t.tell({ type: "replayed", session: 1, channel: "C2" }).from("cs-0", batch(2, 3, 6, [6])).tell({ type: "replayed", session: 1, channel: "C2" }).from("cs-0", event(3, 7, 7));
+    expect(t.take()).toEqual(["→ cs-0 read req=2 chan=3 after=5 limit=200", "replay to 1: 6", "to 1: 7"]);
+    t.from("cs-0", event(1, 2, { leave: "C2" }, 0, 1), event(3, 8, 8)).say(1, { type: "message", id: 1, channel: "C2", text: "x" });
+    expect(t.take()[0]).toBe("→ cs-0 unsubscribe chan=3");
+  });
+
+  test("changes that arrive while the list is on its way are applied after it, in order", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    t.connect(1, "UADA").from("cs-0", subscribed(1, 0)).from("cs-0", event(1, 1, { leave: "C1" }, 0, 1), event(1, 2, { join: "C3", after: 0 }, 0, 1));
+    t.take();
+    t.tell({ type: "listed", session: 1, channels: ["C1", "C2"] });
+    expect(t.take()).toEqual(["→ cs-0 subscribe chan=2 after=head id=C1", "→ cs-0 subscribe chan=3 after=head id=C2", "→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=4 after=head id=C3"]);
+  });
+
+  test("a join that is told again repeats nothing", () => {
+    const t = booted().from("cs-0", event(1, 1, { leave: "C1" }, 0, 1), event(1, 2, { join: "C1", after: 2 }, 0, 1)).from("cs-0", subscribed(3, 7), event(3, 8, "next"));
+    expect(t.take()).toEqual(["→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=head id=C1", 'to 1: "next"']);
+  });
+
+  test("junk on the user's own channel is ignored", () => {
+    expect(booted().from("cs-0", event(1, 1, { join: "no id!" }, 0, 1), event(1, 2, [], 0, 1), event(1, 3, "x", 0, 1)).take()).toEqual([]);
+  });
+});
+
+describe("resume", () => {
+  const resume = (offset: number, head = 7): Trace => {
+    const t = booted();
+    for (let offset = 8; offset <= head; offset++) t.from("cs-0", event(2, offset, offset));
+    t.connect(2, "UADA", { offsets: { C1: offset } }).tell({ type: "listed", session: 2, channels: ["C1"] });
+    return t;
+  };
+
+  test("replays what the client missed, holds live events back meanwhile, and joins without gap or duplicate", () => {
+    const t = resume(5);
+    expect(t.take().slice(-2)).toEqual(['to 2: {"type":"hello","x_session":2,"x_gateway":"gw-0"}', "→ cs-0 read req=1 chan=2 after=5 limit=200"]);
+    t.from("cs-0", event(2, 8, 8)).from("cs-0", batch(1, 2, 9, [6, 7, 8, 9]));
+    expect(t.take()).toEqual(["to 1: 8", "replay to 2: 6 7 8"]);
+    t.tell({ type: "replayed", session: 2, channel: "C1" }).from("cs-0", event(2, 9, 9));
+    expect(t.take()).toEqual(["to 1,2: 9"]);
+  });
+
+  test("a client that missed nothing joins at once", () => {
+    expect(resume(7).from("cs-0", event(2, 8, 8)).take().slice(-1)).toEqual(["to 1,2: 8"]);
+  });
+
+  test("too far behind: an explicit gap, then live", () => {
+    const t = booted().connect(2, "UGRACE", { offsets: { C5: 1 } });
+    t.from("cs-0", subscribed(3, 0)).tell({ type: "listed", session: 2, channels: ["C5"] }).from("cs-0", subscribed(4, limits.resumeEvents + 2), event(4, limits.resumeEvents + 3, "next"));
+    expect(t.take().slice(-2)).toEqual([`to 2: {"type":"x_gap","channel":"C5","after":1,"head":${limits.resumeEvents + 2}}`, 'to 2: "next"']);
+  });
+
+  test("a client that saw more elsewhere than this gateway gets no event twice", () => {
+    const t = resume(9);
+    t.take();
+    t.from("cs-0", batch(1, 2, 9, []), event(2, 8, 8), event(2, 9, 9), event(2, 10, 10));
+    expect(t.take()).toEqual(["to 1: 8 9", "to 1,2: 10"]);
+  });
+
+  test("an offset that does not exist is told as a gap", () => {
+    const t = resume(99);
+    t.take();
+    expect(t.from("cs-0", batch(1, 2, 7, []), event(2, 8, 8)).take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":99,"head":7}', "to 1,2: 8"]);
+  });
+
+  test("a link that breaks during the replay: the read is repeated at the next server", () => {
+    const t = resume(5).break("cs-0");
+    t.take();
+    t.from("cs-1", subscribed(4, 7));
+    expect(t.take()).toEqual(["→ cs-1 read req=2 chan=4 after=5 limit=200"]);
+    t.from("cs-1", batch(1, 4, 7, [6]), batch(2, 4, 7, [6, 7]));
+    expect(t.take()).toEqual(["replay to 2: 6 7"]);
+  });
+
+  test("a read that the store could not answer is tried again", () => {
+    const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "" });
+    t.take();
+    expect(t.wait(250).quiet()).toEqual(["→ cs-0 read req=2 chan=2 after=5 limit=200"]);
+  });
+});
+
+describe("presence", () => {
+  const two = { presence: ["ps-0", "ps-1"] };
+
+  test("a user's first session is announced and the last one's end told; watched users are told as they change", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"], two) }).open("cs-0", "ps-0", "ps-1");
+    t.take();
+    t.connect(1, "UADA").from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: 1, channels: [] });
+    t.connect(2, "UADA").tell({ type: "listed", session: 2, channels: [] });
+    t.say(1, { type: "presence_sub", ids: ["UGRACE", "ULINUS"] }).from("ps-0", { type: "presence", user: "UGRACE", active: 1 });
+    t.say(2, { type: "presence_sub", ids: ["UGRACE"] }).from("ps-0", { type: "presence", user: "UGRACE", active: 0 });
+    t.say(1, { type: "presence_sub", ids: [] }).tell({ type: "closed", session: 1 }).tell({ type: "closed", session: 2 });
+    expect(t.take()).toMatchInlineSnapshot(`
+      [
+        "redeem 1",
+        "accept 1",
+        "→ cs-0 subscribe chan=1 after=head id=UADA",
+        "list UADA for 1",
+        "to 1: {"type":"hello","x_session":1,"x_gateway":"gw-0"}",
+        "→ ps-0 online user=UADA manualAway=0",
+        "redeem 2",
+        "accept 2",
+        "list UADA for 2",
+        "to 2: {"type":"hello","x_session":2,"x_gateway":"gw-0"}",
+        "→ ps-0 watch user=UGRACE",
+        "→ ps-0 watch user=ULINUS",
+        "to 1: {"type":"presence_change","presence":"active","user":"UGRACE"}",
+        "to 2: {"type":"presence_change","presence":"active","user":"UGRACE"}",
+        "to 1,2: {"type":"presence_change","presence":"away","user":"UGRACE"}",
+        "→ ps-0 unwatch user=ULINUS",
+        "→ cs-0 unsubscribe chan=1",
+        "→ ps-0 unwatch user=UGRACE",
+        "→ ps-0 offline user=UADA",
+      ]
+    `);
+  });
+
+  test("a client that asked for batches gets users[]; a query is answered once", () => {
+    const t = booted({}, { presence: ["ps-0"] });
+    t.connect(2, "UGRACE", { batch_presence: true }).from("cs-0", subscribed(3, 0)).tell({ type: "listed", session: 2, channels: [] });
+    t.take();
+    t.say(2, { type: "presence_query", ids: ["UADA"] }).from("ps-0", { type: "presence", user: "UADA", active: 1 });
+    expect(t.take()).toEqual(["→ ps-0 watch user=UADA", 'to 2: {"type":"presence_change","presence":"active","users":["UADA"]}', "→ ps-0 unwatch user=UADA"]);
+  });
+
+  test("after a link breaks all is announced and watched at the next server; what did not change is not told again", () => {
+    const t = booted({}, two).say(1, { type: "presence_sub", ids: ["UGRACE"] }).from("ps-0", { type: "presence", user: "UGRACE", active: 1 });
+    t.from("ps-0", { type: "manual", user: "UADA", away: 1 });
+    t.take();
+    t.break("ps-0");
+    expect(t.take()).toEqual(["→ ps-1 online user=UADA manualAway=1", "→ ps-1 watch user=UGRACE"]);
+    expect(t.from("ps-1", { type: "presence", user: "UGRACE", active: 1 }).take()).toEqual([]);
+    t.wait(50).open("ps-0");
+    expect(t.quiet()).toEqual([
+      "connect ps-0",
+      "→ ps-0 hello v=1 server=gw-0 epoch=1",
+      "→ ps-1 offline user=UADA",
+      "→ ps-0 online user=UADA manualAway=1",
+      "→ ps-1 unwatch user=UGRACE",
+      "→ ps-0 watch user=UGRACE",
+      "→ ps-0 announced epoch=1",
+    ]);
+  });
+
+  test("a user's own choice is told to the user's sessions", () => {
+    expect(booted({}, two).from("ps-0", { type: "manual", user: "UADA", away: 1 }).take()).toEqual(['to 1: {"type":"manual_presence_change","presence":"away"}']);
+  });
+
+  test("more than 500 users, or as many open questions, are refused", () => {
+    const t = booted({}, two);
+    const ids = Array.from({ length: 501 }, (_, i) => `U${i}`);
+    expect(t.say(1, { type: "presence_sub", id: 1, ids }).take()[0]).toContain("too_many_users");
+    t.say(1, { type: "presence_query", id: 2, ids: ids.slice(1) }).take();
+    expect(t.say(1, { type: "presence_query", id: 3, ids: ["UX"] }).take()[0]).toContain("rate_limited");
+  });
+});
+
+describe("the end of a session or a gateway", () => {
+  test("clients are pinged each heartbeat and closed after three without a sign of life", () => {
+    const t = booted({ heartbeatMs: 200 });
+    const pings = (): number => t.take().filter((line) => line === "ping 1").length;
+    t.wait(500).tell({ type: "alive", session: 1 });
+    expect(pings()).toBeGreaterThanOrEqual(2);
+    t.wait(590);
+    expect(pings()).toBeGreaterThanOrEqual(2);
+    expect(t.wait(210).take()).toContain("close 1: silent");
+  });
+
+  test("a slow consumer is closed", () => {
+    expect(booted().tell({ type: "overflow", session: 1 }).take()[0]).toBe("close 1: slow_consumer");
+  });
+
+  test("a draining gateway says goodbye with delays that are spread, and closes each session after its own", () => {
+    const t = booted();
+    for (const [id, user] of [[2, "U2"], [3, "U3"]] as const) {
+      t.connect(id, user).from("cs-0", subscribed(id + 1, 0)).tell({ type: "listed", session: id, channels: ["C1"] });
+    }
+    t.take();
+    t.tell({ type: "topology", ring: ring(2, ["cs-0", "cs-1"], { gateway: [["gw-0", "draining"]] }) });
+    expect(t.quiet().filter((line) => !line.startsWith("→"))).toEqual([
+      'to 1: {"type":"goodbye","x_delay_ms":0}',
+      "close 1: goodbye",
+      'to 2: {"type":"goodbye","x_delay_ms":5}',
+      'to 3: {"type":"goodbye","x_delay_ms":10}',
+    ]);
+    t.from("cs-0", event(2, 8, "still here")).wait(10);
+    expect(t.quiet().filter((line) => !line.startsWith("→"))).toEqual(['to 3,2: "still here"', "close 2: goodbye", "close 3: goodbye"]);
+  });
+
+  test("when it is told to stop, all get a goodbye, then it is drained and its links end", () => {
+    const t = booted().tell({ type: "stop" });
+    expect(t.take()).toEqual([
+      'to 1: {"type":"goodbye","x_delay_ms":0}',
+      "close 1: goodbye",
+      "→ cs-0 unsubscribe chan=1",
+      "→ cs-0 unsubscribe chan=2",
+      "disconnect cs-0",
+      "disconnect cs-1",
+      "drained",
+    ]);
+    expect(t.tell({ type: "upgrade", session: 2, ticket: "U.s" }).take()).toEqual(["refuse 2: misdirected"]);
+  });
+
+  test("a session that waits for an ack is closed after it, or a second later", () => {
+    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" }).tell({ type: "stop" });
+    expect(t.take().slice(-1)).toEqual(['to 1: {"type":"goodbye","x_delay_ms":0}']);
+    t.wait(100).from("cs-0", { type: "ack", req: 1, offset: 8, ts: "1.8" }).wait(50);
+    expect(t.take().slice(0, 2)).toEqual(['to 1: {"ok":true,"reply_to":1,"ts":"1.8","text":"x","x_off":8}', "close 1: goodbye"]);
+
+    const late = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" }).tell({ type: "stop" }).wait(950);
+    expect(late.quiet()).not.toContain("close 1: goodbye");
+    expect(late.wait(100).quiet()).toContain("drained");
+  });
+
+  test("a client whose ticket was redeemed when the drain began gets its hello and a goodbye", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0").tell({ type: "upgrade", session: 1, ticket: "UADA.s" });
+    t.tell({ type: "stop" }).connect(1, "UADA").from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: 1, channels: [] });
+    expect(t.take().slice(-5)).toEqual(['to 1: {"type":"hello","x_session":1,"x_gateway":"gw-0"}', 'to 1: {"type":"goodbye","x_delay_ms":0}', "close 1: goodbye", "→ cs-0 unsubscribe chan=1", "disconnect cs-0", "drained"].slice(-5));
+  });
+});
