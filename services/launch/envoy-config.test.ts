@@ -1,0 +1,34 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { envoyConfig } from "./envoy-config.ts";
+import { planPorts, takenPort } from "./ports.ts";
+
+const shipped = fileURLToPath(new URL("../../envoy/envoy.yaml", import.meta.url));
+const settings = { host: "127.0.0.1", ports: { edge: 9000, mesh: 9001, admin: 9002, charm: 9003, webapp: 9004 }, wasmFile: "/somewhere/filter.wasm", ringKey: "ffeeddccbbaa99887766554433221100", zone: "zone-b" };
+
+test("the shipped Envoy configuration gets the plane's addresses, wasm and key, and nothing of its own is left", async () => {
+  const text = await envoyConfig(shipped, settings);
+  for (const port of [9000, 9001, 9002, 9003, 9004]) expect(text).toContain(`"port_value": ${port}`);
+  expect(text).not.toMatch(/"port_value": 80\d\d/);
+  expect(text).not.toContain("build/filter.wasm");
+  expect(text).not.toContain("000102030405060708090a0b0c0d0e0f");
+  expect(text.match(/ffeeddccbbaa99887766554433221100/g)).toHaveLength(2);
+  expect(JSON.parse(text)).toMatchObject({ node: { locality: { zone: "zone-b" } } });
+});
+
+test("a plane's ports are distinct and follow the edge's", () => {
+  const ports = planPorts(8080, { channels: 3, gateways: 2, presences: 2 });
+  expect(ports).toEqual({ edge: 8080, mesh: 8081, admin: 8082, charm: 8083, webapp: 8084, channel: [8090, 8091, 8092], presence: [8093, 8094], gateway: [8095, 8096] });
+});
+
+test("a port that cannot be bound is named", async () => {
+  const { createServer } = await import("node:net");
+  const holder = createServer();
+  const port = await new Promise<number>((resolve) => holder.listen(0, "127.0.0.1", () => resolve((holder.address() as { port: number }).port)));
+  try {
+    const only = { edge: port, mesh: port, admin: port, charm: port, webapp: port, channel: [], presence: [], gateway: [] };
+    expect(await takenPort("127.0.0.1", only)).toEqual({ port, reason: "EADDRINUSE" });
+  } finally {
+    holder.close();
+  }
+});

@@ -1,0 +1,133 @@
+/** The CLI as a person meets it: the real program, its exit codes, its one-line complaints. */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DEV_KEY } from "../services/ring/key.ts";
+import { loadRingModule } from "../services/ring/ring.ts";
+import { sealTopology } from "../services/ring/seal.ts";
+
+const main = fileURLToPath(new URL("../services/main.ts", import.meta.url));
+const root = fileURLToPath(new URL("../", import.meta.url));
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ringway-cli-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function ringway(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
+    child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}
+
+/** A topology of `ids` as channel servers, in a file. */
+async function topologyFile(name: string, epoch: number, ids: readonly string[]): Promise<string> {
+  const servers = ids.map((id, i) => ({ id, addr: `127.0.0.1:${9100 + i}`, zone: "local", weight: 100, state: "up" as const }));
+  const none = { servers: [], pins: [] };
+  const module = await loadRingModule(DEV_KEY);
+  const sealed = sealTopology(module, { epoch, pools: { channel: { servers, pins: [] }, presence: none, gateway: none } });
+  const path = join(folder, name);
+  await writeFile(path, sealed.json);
+  return path;
+}
+
+test("--help lists the verbs; each verb's --help lists its flags", async () => {
+  const { code, out } = await ringway("--help");
+  expect(code).toBe(0);
+  const verbs = [...out.matchAll(/^ {2}(\w+) {2,}\S/gm)].map((match) => match[1]!);
+  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "ring", "check", "token"]);
+  const helps = await Promise.all(verbs.map((verb) => ringway(verb, "--help")));
+  for (const help of helps) {
+    expect(help.code).toBe(0);
+    expect(help.out).toMatch(/^usage: ringway [\s\S]*\n {2}--\w/);
+  }
+});
+
+describe("a wrong command line is one line on stderr and exit code 2", () => {
+  test.each([
+    [[], ""],
+    [["nope"], "'nope' is not a verb"],
+    [["channel"], "--id is required"],
+    [["channel", "--id", "a b"], "--id: 'a b' is not valid"],
+    [["gateway", "--id", "gw-0", "--listen", "here"], "--listen: 'here' is not valid"],
+    [["charm", "--listen", "127.0.0.1:1", "--ring-key", "short"], "--ring-key: 'short' is not valid"],
+    [["dev", "--port", "eighty"], "--port must be a whole number"],
+    [["dev", "--port", "65000", "--channels", "50", "--gateways", "50", "--presences", "50"], "--port"],
+    [["dev", "--store", "disk"], "--store must be one of lmdb, memory"],
+    [["ring", "steal"], "'ring steal' is not known"],
+    [["ring", "owner"], "usage: ringway ring owner"],
+    [["ring", "owner", "C1", "--charm-url", "http://127.0.0.1:1"], "does not answer"],
+    [["ring", "owner", "C1", "--topology", "/nowhere.json"], "cannot be read (ENOENT)"],
+    [["ring", "weight", "cs-0", "many"], "whole number from 0 to 65535"],
+    [["check"], "say what to check"],
+    [["token", "create"], "needs --user"],
+    [["token", "create", "--user", "Not A Name"], "--user"],
+  ])("ringway %j", async (args, message) => {
+    const { code, err } = await ringway(...args);
+    expect(code).toBe(2);
+    if (message === "") return;
+    expect(err).toContain(message);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
+
+test("ring owner names slot, owner and preference list; ring diff counts what moves", async () => {
+  const before = await topologyFile("before.json", 1, ["cs-0", "cs-1", "cs-2"]);
+  const after = await topologyFile("after.json", 2, ["cs-0", "cs-1"]);
+  const owner = await ringway("ring", "owner", "C0GENERAL", "--topology", before, "--json");
+  expect(JSON.parse(owner.out)).toMatchObject({ id: "C0GENERAL", pool: "channel", epoch: 1, preference: expect.arrayContaining(["cs-0", "cs-1", "cs-2"]) as unknown });
+  const diff = JSON.parse((await ringway("ring", "diff", after, "--topology", before, "--json")).out) as { channel_slots_moved: number };
+  // A third of 65,536 slots, and minimal: what cs-2 owned and nothing else.
+  expect(diff.channel_slots_moved).toBeGreaterThan(65_536 / 3 - 1_500);
+  expect(diff.channel_slots_moved).toBeLessThan(65_536 / 3 + 1_500);
+});
+
+describe("check", () => {
+  test("says that flags are good without starting anything", async () => {
+    expect(await ringway("check", "gateway", "--id", "gw-0", "--listen", "127.0.0.1:9", "--ring-key", DEV_KEY)).toMatchObject({ code: 0, out: "gateway: flags are good\n" });
+    expect(await ringway("check", "gateway", "--id", "gw-0", "--listen", "127.0.0.1:9", "--ring-key", DEV_KEY, "--pass-every-ms", "1900")).toMatchObject({ code: 2 });
+  });
+
+  test("takes a good topology and refuses a damaged one by naming what is wrong", async () => {
+    const good = await topologyFile("good.json", 3, ["cs-0"]);
+    expect(await ringway("check", "--topology", good)).toMatchObject({ code: 0, out: expect.stringContaining("epoch 3; 1 channel") as unknown });
+    const bad = join(folder, "bad.json");
+    await writeFile(bad, JSON.stringify({ v: 1, epoch: -1 }));
+    expect(await ringway("check", "--topology", bad)).toMatchObject({ code: 2, err: expect.stringContaining("epoch") as unknown });
+  });
+
+  test("has Envoy itself read an envoy.yaml", async () => {
+    expect(await ringway("check", "--envoy", "envoy/envoy.yaml")).toMatchObject({ code: 0, out: expect.stringContaining("Envoy takes it") as unknown });
+    const bad = join(folder, "bad.yaml");
+    await writeFile(bad, "static_resources: { listeners: [{ nme: x }] }\n");
+    const refused = await ringway("check", "--envoy", bad);
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain("nme");
+  });
+});
+
+test("a token is shown once, listed by its hash, and revoked", async () => {
+  const data = join(folder, "store");
+  const made = await ringway("token", "create", "--user", "eve", "--label", "laptop", "--data", data);
+  expect(made.out).toMatch(/^xoxp-[0-9a-f]{40}\n$/);
+  const listed = await ringway("token", "list", "--data", data);
+  expect(listed.out).toMatch(/^[0-9a-f]{16} {2}U[A-Z2-7]{10} {2}\S+ {2}laptop\n$/);
+  expect(listed.out).not.toContain(made.out.trim());
+  expect(await ringway("token", "create", "--user", "eve", "--bot", "--data", data)).toMatchObject({ code: 2, err: expect.stringContaining("person, not a bot") as unknown });
+  expect(await ringway("token", "revoke", listed.out.slice(0, 16), "--data", data)).toMatchObject({ code: 0, out: "revoked\n" });
+  expect(await ringway("token", "list", "--data", data)).toMatchObject({ out: "" });
+  expect(await ringway("token", "revoke", made.out.trim(), "--data", data)).toMatchObject({ code: 2, err: expect.stringContaining("no such token") as unknown });
+});
