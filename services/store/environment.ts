@@ -62,7 +62,8 @@ export class Environment {
   private constructor(path: string) {
     this.#path = path;
     // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
-    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30 });
+    // eventTurnBatching leaves a promise of its own unheard, which ends the process when a commit fails; groups are made here.
+    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30, eventTurnBatching: false });
     this.db = openAll(this.#root);
   }
 

@@ -1,13 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Append, Entry, LogStore } from "../../services/store/log.ts";
+import { messageEntry, ts } from "./log-entry.ts";
 
 const bytes = (text: string): Buffer => Buffer.from(text);
-const ts = (offset: number): string => `1700000000.${String(offset).padStart(6, "0")}`;
-
-/** A client's entry whose view is a message of the same ts. */
-export function messageEntry(offset: number, key = `k${offset}`): Entry {
-  return { offset, ts: ts(offset), kind: 0, origin: 7, key, payload: bytes(`{"off":${offset}}`), view: { ts: ts(offset), message: bytes(`{"msg":${offset}}`) } };
-}
 
 /** What every engine of the log promises. @param open a log that is empty at each call */
 export function logContract(name: string, open: () => Promise<LogStore> | LogStore): void {

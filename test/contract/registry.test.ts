@@ -21,8 +21,9 @@ registryContract("the embedded registry", async () => {
   return {
     url: `http://${address}`,
     async stop() {
+      const closed = door.close();
       await embedded.close();
-      await door.close();
+      await closed;
       await rm(data, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,37 @@
+/**
+ * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout:
+ * `claim` → fence; `append <first> <count> <fence>` → one line of the appended offset or the refusal each;
+ * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked.
+ */
+import { createInterface } from "node:readline";
+import { openLmdbLog } from "../../services/store/lmdb-log.ts";
+import { messageEntry } from "./log-entry.ts";
+
+const log = openLmdbLog(process.argv[2]!);
+const bytes = Number(process.argv[3] ?? 20);
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function append(offset: number, fence: number): Promise<string> {
+  try {
+    const entry = { ...messageEntry(offset), payload: Buffer.alloc(bytes, "x") };
+    const result = await log.append({ channel: "C1", slot: 1, fence, entries: [entry] });
+    return result.ok ? String(offset) : result.reason;
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+for await (const line of createInterface(process.stdin)) {
+  const [verb, ...numbers] = line.split(" ");
+  const [first = 0, second = 0, fence = 0] = numbers.map(Number);
+  if (verb === "claim") say(String(await log.claim(1, "child")));
+  else if (verb === "append") {
+    for (const result of await Promise.all(Array.from({ length: second }, (_, i) => append(first + i, fence)))) say(result);
+  } else if (verb === "flood") {
+    // Ever 16 on their way, so that the kill meets commits and syncs.
+    for (let next = first; ; next += 16) {
+      await Promise.all(Array.from({ length: 16 }, async (_, i) => say(await append(next + i, second))));
+    }
+  }
+}
+await log.close();
