@@ -53,7 +53,7 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
     log,
   });
   void registration.registered.then(() => (ready = true));
-  log.info({ address, dev: config.dev }, "webapp serves");
+  if (config.dev) log.warn("development mode: everybody knows the tokens");
   return {
     address,
     async stop() {
