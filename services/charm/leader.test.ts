@@ -36,8 +36,9 @@ async function openRegistry(): Promise<void> {
 }
 
 async function closeRegistry(): Promise<void> {
+  const closed = door.close(50);
   await embedded.close();
-  await door.close(50);
+  await closed;
 }
 
 async function bootCharm(): Promise<Running> {

@@ -34,8 +34,9 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const address = await door.listen(config.listen);
   const stop = async (): Promise<void> => {
     await runner.stop();
+    const closed = door.close();
     await embedded?.close();
-    await door.close();
+    await closed;
   };
   try {
     await runner.run(connectRegistry(embedded === undefined ? config.registryUrl : `http://${address}`), address);

@@ -7,6 +7,9 @@ const WAIT_MS = 30_000;
 const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 2_000;
 
+/** Pause after an answer that brings nothing: a registry that does not wait must not make us spin. */
+const IDLE_MS = 50;
+
 export interface Watch<T extends { readonly index: number }> {
   /** a blocking query */
   readonly ask: (blocking: Blocking) => Promise<T>;
@@ -28,8 +31,9 @@ export async function watch<T extends { readonly index: number }>({ ask, take, w
       if (signal.aborted) return;
       if (backoffMs > BACKOFF_MS) log.info({ what }, "the registry is back");
       backoffMs = BACKOFF_MS;
-      index = answer.index;
       await take(answer);
+      if (answer.index === index) await clock.sleep(IDLE_MS, signal);
+      index = answer.index;
     } catch (error) {
       if (signal.aborted) return;
       if (backoffMs === BACKOFF_MS) log.warn({ err: error, what }, "the registry is away; the last topology holds");

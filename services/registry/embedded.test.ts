@@ -28,8 +28,9 @@ async function open(): Promise<void> {
 }
 
 async function close(): Promise<void> {
+  const closed = door.close();
   await embedded.close();
-  await door.close();
+  await closed;
 }
 
 beforeEach(async () => {

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../runtime/clock.ts";
-import type { Routes } from "../runtime/http.ts";
+import type { Handler, Routes } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { type Disk, openDisk } from "./disk.ts";
@@ -38,7 +38,7 @@ export interface EmbeddedOptions {
 export interface EmbeddedRegistry {
   /** to be mounted into an HTTP door that takes bodies of 512 KiB */
   readonly routes: Routes;
-  /** Answers all blocking queries and ends timers; resolves when the last change is on disk. */
+  /** Answers all blocking queries, hangs up with each answer and ends timers; resolves when the last change is on disk. The door closes first. */
   close(): Promise<void>;
 }
 
@@ -57,13 +57,25 @@ export async function openEmbedded({ data, clock, log }: EmbeddedOptions): Promi
     core.sweep(now, late > SWEEP_MS ? late : 0);
   }, SWEEP_MS);
   return {
-    routes: { ...agentRoutes(core), ...healthRoutes(core), ...kvRoutes(core), ...sessionRoutes(core) },
+    routes: mapRoutes({ ...agentRoutes(core), ...healthRoutes(core), ...kvRoutes(core), ...sessionRoutes(core) }, (handler) => hangUpWhenClosed(core, handler)),
     async close() {
       clearInterval(timer);
       core.waiters.close();
       await core.settled();
     },
   };
+}
+
+/** After close a client's connection ends with its answer: one that polls at once again would keep the door open. */
+function hangUpWhenClosed(core: Core, handler: Handler): Handler {
+  return async (request) => {
+    const reply = await handler(request);
+    return core.waiters.closed ? { ...reply, headers: { ...reply.headers, connection: "close" } } : reply;
+  };
+}
+
+function mapRoutes(routes: Routes, wrap: (handler: Handler) => Handler): Routes {
+  return Object.fromEntries(Object.entries(routes).map(([route, handler]) => [route, wrap(handler)]));
 }
 
 /** The tables, their one index and the queue of changes in front of the disk. */
