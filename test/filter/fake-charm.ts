@@ -20,6 +20,8 @@ export class FakeCharm {
   #endpointsVersion = 1;
   /** Requests for the topology so far, by the index they asked for. */
   readonly polls: number[] = [];
+  /** Discovery requests answered with 304: nothing new. */
+  notModified = 0;
   /** When set, the KV answers with this status and nothing else. */
   failWith: number | undefined;
   port = 0;
@@ -87,7 +89,12 @@ export class FakeCharm {
   async #discover(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const asked = JSON.parse(Buffer.concat(chunks).toString()) as { resource_names?: string[] };
+    const asked = JSON.parse(Buffer.concat(chunks).toString()) as { resource_names?: string[]; version_info?: string };
+    if (asked.version_info === String(this.#endpointsVersion)) {
+      this.notModified++;
+      response.writeHead(304).end();
+      return;
+    }
     const resources = (asked.resource_names ?? []).map((cluster) => ({
       "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
       cluster_name: cluster,
