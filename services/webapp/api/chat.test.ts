@@ -108,4 +108,4 @@ test("when nobody takes it for five seconds it is service_unavailable with Retry
   it.mesh.fail("unavailable", 1_000);
   const response = await fetch(`${it.url}/api/chat.postMessage?channel=C0GENERAL&text=x&token=${ada}`);
   expect([response.status, response.headers.get("retry-after"), await response.json()]).toEqual([200, "1", { ok: false, error: "service_unavailable" }]);
-}, 10_000);
+}, 20_000);
