@@ -25,7 +25,7 @@ interface Ended {
 
 function ringway(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [main, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [main, ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"], timeout: 50_000 });
     let [out, err] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
     child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
@@ -65,7 +65,7 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["gateway", "--id", "gw-0", "--listen", "here"], "--listen: 'here' is not valid"],
     [["charm", "--listen", "127.0.0.1:1", "--ring-key", "short"], "--ring-key: 'short' is not valid"],
     [["dev", "--port", "eighty"], "--port must be a whole number"],
-    [["dev", "--port", "65000", "--channels", "50", "--gateways", "50", "--presences", "50"], "--port"],
+    [["dev", "--port", "65500", "--channels", "50"], "leaves no room for the other ports"],
     [["dev", "--store", "disk"], "--store must be one of lmdb, memory"],
     [["ring", "steal"], "'ring steal' is not known"],
     [["ring", "owner"], "usage: ringway ring owner"],

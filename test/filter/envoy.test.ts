@@ -183,6 +183,14 @@ describe("with a ring", () => {
     expect(second!.requests.at(-1)?.body).toBe(body);
   });
 
+  test("a first choice that is silent for four seconds: the second answers", async () => {
+    const [first, second] = preference("channel", "C11");
+    first!.behaviour = "silent";
+    const started = performance.now();
+    expect(await ask(envoy.mesh, "/v1/channels/C11/messages", { method: "POST", body: "x" })).toMatchObject({ status: 200, body: second!.id });
+    expect(performance.now() - started).toBeGreaterThan(3_500);
+  });
+
   test("refused by the first, 421 from the second: the third answers", async () => {
     const [first, second, third] = preference("channel", "C8");
     await first!.kill();
@@ -316,6 +324,7 @@ describe("with a ring", () => {
       expect([name, await envoy.stat(`wasmcustom.ringway_${name}`)]).toEqual([name, expect.any(Number)]);
       expect(await envoy.stat(`wasmcustom.ringway_${name}`)).toBeGreaterThan(0);
     }
+    expect(await envoy.stat("cluster.channel.retry.upstream_rq_421")).toBeGreaterThan(0);
     expect(await envoy.stat("cluster.channel.upstream_rq_retry_success")).toBeGreaterThan(0);
     expect(envoy.log).not.toMatch(/critical|abort|trap|Function: proxy_on|Plugin configured to fail/i);
   });

@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { listenOnFreePort } from "./ports.ts";
 
-export type Behaviour = "ok" | "reset" | "misdirected";
+export type Behaviour = "ok" | "reset" | "misdirected" | "silent";
 
 export class Upstream {
   readonly id: string;
@@ -27,6 +27,7 @@ export class Upstream {
           request.socket.destroy();
           return;
         }
+        if (this.behaviour === "silent") return;
         const status = this.behaviour === "misdirected" ? 421 : 200;
         response.writeHead(status, { "x-ringway-owner": this.id, "x-seen-epoch": headers["x-ringway-epoch"] ?? "" }).end(this.id);
       });
