@@ -1,0 +1,62 @@
+/** The README's own snippets, run as they stand there against a running plane; only the address is the test plane's. */
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { expect, test } from "vitest";
+import { pythonProgram } from "./e2e/clients/programs.ts";
+import { root, usePlane } from "./e2e/plane.ts";
+
+const plane = usePlane();
+
+async function snippet(name: string): Promise<string> {
+  const readme = await readFile(join(root, "README.md"), "utf8");
+  const found = new RegExp(`<!-- snippet: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(readme);
+  if (found === null) throw new Error(`README.md has no snippet named ${name}`);
+  return found[1]!.replaceAll("http://127.0.0.1:8080", plane().url);
+}
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+}
+
+/** Runs a program with stdin held open, as in a terminal, for at most 50 s. */
+function run(command: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    const path = [join(root, "node_modules", ".bin"), process.env["PATH"]].join(delimiter);
+    const child = spawn(command, args, { cwd, env: { ...process.env, PATH: path, ...env }, stdio: ["pipe", "pipe", "pipe"], timeout: 50_000 });
+    let out = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
+    child.on("error", (error) => resolve({ code: 127, out: error.message }));
+    child.on("close", (code) => resolve({ code, out }));
+  });
+}
+
+test("the curl snippet posts a message and sends one from a socket", async () => {
+  const { out } = await run("bash", ["-euo", "pipefail", "-c", await snippet("curl")], root);
+  expect(out).toContain('"ok":true');
+  expect(out).toContain('"type":"hello"');
+  expect(out).toContain('"reply_to":1');
+  expect(out).toContain("hello from a socket");
+});
+
+test("the Node snippet receives what it posted", async () => {
+  // In the project's tree, so that the clients' packages are found as a reader's own would be.
+  const folder = await mkdtemp(join(root, ".cache", "readme-"));
+  try {
+    await writeFile(join(folder, "first.mjs"), await snippet("node"));
+    expect(await run(process.execPath, [join(folder, "first.mjs")], folder)).toEqual({ code: 0, out: "U0ADA: hello from Node\n" });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("the Python snippet receives what it posted", async () => {
+  const { command, env } = await pythonProgram();
+  expect(await run(command, ["-c", await snippet("python")], root, env)).toMatchObject({ code: 0, out: expect.stringContaining("U0ADA: hello from Python") as unknown });
+});
+
+test("the README's port table and drawing name every service folder", async () => {
+  const readme = await readFile(join(root, "README.md"), "utf8");
+  for (const folder of ["charm", "webapp", "channel", "presence", "gateway", "registry", "store"]) expect(readme).toContain(`services/${folder}`);
+});
