@@ -120,6 +120,15 @@ describe("before there is a ring", () => {
 describe("with a ring", () => {
   beforeAll(() => publish());
 
+  test("one VM polls for both listeners and all workers", async () => {
+    for (let i = 0; i < 100; i++) {
+      await until(() => charm.waiting > 0);
+      expect(charm.waiting).toBe(1);
+      await ask(envoy.mesh, "/v1/channels/probe");
+    }
+    expect(await envoy.stat("wasmcustom.ringway_feed_elections")).toBeLessThanOrEqual(2);
+  });
+
   test("channels go to their owners", async () => {
     for (let i = 0; i < 60; i++) {
       const answer = await ask(envoy.mesh, `/v1/channels/C${i}/messages`, { method: "POST", body: `hello ${i}` });

@@ -30,6 +30,11 @@ export class FakeCharm {
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
+  /** Polls that wait for a change right now. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   async start(port = 0): Promise<void> {
     this.port = await listenOnFreePort(this.#server, port);
   }
