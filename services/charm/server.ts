@@ -1,6 +1,6 @@
 /** charm's one door (registry, Envoy's endpoints, operators) and what carries out the effects of `state.ts`. */
 import { problem, ProtocolError } from "../protocol/problems.ts";
-import { type Pool, pools, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
+import { type Pool, pools, TOPOLOGY_BINARY_KEY, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import { type Instance, type KvEntry, RegistryError, type Registry } from "../registry/client.ts";
 import { connectRegistry } from "../registry/consul.ts";
 import { openEmbedded } from "../registry/embedded.ts";
@@ -108,6 +108,7 @@ class Runner {
       ),
       watch({ ...common, what: "intents", ask: (blocking) => registry.get(INTENTS_KEY, blocking), take: ({ entry }) => this.#takeIntents(entry) }),
       watch({ ...common, what: "topology", ask: (blocking) => registry.get(TOPOLOGY_KEY, blocking), take: ({ entry }) => this.#takeTopology(entry) }),
+      watch({ ...common, what: "binary topology", ask: (blocking) => registry.get(TOPOLOGY_BINARY_KEY, blocking), take: () => this.#keepBinary() }),
       lead({ ...common, registry, name: address, ttlMs: sessionTtlMs, onChange: (leading) => this.#onLead(leading) }),
     ]);
     this.#step({ type: "tick" });
@@ -184,32 +185,35 @@ class Runner {
 
   #accept(topology: Topology | undefined): void {
     if (topology !== undefined) this.#topology = topology;
-    const writes = topology !== undefined && this.#charm?.leading === true;
-    if (writes) void this.#publisher.writeBinary(topology, () => this.#topology === topology);
+    if (topology !== undefined) this.#keepBinary();
     this.#step({ type: "topology", topology });
   }
 
-  #onLead(leading: boolean): void {
+  /** The leading charm keeps the filter's document that of the topology, whoever wrote over it: an Envoy that starts has no last good one. */
+  #keepBinary(): void {
     const topology = this.#topology;
-    // A charm that died between the two writes left the older binary.
-    if (leading && topology !== undefined) void this.#publisher.writeBinary(topology, () => this.#topology === topology);
+    if (topology === undefined || this.#charm?.leading !== true) return;
+    void this.#publisher.writeBinary(topology, () => this.#topology === topology);
+  }
+
+  #onLead(leading: boolean): void {
     this.#step({ type: "leading", leading });
+    // A charm that died between the two writes left the older binary.
+    this.#keepBinary();
   }
 
   async #takeTopology(entry: KvEntry | undefined): Promise<void> {
-    const seen = this.#publisher.read(entry);
-    const known = this.#topology?.epoch;
-    if (seen?.epoch === known) return;
-    if (seen !== undefined && (known === undefined || seen.epoch > known)) {
-      this.#log.info({ epoch: seen.epoch }, "another charm published");
-      return this.#accept(seen);
-    }
-    // Lower or gone: this may be an answer from before our own write.
+    if (this.#publisher.read(entry)?.epoch === this.#topology?.epoch) return;
+    // This may be the echo of our own write, or an answer from before it.
     const now = await this.#publisher.loadInTurn();
-    if (now === undefined || (known !== undefined && now.epoch < known)) {
-      this.#log.error({ epoch: now?.epoch ?? null, known }, "the topology in the registry was lost or taken back; it is published anew");
-      this.#step({ type: "topology", topology: now });
+    const known = this.#topology?.epoch;
+    if (now?.epoch === known) return;
+    if (now !== undefined && (known === undefined || now.epoch > known)) {
+      this.#log.info({ epoch: now.epoch }, "another charm published");
+      return this.#accept(now);
     }
+    this.#log.error({ epoch: now?.epoch ?? null, known }, "the topology in the registry was lost or taken back; it is published anew");
+    this.#step({ type: "topology", topology: now });
   }
 
   #takeInstances(pool: Pool, instances: readonly Instance[]): void {
