@@ -157,7 +157,8 @@ export class Channel {
     const { publish } = job;
     const underWay = this.#flights.byKey(publish.key);
     if (underWay !== undefined) {
-      underWay.followers.push(job);
+      if (underWay.landed) this.#published(job, underWay.entry, true, underWay.message);
+      else underWay.followers.push(job);
       return [];
     }
     const stored = found.keys.get(publish.key);
@@ -174,7 +175,7 @@ export class Channel {
     }
     this.#assigned = place.offset;
     this.#micros = micros;
-    const assigned: Assigned = { job, entry: rendered.entry, message: rendered.message, followers: [] };
+    const assigned: Assigned = { job, entry: rendered.entry, message: rendered.message, followers: [], landed: false };
     this.#flights.show(assigned);
     return [assigned];
   }

@@ -17,6 +17,8 @@ export interface Assigned {
   readonly message: Uint8Array | undefined;
   /** the same key, published again meanwhile */
   readonly followers: Job[];
+  /** it is durable, and its job and followers are answered */
+  landed: boolean;
 }
 
 /** One append on its way. */
@@ -80,6 +82,7 @@ export class Flights {
   land(): Flight | undefined {
     if (this.#list[0]?.result !== "ok") return undefined;
     const flight = this.#list.shift()!;
+    for (const assigned of flight.list) assigned.landed = true;
     this.#landed.push(...flight.list);
     return flight;
   }

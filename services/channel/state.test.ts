@@ -1,0 +1,447 @@
+import { describe, expect, it } from "vitest";
+import { AFTER_HEAD } from "../protocol/link.ts";
+import type { Publish } from "../protocol/mesh.ts";
+import type { Entry } from "../store/log.ts";
+import type { RingView } from "./events.ts";
+import { ChannelState, type Effect, type Event } from "./state.ts";
+
+/** cs-1 owns all, cs-2 comes next. */
+const ring = (epoch: number, ...ids: string[]): RingView => ({ epoch, preferenceOfSlot: () => ids.map((id) => ({ id, addr: `${id}:1` })) });
+const say = (text: string, key = text): Publish => ({ kind: "message", user: "U1", key, draft: { text } });
+
+function line(effect: Effect): string {
+  switch (effect.type) {
+    case "append":
+      return `append #${effect.append} ${effect.channel} fence=${effect.fence} ${effect.entries.map(({ offset, ts, key }) => `${offset}@${ts.slice(-8)}:${key}`).join(" ")}`;
+    case "lookup":
+      return `lookup #${effect.lookup} ${effect.channel} keys=${effect.keys.join(",")} messages=${effect.messages.join(",")}`;
+    case "load":
+      return `load #${effect.load} ${effect.channel}`;
+    case "replay":
+      return `replay sub=${effect.sub} after=${effect.after}`;
+    case "answer": {
+      const { reply } = effect;
+      if (reply.type === "published") return `answer ${effect.req}: ${reply.published.offset}${reply.published.duplicate ? " (duplicate)" : ""}`;
+      return `answer ${effect.req}: ${reply.type}${reply.type === "refused" ? ` ${reply.reason} owner=${reply.owner}` : ""}`;
+    }
+    case "send": {
+      const { type, ...rest } = effect.frame;
+      const fields = Object.entries(rest).map(([name, value]) => `${name}=${value instanceof Uint8Array ? Buffer.from(value).toString() : String(value)}`);
+      return `link ${effect.link}: ${type} ${fields.filter((field) => !field.startsWith("payload")).join(" ")}`;
+    }
+    default:
+      return Object.values(effect).join(" ");
+  }
+}
+
+/** A server, its clock and what it did. Store and probes answer only where the test says so. */
+class Bench {
+  readonly state: ChannelState;
+  now = 1_700_000_000_000;
+  effects: Effect[] = [];
+  #req = 0;
+
+  constructor(server: string, ...preference: string[]) {
+    this.state = new ChannelState({ server, slotOf: () => 7 });
+    this.step({ type: "topology", ring: ring(1, ...preference) });
+  }
+
+  step(event: Event): string[] {
+    const effects = this.state.step(event, this.now);
+    this.effects.push(...effects);
+    return effects.filter(({ type }) => type !== "wake").map(line);
+  }
+
+  publish(publish: Publish, channel = "C1", epoch = 0): string[] {
+    return this.step({ type: "request", req: ++this.#req, channel, epoch, ask: { type: "publish", publish } });
+  }
+
+  /** The newest effect of a type. */
+  last<T extends Effect["type"]>(type: T): Extract<Effect, { type: T }> {
+    return this.effects.findLast((effect): effect is Extract<Effect, { type: T }> => effect.type === type)!;
+  }
+
+  claimed(fence = 1): string[] {
+    return this.step({ type: "claimed", slot: 7, fence });
+  }
+
+  loaded(head = 0, lastTs = ""): string[] {
+    return this.step({ type: "loaded", channel: "C1", load: this.last("load").load, head, lastTs });
+  }
+
+  lookedUp(keys: [string, Entry][] = [], messages: [string, string][] = []): string[] {
+    const found = { keys: new Map(keys), messages: new Map(messages.map(([ts, json]) => [ts, Buffer.from(json)])) };
+    return this.step({ type: "lookedUp", channel: "C1", lookup: this.last("lookup").lookup, found });
+  }
+
+  appended(result: "ok" | "fenced" | "conflict" | "unavailable" = "ok", append = this.last("append").append): string[] {
+    return this.step({ type: "appended", channel: "C1", append, result });
+  }
+
+  /** Owns C1, which is empty. */
+  owning(): this {
+    this.publish(say("zero"));
+    this.claimed();
+    this.loaded();
+    this.lookedUp();
+    this.appended();
+    return this;
+  }
+
+  subscribe(after: number, link = 1, chan = 1): string[] {
+    return [...this.step({ type: "linkOpened", link }), ...this.step({ type: "linkFrame", link, frame: { type: "subscribe", chan, after, id: "C1" } })];
+  }
+}
+
+const stored = (offset: number, key = `k${offset}`): Entry => ({ offset, ts: `1600000000.00000${offset}`, kind: 0, origin: 0, key, payload: Buffer.from("{}") });
+
+describe("publishing", () => {
+  it("claims the slot, loads the channel, looks the key up, appends, and only then acks and shows", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2");
+    expect([...bench.subscribe(AFTER_HEAD), ...bench.publish(say("hi"))]).toMatchInlineSnapshot(`
+      [
+        "link 1: hello v=1 server=cs-1 epoch=1",
+        "claim 7",
+      ]
+    `);
+    expect(bench.claimed(3)).toMatchInlineSnapshot(`
+      [
+        "load #2 C1",
+      ]
+    `);
+    expect(bench.loaded(41, "1700000000.000005")).toMatchInlineSnapshot(`
+      [
+        "link 1: subscribed chan=1 head=41",
+        "lookup #3 C1 keys=hi messages=",
+      ]
+    `);
+    expect(bench.lookedUp()).toMatchInlineSnapshot(`
+      [
+        "append #4 C1 fence=3 42@0.000006:hi",
+      ]
+    `);
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 1: 42",
+        "link 1: event chan=1 offset=42 origin=0 kind=0",
+      ]
+    `);
+  });
+
+  it("appends together what came together, and pipelines appends behind each other", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.publish(say("a"));
+    expect([...bench.publish(say("b")), ...bench.publish(say("c"))]).toEqual([]);
+    expect(bench.lookedUp()).toMatchInlineSnapshot(`
+      [
+        "append #5 C1 fence=1 2@0.000001:a",
+        "lookup #6 C1 keys=b,c messages=",
+      ]
+    `);
+    const first = bench.last("append").append;
+    expect(bench.lookedUp()).toMatchInlineSnapshot(`
+      [
+        "append #7 C1 fence=1 3@0.000002:b 4@0.000003:c",
+      ]
+    `);
+    expect(bench.appended("ok", bench.last("append").append)).toEqual([]);
+    expect(bench.appended("ok", first)).toMatchInlineSnapshot(`
+      [
+        "answer 2: 2",
+        "answer 3: 3",
+        "answer 4: 4",
+      ]
+    `);
+  });
+
+  it("gives times that rise though the clock goes back", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.now -= 60_000;
+    bench.publish(say("a"));
+    bench.lookedUp();
+    expect(bench.last("append").entries[0]!.ts).toBe("1700000000.000001");
+  });
+
+  it("answers a known key with the entry that it made, and two in flight with one entry", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.publish(say("old", "k9"));
+    bench.publish(say("twin", "k"));
+    bench.publish(say("twin", "k"));
+    expect(bench.lookedUp([["k9", stored(9)]])).toMatchInlineSnapshot(`
+      [
+        "answer 2: 9 (duplicate)",
+        "lookup #5 C1 keys=k messages=",
+      ]
+    `);
+    expect(bench.lookedUp()).toMatchInlineSnapshot(`
+      [
+        "append #6 C1 fence=1 2@0.000001:k",
+      ]
+    `);
+    expect(bench.publish(say("twin", "k"))).toMatchInlineSnapshot(`
+      [
+        "lookup #7 C1 keys=k messages=",
+      ]
+    `);
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 3: 2",
+        "answer 4: 2 (duplicate)",
+      ]
+    `);
+    // This look-up began before the append was durable and need not have seen it.
+    expect(bench.lookedUp()).toMatchInlineSnapshot(`
+      [
+        "answer 5: 2 (duplicate)",
+      ]
+    `);
+  });
+
+  it("lets a reaction see the ones before it that are not durable yet", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    const ts = "1600000000.000001";
+    const message: [string, string] = [ts, JSON.stringify({ type: "message", user: "U1", text: "x", ts, x_off: 1 })];
+    const react = (user: string): Publish => ({ kind: "react", user, key: user, ts, name: "wave" });
+    bench.publish(react("U1"));
+    bench.publish(react("U2"));
+    bench.lookedUp([], [message]);
+    const first = bench.last("append").append;
+    bench.appended("ok", first);
+    bench.lookedUp([], [message]);
+    const { view } = bench.last("append").entries[0]!;
+    expect(JSON.parse(Buffer.from(view!.message!).toString())).toMatchObject({ reactions: [{ name: "wave", users: ["U1", "U2"], count: 2 }] });
+  });
+
+  it("refuses what would be the 1,001st that waits in a channel", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    for (let i = 0; i < 1_000; i++) expect(bench.publish(say(`m${i}`)).filter((text) => text.startsWith("answer"))).toEqual([]);
+    expect(bench.publish(say("more"))).toEqual(["answer 1002: refused rate_limited owner="]);
+    bench.lookedUp();
+    expect(bench.appended()).toContain("answer 2: 2");
+  });
+});
+
+describe("replay", () => {
+  it("shows what is missing by batches, then what comes live, once each, while messages are published", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.publish(say("two"));
+    bench.lookedUp();
+    bench.appended();
+    expect(bench.subscribe(0)).toMatchInlineSnapshot(`
+      [
+        "link 1: hello v=1 server=cs-1 epoch=1",
+        "link 1: subscribed chan=1 head=2",
+        "replay sub=6 after=0",
+      ]
+    `);
+    bench.publish(say("three"));
+    bench.lookedUp();
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 3: 3",
+      ]
+    `);
+    bench.publish(say("four"));
+    bench.lookedUp();
+    const sub = bench.last("replay").sub;
+    // 4 is in the store, but not durable yet.
+    expect(bench.step({ type: "replayed", sub, entries: [stored(1), stored(2), stored(3), stored(4)] })).toMatchInlineSnapshot(`
+      [
+        "link 1: event chan=1 offset=1 origin=0 kind=0",
+        "link 1: event chan=1 offset=2 origin=0 kind=0",
+        "link 1: event chan=1 offset=3 origin=0 kind=0",
+      ]
+    `);
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 4: 4",
+        "link 1: event chan=1 offset=4 origin=0 kind=0",
+      ]
+    `);
+  });
+
+  it("is over with its subscription", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.subscribe(0);
+    const { sub } = bench.last("replay");
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "unsubscribe", chan: 1 } });
+    expect(bench.step({ type: "replayed", sub, entries: [stored(1)] })).toEqual([]);
+  });
+});
+
+describe("ownership", () => {
+  it("takes a slot over once the servers ahead are gone, checks on, and gives it back when one returns", () => {
+    const bench = new Bench("cs-3", "cs-1", "cs-2", "cs-3");
+    expect(bench.publish(say("hi"))).toMatchInlineSnapshot(`
+      [
+        "probe cs-1 cs-1:1",
+        "probe cs-2 cs-2:1",
+      ]
+    `);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: true })).toEqual([]);
+    expect(bench.step({ type: "probed", server: "cs-2", gone: true })).toMatchInlineSnapshot(`
+      [
+        "claim 7",
+      ]
+    `);
+    bench.claimed(8);
+    bench.loaded();
+    bench.lookedUp();
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 1: 1",
+      ]
+    `);
+    bench.subscribe(AFTER_HEAD);
+    bench.now += 250;
+    expect(bench.step({ type: "tick" })).toMatchInlineSnapshot(`
+      [
+        "probe cs-1 cs-1:1",
+        "probe cs-2 cs-2:1",
+      ]
+    `);
+    expect(bench.step({ type: "probed", server: "cs-2", gone: true })).toEqual([]);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toMatchInlineSnapshot(`
+      [
+        "link 1: moved chan=1 epoch=1 owner=cs-1",
+      ]
+    `);
+  });
+
+  it("sends everybody to a server ahead that lives, or only keeps silent", () => {
+    const bench = new Bench("cs-2", "cs-1", "cs-2");
+    bench.publish(say("hi"));
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toMatchInlineSnapshot(`
+      [
+        "answer 1: refused misdirected owner=cs-1",
+      ]
+    `);
+    expect(bench.publish(say("again"))).toEqual(["answer 2: refused misdirected owner=cs-1"]);
+    bench.now += 250;
+    expect(bench.publish(say("later"))).toEqual(["probe cs-1 cs-1:1"]);
+  });
+
+  it("drops a slot that another has fenced: refuses what waits, moves subscribers, leaves it alone for a while", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    bench.publish(say("b"));
+    expect(bench.appended("fenced")).toMatchInlineSnapshot(`
+      [
+        "answer 3: refused misdirected owner=cs-2",
+        "answer 2: refused misdirected owner=cs-2",
+        "link 1: moved chan=1 epoch=1 owner=cs-2",
+      ]
+    `);
+    expect(bench.publish(say("c"))).toEqual(["answer 4: refused misdirected owner=cs-2"]);
+    bench.now += 250;
+    expect(bench.publish(say("c"))).toEqual(["claim 7"]);
+  });
+
+  it("hands a slot over after its appends, when the topology gives it to another", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    bench.publish(say("b"));
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-2", "cs-1") })).toMatchInlineSnapshot(`
+      [
+        "answer 3: refused misdirected owner=cs-2",
+      ]
+    `);
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 2: 2",
+        "link 1: event chan=1 offset=2 origin=0 kind=0",
+        "link 1: moved chan=1 epoch=2 owner=cs-2",
+      ]
+    `);
+  });
+
+  it("waits for the topology by which a request was routed, a second at most", () => {
+    const bench = new Bench("cs-1", "cs-2");
+    expect(bench.publish(say("a"), "C1", 2)).toEqual([]);
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-1") })).toEqual(["claim 7"]);
+    expect(bench.publish(say("b"), "C1", 3)).toEqual([]);
+    bench.now += 1_000;
+    expect(bench.step({ type: "tick" })).toEqual([]);
+    expect(bench.claimed()).toContain("load #1 C1");
+    bench.loaded();
+    expect(bench.last("lookup").keys).toEqual(["a", "b"]);
+  });
+
+  it("hands everything over when it stops", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    expect(bench.step({ type: "stop" })).toEqual([]);
+    expect(bench.publish(say("b"))).toEqual(["answer 3: refused misdirected owner=cs-2"]);
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 2: 2",
+        "link 1: event chan=1 offset=2 origin=0 kind=0",
+        "link 1: moved chan=1 epoch=1 owner=cs-2",
+        "drained",
+      ]
+    `);
+  });
+});
+
+describe("a store that fails", () => {
+  it("refuses the claim's, the load's and the look-up's publications, and tries again at the next", () => {
+    const bench = new Bench("cs-1", "cs-1");
+    bench.publish(say("a"));
+    expect(bench.step({ type: "claimed", slot: 7, fence: undefined })).toEqual(["answer 1: refused store_unavailable owner="]);
+    expect(bench.publish(say("b"))).toEqual(["claim 7"]);
+    bench.claimed();
+    expect(bench.step({ type: "loaded", channel: "C1", load: bench.last("load").load, head: undefined, lastTs: "" })).toEqual(["answer 2: refused store_unavailable owner="]);
+    expect(bench.publish(say("c"))).toEqual(["load #2 C1"]);
+    bench.loaded();
+    expect(bench.step({ type: "lookedUp", channel: "C1", lookup: bench.last("lookup").lookup, found: undefined })).toEqual(["answer 3: refused store_unavailable owner="]);
+    bench.publish(say("d"));
+    bench.lookedUp();
+    expect(bench.appended()).toEqual(["answer 4: 1"]);
+  });
+
+  it("refuses an append of unknown outcome, appends the ones behind it again, and shows what was stored after all", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    const lost = bench.last("append").append;
+    bench.publish(say("b"));
+    bench.lookedUp();
+    expect(bench.appended("unavailable", lost)).toEqual([]);
+    expect(bench.appended("conflict")).toMatchInlineSnapshot(`
+      [
+        "answer 2: refused store_unavailable owner=",
+        "load #9 C1",
+      ]
+    `);
+    // The first append was committed though its answer was lost.
+    expect(bench.loaded(2, "1700000000.000001")).toMatchInlineSnapshot(`
+      [
+        "replay sub=4 after=1",
+        "lookup #10 C1 keys=b messages=",
+      ]
+    `);
+    expect(bench.lookedUp()).toMatchInlineSnapshot(`
+      [
+        "append #11 C1 fence=1 3@0.000003:b",
+      ]
+    `);
+    expect(bench.step({ type: "replayed", sub: bench.last("replay").sub, entries: [stored(2)] })).toMatchInlineSnapshot(`
+      [
+        "link 1: event chan=1 offset=2 origin=0 kind=0",
+      ]
+    `);
+    expect(bench.appended()).toMatchInlineSnapshot(`
+      [
+        "answer 3: 3",
+        "link 1: event chan=1 offset=3 origin=0 kind=0",
+      ]
+    `);
+  });
+});
