@@ -8,6 +8,7 @@ import { keepRegistered } from "../registry/register.ts";
 import { followTopology } from "../ring/follow.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { drive } from "../runtime/drive.ts";
 import { createHttp } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -35,37 +36,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   let drained!: () => void;
   const whenDrained = new Promise<void>((resolve) => (drained = resolve));
 
-  const queue: Event[] = [];
-  let stepping = false;
-  let timer: NodeJS.Timeout | undefined;
-  let wakeAt = Infinity;
-  // Monotonic: a clock that is set back must not stop the heartbeats.
-  const now = (): number => performance.timeOrigin + performance.now();
-
-  const tell = (event: Event): void => {
-    queue.push(event);
-    if (stepping) return;
-    stepping = true;
-    try {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) for (const effect of state.step(next, now())) run(effect);
-    } finally {
-      stepping = false;
-    }
-    arm();
-  };
-  const arm = (): void => {
-    const at = state.wakeAt() ?? Infinity;
-    if (at >= wakeAt && timer !== undefined) return;
-    clearTimeout(timer);
-    timer = undefined;
-    wakeAt = at;
-    if (at === Infinity) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      tell({ type: "tick" });
-    }, Math.max(0, at - now()));
-  };
-
+  const tell = (event: Event): void => driven.tell(event);
   const clients = new FanOut((session) => tell({ type: "overflow", session }));
   const links = new LinkSockets(
     config.meshUrl,
@@ -136,6 +107,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
         return drained();
     }
   };
+  const driven = drive<Event, Effect>(state, run);
 
   let registered = false;
   const http = createHttp(
@@ -194,8 +166,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       for (const socket of clients.all()) socket.destroy();
       await follower.stop();
       await http.close();
-      clearTimeout(timer);
-      timer = undefined;
+      driven.stop();
     },
   };
 }

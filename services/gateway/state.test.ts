@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AFTER_HEAD, encodeLink, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Effect, LinkPool, Ring } from "./events.ts";
+import type { Effect, Ring } from "./events.ts";
 import { Gateway, type Event, type Options } from "./state.ts";
 
 const options: Options = {

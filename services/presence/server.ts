@@ -8,6 +8,7 @@ import { keepRegistered } from "../registry/register.ts";
 import { followTopology } from "../ring/follow.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { drive } from "../runtime/drive.ts";
 import { createHttp, type Request } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -28,37 +29,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const askers = new Map<number, Asker>();
   let lastReq = 0;
 
-  const queue: Event[] = [];
-  let stepping = false;
-  let timer: NodeJS.Timeout | undefined;
-  let wakeAt = Infinity;
-  // Monotonic: a clock that is set back must not lengthen a grace period.
-  const now = (): number => performance.timeOrigin + performance.now();
-
-  const tell = (event: Event): void => {
-    queue.push(event);
-    if (stepping) return;
-    stepping = true;
-    try {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) for (const effect of state.step(next, now())) run(effect);
-    } finally {
-      stepping = false;
-    }
-    arm();
-  };
-  const arm = (): void => {
-    const at = state.wakeAt() ?? Infinity;
-    if (at >= wakeAt && timer !== undefined) return;
-    clearTimeout(timer);
-    timer = undefined;
-    wakeAt = at;
-    if (at === Infinity) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      tell({ type: "tick" });
-    }, Math.max(0, at - now()));
-  };
-
+  const tell = (event: Event): void => driven.tell(event);
   const doors = new LinkDoors({
     opened: (link) => tell({ type: "linkOpened", link }),
     frames: (link, frames) => tell({ type: "linkFrames", link, frames }),
@@ -80,6 +51,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
         return void askers.delete(effect.req);
     }
   };
+  const driven = drive<Event, Effect>(state, run);
 
   const asking = (make: (req: number) => Event): Promise<PresenceInfo> =>
     new Promise((resolve, reject) => {
@@ -149,8 +121,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       for (const asker of askers.values()) asker.reject(new ProtocolError("unavailable"));
       askers.clear();
       await http.close();
-      clearTimeout(timer);
-      timer = undefined;
+      driven.stop();
     },
   };
 }

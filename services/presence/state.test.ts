@@ -1,0 +1,216 @@
+import { describe, expect, test } from "vitest";
+import type { LinkFrame } from "../protocol/link.ts";
+import type { Effect, Event, Ring } from "./events.ts";
+import { Presence, type Options } from "./state.ts";
+
+const options: Options = { id: "ps-0", graceMs: 5_000, settleMs: 2_000, linkSilenceMs: 3_000, maxUsers: 10, maxWatches: 10 };
+
+/** A ring in which `owner` has every user. */
+const ring = (epoch: number, gateways: readonly string[] = [], owner = "ps-0"): Ring => ({
+  epoch,
+  owner: () => ({ id: owner }),
+  servers: (pool) => (pool === "gateway" ? gateways : ["ps-0", "ps-1"]).map((id) => ({ id, state: "up" as const })),
+});
+
+/** Drives a presence server and writes down what it wants done. */
+class Trace {
+  now = 1_000_000;
+  readonly state: Presence;
+  #lines: string[] = [];
+  #links = new Map<string, number>();
+  constructor(over: Partial<Options> = {}) {
+    this.state = new Presence({ ...options, ...over });
+  }
+  tell(event: Event): this {
+    for (const effect of this.state.step(event, this.now)) this.#lines.push(this.#render(effect));
+    return this;
+  }
+  topology(...args: Parameters<typeof ring>): this {
+    return this.tell({ type: "topology", ring: ring(...args) });
+  }
+  /** Lets time pass; the gateways that are linked ping. */
+  wait(ms: number): this {
+    const end = this.now + ms;
+    for (let at = this.state.wakeAt(); at !== undefined && at <= end; at = this.state.wakeAt()) {
+      this.now = Math.max(this.now, at);
+      for (const gateway of this.#links.keys()) this.from(gateway, { type: "pong", at: 0 });
+      this.tell({ type: "tick" });
+    }
+    this.now = end;
+    return this;
+  }
+  /** A gateway opens a link. */
+  link(gateway: string, number: number): this {
+    this.#links.set(gateway, number);
+    return this.tell({ type: "linkOpened", link: number }).from(gateway, { type: "hello", v: 1, server: gateway, epoch: 1 });
+  }
+  from(gateway: string, ...frames: LinkFrame[]): this {
+    return this.tell({ type: "linkFrames", link: this.#links.get(gateway)!, frames });
+  }
+  dead(gateway: string): this {
+    const link = this.#links.get(gateway)!;
+    this.#links.delete(gateway);
+    return this.tell({ type: "linkClosed", link });
+  }
+  /** The lines since the last call, without hellos. */
+  take(): string[] {
+    const lines = this.#lines.filter((line) => !/^→ \S+ hello /.test(line));
+    this.#lines = [];
+    return lines;
+  }
+  #render(effect: Effect): string {
+    switch (effect.type) {
+      case "send": {
+        const { type, ...fields } = effect.frame;
+        return `→ ${[...this.#links].find(([, link]) => link === effect.link)?.[0] ?? effect.link} ${type} ${Object.values(fields).join(" ")}`;
+      }
+      case "close":
+        return `close ${effect.link}: ${effect.detail}`;
+      case "answer":
+        return `answer ${effect.req}: ${effect.info.presence}${effect.info.online ? " online" : ""}${effect.info.manual_away ? " manual" : ""}`;
+      case "refuse":
+        return `refuse ${effect.req}: ${effect.reason}`;
+    }
+  }
+}
+
+const online = (user: string, manualAway = 0): LinkFrame => ({ type: "online", user, manualAway });
+const offline = (user: string): LinkFrame => ({ type: "offline", user });
+const watch = (user: string): LinkFrame => ({ type: "watch", user });
+
+/** Settled, with two gateways. */
+const settled = (over: Partial<Options> = {}): Trace => {
+  const t = new Trace(over).topology(1, ["gw-0", "gw-1"]).link("gw-0", 1).link("gw-1", 2);
+  t.from("gw-0", { type: "announced", epoch: 1 }).from("gw-1", { type: "announced", epoch: 1 });
+  t.take();
+  return t;
+};
+
+describe("a user", () => {
+  test("is active while a gateway announces them, and away a grace period after the last took leave", () => {
+    const t = settled().from("gw-1", watch("UADA"));
+    expect(t.take()).toEqual(["→ gw-1 presence UADA 0"]);
+    t.from("gw-0", online("UADA")).from("gw-1", online("UADA"));
+    expect(t.take()).toEqual(["→ gw-1 presence UADA 1"]);
+    t.from("gw-0", offline("UADA")).wait(10_000);
+    expect(t.take()).toEqual([]);
+    t.from("gw-1", offline("UADA")).wait(4_999);
+    expect(t.take()).toEqual([]);
+    expect(t.wait(1).take()).toEqual(["→ gw-1 presence UADA 0"]);
+  });
+
+  test("who comes back within the grace period does not flicker", () => {
+    const t = settled().from("gw-0", online("UADA")).from("gw-1", watch("UADA"));
+    t.take();
+    t.dead("gw-0").wait(4_000).link("gw-0", 3).from("gw-0", online("UADA")).wait(20_000);
+    expect(t.take()).toEqual([]);
+  });
+
+  test("is told only to gateways that watch them, and only when the answer changed", () => {
+    const t = settled().from("gw-0", online("UADA"), watch("UGRACE"), watch("UGRACE")).from("gw-1", online("UADA"));
+    expect(t.take()).toEqual(["→ gw-0 presence UGRACE 0"]);
+    t.from("gw-0", { type: "unwatch", user: "UGRACE" }).from("gw-1", online("UGRACE"));
+    expect(t.take()).toEqual([]);
+  });
+
+  test("who chose away is away at once; their gateways learn it, and repeat it when they announce again", () => {
+    const t = settled().from("gw-0", online("UADA")).from("gw-1", watch("UADA"));
+    t.take();
+    t.tell({ type: "put", req: 1, user: "UADA", away: true }).from("gw-1", online("UADA"));
+    expect(t.take()).toEqual(["→ gw-0 manual UADA 1", "→ gw-1 presence UADA 0", "answer 1: away online manual", "→ gw-1 manual UADA 1"]);
+    t.tell({ type: "put", req: 2, user: "UADA", away: false }).tell({ type: "get", req: 3, user: "UADA" });
+    expect(t.take()).toEqual(["→ gw-0 manual UADA 0", "→ gw-1 manual UADA 0", "→ gw-1 presence UADA 1", "answer 2: active online", "answer 3: active online"]);
+  });
+
+  test("whose gateway says that they chose away is away on a server that never heard of it", () => {
+    const t = settled().from("gw-0", online("UADA", 1), watch("UADA"));
+    expect(t.tell({ type: "get", req: 1, user: "UADA" }).take()).toEqual(["→ gw-0 presence UADA 0", "answer 1: away online manual"]);
+  });
+
+  test("who chose away while offline stays away when they come", () => {
+    const t = settled().tell({ type: "put", req: 1, user: "UADA", away: true }).from("gw-0", online("UADA", 0));
+    expect(t.take()).toEqual(["answer 1: away manual", "→ gw-0 manual UADA 1"]);
+  });
+});
+
+describe("a server that does not know enough yet", () => {
+  test("a restarted one calls nobody away before all gateways announced", () => {
+    const t = new Trace().topology(4, ["gw-0", "gw-1"]).link("gw-0", 1).from("gw-0", watch("UADA"), { type: "announced", epoch: 4 });
+    t.tell({ type: "get", req: 1, user: "UADA" });
+    expect(t.take()).toEqual([]);
+    t.link("gw-1", 2).from("gw-1", online("UADA"));
+    expect(t.take()).toEqual(["→ gw-0 presence UADA 1", "answer 1: active online"]);
+    t.tell({ type: "get", req: 2, user: "UGRACE" });
+    expect(t.take()).toEqual([]);
+    t.from("gw-1", { type: "announced", epoch: 4 });
+    expect(t.take()).toEqual(["answer 2: away"]);
+  });
+
+  test("a gateway that does not come delays it by --settle-ms, not more", () => {
+    const t = new Trace().topology(4, ["gw-0", "gw-1"]).link("gw-0", 1).from("gw-0", watch("UADA"), { type: "announced", epoch: 4 });
+    expect(t.wait(1_999).take()).toEqual([]);
+    expect(t.wait(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
+  });
+
+  test("a change of the ring begins it anew: what a gateway announced at an older epoch does not count", () => {
+    const t = settled().topology(2, ["gw-0", "gw-1"]).from("gw-0", watch("UADA"), { type: "announced", epoch: 1 });
+    t.from("gw-1", { type: "announced", epoch: 2 });
+    expect(t.take()).toEqual([]);
+    expect(t.from("gw-0", { type: "announced", epoch: 2 }).take()).toEqual(["→ gw-0 presence UADA 0"]);
+  });
+
+  test("takes the place of a dead server before the ring says so, and waits for the gateways one user at a time", () => {
+    const t = settled().topology(2, [], "ps-1").from("gw-0", watch("UADA"), watch("UGRACE"));
+    expect(t.wait(500).from("gw-1", online("UADA")).take()).toEqual(["→ gw-0 presence UADA 1"]);
+    expect(t.wait(1_500).take()).toEqual(["→ gw-0 presence UGRACE 0"]);
+  });
+
+  test("says nothing at all before it has a topology", () => {
+    const t = new Trace().link("gw-0", 1).from("gw-0", watch("UADA")).wait(60_000);
+    expect(t.take()).toEqual([]);
+    expect(t.topology(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
+  });
+});
+
+describe("links", () => {
+  test("a silent gateway is taken for dead", () => {
+    const t = settled().tell({ type: "linkOpened", link: 9 }).tell({ type: "linkFrames", link: 9, frames: [{ type: "hello", v: 1, server: "gw-9", epoch: 1 }, online("UADA"), { type: "ping", at: 5 }] });
+    t.from("gw-0", watch("UADA"));
+    expect(t.take()).toEqual(["→ 9 pong 5", "→ gw-0 presence UADA 1"]);
+    expect(t.wait(9_000).take()).toEqual(["close 9: silent", "→ gw-0 presence UADA 0"]);
+  });
+
+  test("a gateway's newer link replaces the older one", () => {
+    const t = settled().from("gw-0", online("UADA")).link("gw-0", 7);
+    expect(t.take()).toEqual(["close 1: the gateway has a newer link"]);
+  });
+
+  test.each<[string, LinkFrame]>([
+    ["hello comes first", { type: "ping", at: 1 }],
+    ["link version 2 is not 1", { type: "hello", v: 2, server: "gw-9", epoch: 1 }],
+    ["hello.server is not an ID", { type: "hello", v: 1, server: "no id", epoch: 1 }],
+  ])("%s: the link is closed", (detail, frame) => {
+    expect(settled().tell({ type: "linkOpened", link: 9 }).tell({ type: "linkFrames", link: 9, frames: [frame] }).take()).toEqual([`close 9: ${detail}`]);
+  });
+
+  test.each<[string, LinkFrame]>([
+    ["online.user is not an ID", online("no id")],
+    ["subscribe is not for a presence server", { type: "subscribe", chan: 1, after: 0, id: "C1" }],
+  ])("%s: the link is closed", (detail, frame) => {
+    expect(settled().from("gw-0", frame, online("UADA")).take()).toEqual([`close 1: ${detail}`]);
+  });
+
+  test("users and watches beyond the bounds are not kept, and counted", () => {
+    const t = settled({ maxUsers: 2, maxWatches: 1 }).from("gw-0", online("U1"), online("U2"), online("U3"), watch("U1"), watch("U2"));
+    expect(t.take()).toEqual(["→ gw-0 presence U1 1"]);
+    expect(t.tell({ type: "put", req: 1, user: "U4", away: true }).take()).toEqual(["refuse 1: unavailable"]);
+    expect(t.state.status()).toMatchObject({ users: 2, watches: 1, counters: { overflow: 3 } });
+  });
+
+  test("users whom nobody needs are forgotten", () => {
+    const t = settled().from("gw-0", online("U1"), watch("U2"), offline("U1"), { type: "unwatch", user: "U2" }).tell({ type: "get", req: 1, user: "U3" });
+    expect(t.wait(5_000).state.status()).toMatchObject({ users: 0, watches: 0 });
+    t.from("gw-0", online("U1"), watch("U2")).dead("gw-0").wait(5_000);
+    expect(t.state.status()).toMatchObject({ users: 0, watches: 0, gateways: ["gw-1"] });
+  });
+});
