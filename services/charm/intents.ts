@@ -77,14 +77,20 @@ export function intentsOf(topology: Topology | undefined): Intents {
   };
 }
 
+/** The weight that an operator gave a server. (`constructor` is a valid server ID, too.) */
+export function weightOf(intents: Intents, id: string): number | undefined {
+  return Object.hasOwn(intents.weights, id) ? intents.weights[id] : undefined;
+}
+
 export function withServer(intents: Intents, id: string, { drain, weight }: ServerIntent): Intents {
   const others = intents.drain.filter((other) => other !== id);
-  const { [id]: before, ...weights } = intents.weights;
-  const kept = weight === undefined ? before : (weight ?? undefined);
+  const weights = new Map(Object.entries(intents.weights));
+  if (weight === null) weights.delete(id);
+  else if (weight !== undefined) weights.set(id, weight);
   return {
     ...intents,
     drain: (drain ?? intents.drain.includes(id)) ? [...others, id].sort() : others,
-    weights: kept === undefined ? weights : { ...weights, [id]: kept },
+    weights: Object.fromEntries(weights),
   };
 }
 

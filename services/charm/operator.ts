@@ -4,7 +4,7 @@ import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Topology } from "../protocol/topology.ts";
 import type { RingModule } from "../ring/ring.ts";
 import { parseJson, type Routes } from "../runtime/http.ts";
-import { asObject, type Intents, readPins, readServerIntent, withPins, withServer } from "./intents.ts";
+import { asObject, type Intents, readPins, readServerIntent, weightOf, withPins, withServer } from "./intents.ts";
 import { preview } from "./preview.ts";
 import type { Charm } from "./state.ts";
 
@@ -15,7 +15,7 @@ export interface OperatorDoor {
   /** the published document */
   topology(): Topology | undefined;
   /** registrations that can't be members: ID → why */
-  ignored(): Readonly<Record<string, string>>;
+  ignored(): ReadonlyMap<string, string>;
   counters(): Readonly<Record<string, number>>;
   /** Writes changed intents and takes them. @throws ProtocolError unavailable */
   changeIntents(change: (intents: Intents) => Intents): Promise<void>;
@@ -36,11 +36,10 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       if (!isId(id)) throw new ProtocolError("bad_id");
       const wish = readServerIntent(await request.json());
       const charm = door.charm();
-      const known = charm.knows(id) || charm.intents.drain.includes(id) || id in charm.intents.weights;
+      const known = charm.knows(id) || charm.intents.drain.includes(id) || weightOf(charm.intents, id) !== undefined;
       if (!known) throw new ProtocolError("not_found", `no server '${id}' is registered`);
       await door.changeIntents((intents) => withServer(intents, id, wish));
-      const { drain, weights } = charm.intents;
-      return { status: 200, body: { id, drain: drain.includes(id), weight: weights[id] ?? null, epoch: charm.epoch } };
+      return { status: 200, body: { id, drain: charm.intents.drain.includes(id), weight: weightOf(charm.intents, id) ?? null, epoch: charm.epoch } };
     },
     "PUT /v1/charm/pins": async (request) => {
       const { pool, pins } = asObject(await request.json(), "the body");
@@ -92,7 +91,7 @@ function describe(door: OperatorDoor): unknown {
     held: Object.fromEntries(pools.map((pool) => [pool, charm.held(pool)] as const).filter(([, held]) => held.length > 0)),
     pools: Object.fromEntries(pools.map((pool) => [pool, count(pool)])),
     intents: charm.intents,
-    ignored: door.ignored(),
+    ignored: Object.fromEntries(door.ignored()),
     counters: door.counters(),
   };
 }

@@ -3,7 +3,7 @@ import { limits } from "../protocol/limits.ts";
 import type { Pool, Server } from "../protocol/topology.ts";
 import { Endpoints } from "./endpoints.ts";
 import { ChurnGuard } from "./guard.ts";
-import type { Intents, Pin } from "./intents.ts";
+import { type Intents, type Pin, weightOf } from "./intents.ts";
 import type { Member } from "./member.ts";
 
 export interface Timing {
@@ -101,7 +101,7 @@ export class PoolState {
     const member = this.#members.get(id);
     const wish = (server: Server): Server => ({
       ...server,
-      weight: intents.weights[id] ?? member?.weight ?? server.weight,
+      weight: weightOf(intents, id) ?? member?.weight ?? server.weight,
       state: server.state === "down" ? "down" : intents.drain.includes(id) ? "draining" : "up",
     });
     if (member === undefined) return now !== undefined && (this.guard.isHeld(id) || this.#missing.has(id)) ? wish(now) : undefined;
@@ -123,10 +123,11 @@ export class PoolState {
   /** Servers that start together enter together, so that slots move once: the oldest waits for the youngest, but not for more than a settle time. */
   #admission(now: number): (addr: string) => boolean {
     const additions = this.#additions();
+    const waiting = new Set(additions);
     const open = additions.every((at) => at <= now) || additions.some((at) => at + this.#timing.settleMs <= now);
     return (addr) => {
       const at = this.endpoints.settledAt(addr);
-      return at === -Infinity || (at <= now && (open || !additions.includes(at)));
+      return at === -Infinity || (at <= now && (open || !waiting.has(at)));
     };
   }
 

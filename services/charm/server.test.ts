@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TOPOLOGY_BINARY_KEY, type Topology } from "../protocol/topology.ts";
 import { connectRegistry } from "../registry/consul.ts";
@@ -179,6 +180,60 @@ describe("charm's door", () => {
     expect(reason(await post(EDS, []))).toEqual([400, "bad_request"]);
     expect(reason(await put("/v1/charm/topology", {}))).toEqual([405, "method_not_allowed"]);
     expect((await ask(url("/readyz"))).status).toBe(200);
+  });
+
+  test("keeps the operators' intents when their document is damaged, and writes a sound one with the next wish", async () => {
+    serve("channel", "cs-0", 7001);
+    serve("channel", "cs-1", 7002);
+    await ring("two servers", { "cs-0": "up", "cs-1": "up" });
+    await put("/v1/charm/servers/cs-1", { drain: true });
+    const drained = await ring("the drain", { "cs-0": "up", "cs-1": "draining" });
+    await ask(url("/v1/kv/ringway/intents"), { method: "PUT", body: Buffer.from('{"v":1}') });
+    const { address } = charm;
+    await charm.stop();
+    charm = await boot(address);
+    expect(await topology()).toEqual(drained);
+    expect((await put("/v1/charm/servers/cs-0", { weight: 50 })).status).toBe(200);
+    expect((await ask(url("/v1/kv/ringway/intents?raw"))).json).toMatchObject({ v: 1, drain: ["cs-1"], weights: { "cs-0": 50 } });
+  });
+
+  test("answers any JSON at any of its doors without an internal error", async () => {
+    serve("channel", "cs-0", 7001);
+    await ring("the server", { "cs-0": "up" });
+    const doors = [
+      ["PUT", "/v1/charm/servers/cs-0"],
+      ["PUT", "/v1/charm/pins"],
+      ["POST", "/v1/charm/preview"],
+      ["POST", "/v1/charm/release"],
+      ["POST", EDS],
+      ["PUT", "/v1/agent/service/register"],
+      ["PUT", "/v1/session/create"],
+    ] as const;
+    const names = ["drain", "weight", "pool", "pins", "servers", "remove", "add", "channel", "cs-0", "resource_names", "type_url", "Name", "ID", "Meta", "Check", "TTL", "Port", "LockDelay"];
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof({ maxDepth: 4 }, fc.constant(null), fc.boolean(), fc.integer(), fc.double(), fc.string(), fc.constantFrom("channel", "cs-0", "1s"), fc.array(tie("any"), { maxLength: 3 }), fc.dictionary(fc.constantFrom(...names), tie("any"), { maxKeys: 4 })),
+    })).any;
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...doors), value, async ([method, path], body) => {
+        const answer = await ask(url(path), { method, body: Buffer.from(JSON.stringify(body)) });
+        expect(answer.status, `${method} ${path}`).toBeLessThan(500);
+      }),
+      { numRuns: 300 },
+    );
+    expect((await ask(url("/readyz"))).status).toBe(200);
+  });
+
+  test("takes server IDs that are names of JavaScript's own", async () => {
+    serve("channel", "__proto__", 7001);
+    serve("channel", "constructor", 7002);
+    await until("both", async () => (await topology())?.pools.channel.servers.length === 2);
+    expect((await put("/v1/charm/servers/constructor", { weight: 7 })).json).toMatchObject({ weight: 7 });
+    expect((await put("/v1/charm/servers/__proto__", { weight: 8 })).json).toMatchObject({ weight: 8 });
+    await until("the weights", async () => {
+      const servers = (await topology())?.pools.channel.servers ?? [];
+      return JSON.stringify(servers.map(({ id, weight }) => [id, weight])) === '[["__proto__",8],["constructor",7]]';
+    });
+    expect((await put("/v1/charm/servers/toString", { drain: true })).status).toBe(404);
   });
 
   test("ignores a registration that can't be a member, and shows why", async () => {

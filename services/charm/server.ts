@@ -52,7 +52,7 @@ class Runner {
   readonly #module: RingModule;
   readonly #log: Log;
   readonly #stopped = new AbortController();
-  readonly #ignored: Record<Pool, Record<string, string>> = { channel: {}, presence: {}, gateway: {} };
+  readonly #ignored: Record<Pool, ReadonlyMap<string, string>> = { channel: new Map(), presence: new Map(), gateway: new Map() };
   readonly #counters = { published: 0, unpublished: 0, endpoints: 0, heldChanges: 0 };
   #registry!: Registry;
   #publisher!: Publisher;
@@ -83,7 +83,7 @@ class Runner {
         module: this.#module,
         charm: () => this.#ready(),
         topology: () => this.#topology,
-        ignored: () => Object.assign({}, ...pools.map((pool) => this.#ignored[pool])) as Record<string, string>,
+        ignored: () => new Map(pools.flatMap((pool) => [...this.#ignored[pool]])),
         counters: () => this.#counters,
         changeIntents: (change) => this.#changeIntents(change),
         release: (pool) => this.#step({ type: "release", pool }),
@@ -217,18 +217,18 @@ class Runner {
   }
 
   #takeInstances(pool: Pool, instances: readonly Instance[]): void {
-    const members: Member[] = [];
-    const ignored: Record<string, string> = {};
+    const members = new Map<string, Member>();
+    const ignored = new Map<string, string>();
     for (const instance of instances) {
       const member = readMember(instance);
-      if (typeof member === "string") ignored[instance.id] = `${pool}: ${member}`;
-      else if (members.some((other) => other.id === member.id)) ignored[instance.id] = `${pool}: the ID is registered twice`;
-      else members.push(member);
+      if (typeof member === "string") ignored.set(instance.id, `${pool}: ${member}`);
+      else if (members.has(member.id)) ignored.set(instance.id, `${pool}: the ID is registered twice`);
+      else members.set(member.id, member);
     }
-    const fresh = Object.keys(ignored).filter((id) => this.#ignored[pool][id] === undefined);
-    if (fresh.length > 0) this.#log.warn({ pool, ignored }, "registrations that can't be members are ignored");
+    const fresh = [...ignored.keys()].filter((id) => !this.#ignored[pool].has(id));
+    if (fresh.length > 0) this.#log.warn({ pool, servers: fresh.slice(0, 20) }, "registrations that can't be members are ignored");
     this.#ignored[pool] = ignored;
-    this.#step({ type: "members", pool, members });
+    this.#step({ type: "members", pool, members: [...members.values()] });
   }
 
   #takeIntents(entry: KvEntry | undefined): void {
