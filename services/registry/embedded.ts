@@ -172,7 +172,7 @@ export class Core {
   }
 
   sweep(now: number, stalledMs: number): void {
-    if (stalledMs > 0) this.#log.warn({ stalledMs }, "the registry stood still; deadlines are moved on");
+    if (stalledMs >= 1_000) this.#log.warn({ stalledMs }, "the registry stood still; deadlines are moved on");
     this.wakeServices(this.health.sweep(now, stalledMs, this.takeIndex));
     for (const session of this.sessions.expired(now, stalledMs)) {
       this.endSession(session).catch((error: unknown) => this.#log.error({ err: error }, "could not end a session"));
