@@ -1,7 +1,7 @@
 /** What a server says of itself when it registers, checked at the door. */
-import { isIPv4, isIPv6 } from "node:net";
 import { isId } from "../protocol/ids.ts";
 import type { Instance } from "../registry/client.ts";
+import { isIpPort, isZone } from "../ring/topology.ts";
 
 export interface Member {
   readonly id: string;
@@ -13,23 +13,13 @@ export interface Member {
   readonly passing: boolean;
 }
 
-const zoneShape = /^[\x21-\x2b\x2d-\x7e]{0,64}$/;
-
 /** The member, or why it can't be one: such a registration is ignored and shown in `/v1/charm/status`. */
 export function readMember({ id, addr, meta, passing }: Instance): Member | string {
   if (!isId(id)) return "the ID is not 1..64 characters of [A-Za-z0-9_-]";
-  if (!isAddress(addr)) return `the address '${addr.slice(0, 80)}' is not ip:port`;
+  if (!isIpPort(addr)) return `the address '${addr.slice(0, 80)}' is not ip:port`;
   const zone = meta["zone"] ?? "";
-  if (!zoneShape.test(zone)) return "the zone is not at most 64 visible ASCII characters without a comma";
+  if (!isZone(zone)) return "the zone is not at most 64 visible ASCII characters without a comma";
   const weight = Number(meta["weight"] ?? "100");
   if (!Number.isInteger(weight) || weight < 0 || weight > 65_535) return "the weight is not a whole number 0..65535";
   return { id, addr, zone, weight, passing };
-}
-
-function isAddress(addr: string): boolean {
-  const colon = addr.lastIndexOf(":");
-  const host = addr.slice(0, colon);
-  const port = Number(addr.slice(colon + 1));
-  const known = host.startsWith("[") && host.endsWith("]") ? isIPv6(host.slice(1, -1)) : isIPv4(host);
-  return known && /^\d{1,5}$/.test(addr.slice(colon + 1)) && port >= 1 && port <= 65_535 && addr.length <= 64;
 }

@@ -3,7 +3,7 @@ import { TOPOLOGY_BINARY_KEY, TOPOLOGY_KEY, type Topology } from "../protocol/to
 import type { KvEntry, Registry } from "../registry/client.ts";
 import type { RingModule } from "../ring/ring.ts";
 import { sealTopology, type TopologyDraft } from "../ring/seal.ts";
-import { encodeTopologyBinary, parseTopology } from "../ring/topology.ts";
+import { encodeTopologyBinary, encodeTopologyJson, parseTopology } from "../ring/topology.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 
@@ -60,7 +60,8 @@ export class Publisher {
         const sealed = sealTopology(this.#module, draft);
         sealed.view.dispose();
         const stored = await this.load();
-        if (stored.topology !== undefined && stored.topology.epoch >= draft.epoch) return stored.topology;
+        const other = this.#own(stored.topology);
+        if (other !== undefined && other.epoch >= draft.epoch) return other;
         if (!(await this.#registry.put(TOPOLOGY_KEY, sealed.json, stored.modifyIndex))) return "failed";
         this.#refused = "";
         return sealed.topology;
@@ -98,8 +99,18 @@ export class Publisher {
 
   /** Loads what the registry holds once nothing is being published, so that it can't be older than what this charm wrote. @throws RegistryError */
   loadInTurn(): Promise<Topology | undefined> {
-    return this.#inTurn(async () => (await this.load()).topology);
+    return this.#inTurn(async () => this.#own((await this.load()).topology));
   }
+
+  /** A document of another cluster key is as good as none: no reader takes it. */
+  #own(topology: Topology | undefined): Topology | undefined {
+    return topology?.keyId === this.#module.keyId ? topology : undefined;
+  }
+}
+
+export function sameDocument(a: Topology | undefined, b: Topology | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.epoch === b.epoch && Buffer.compare(encodeTopologyJson(a), encodeTopologyJson(b)) === 0;
 }
 
 /** Bytes 8..15 of a valid binary document. */

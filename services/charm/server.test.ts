@@ -147,17 +147,27 @@ describe("charm's door", () => {
     expect(await topology()).toEqual(before);
   });
 
-  test("publishes anew, with a higher epoch, when the topology is deleted or damaged in the registry", async () => {
+  test("publishes anew, with a higher epoch, when the topology is deleted, damaged or written over in the registry", async () => {
     serve("channel", "cs-0", 7001);
-    const { epoch } = await ring("the server", { "cs-0": "up" });
-    for (const [i, harm] of ([{ method: "DELETE" }, { method: "PUT", body: Buffer.from("{") }] as const).entries()) {
-      await ask(url("/v1/kv/ringway/topology"), harm);
-      const healed = await until("a whole document", async () => {
-        const answer = await ask(url("/v1/kv/ringway/topology?raw"));
-        return answer.status === 200 && (answer.json as Topology | undefined);
+    let before = await ring("the server", { "cs-0": "up" });
+    const foreign = (change: object): object => ({ method: "PUT", body: { ...before, ...change } });
+    const emptied = { ...before.pools, channel: { ...before.pools.channel, servers: [] } };
+    const harms = [
+      () => ({ method: "DELETE" }),
+      () => ({ method: "PUT", body: Buffer.from("{") }),
+      () => foreign({ pools: emptied }),
+      () => foreign({ epoch: before.epoch - 1 }),
+      () => foreign({ epoch: before.epoch + 10, pools: emptied }),
+      () => foreign({ epoch: before.epoch + 100, keyId: "ffffffff" }),
+    ] as const;
+    for (const harm of harms) {
+      await ask(url("/v1/kv/ringway/topology"), harm());
+      before = await until("a sound document", async () => {
+        const now = (await ask(url("/v1/kv/ringway/topology?raw"))).json as Topology | undefined;
+        return now !== undefined && now.epoch > before.epoch && now.keyId === before.keyId && now.pools.channel.servers.length === 1 && now;
       });
-      expect(healed.epoch).toBe(epoch + 1 + i);
     }
+    expect(await topology()).toEqual(before);
   });
 
   test("refuses bad input at each path with a problem that says why", async () => {

@@ -17,7 +17,7 @@ import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./
 import { lead } from "./leader.ts";
 import { type Member, readMember } from "./member.ts";
 import { operatorRoutes } from "./operator.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher, sameDocument } from "./publisher.ts";
 import { Charm, type Effect, type Event } from "./state.ts";
 import { watch } from "./watch.ts";
 
@@ -203,17 +203,17 @@ class Runner {
   }
 
   async #takeTopology(entry: KvEntry | undefined): Promise<void> {
-    if (this.#publisher.read(entry)?.epoch === this.#topology?.epoch) return;
+    if (sameDocument(this.#publisher.read(entry), this.#topology)) return;
     // This may be the echo of our own write, or an answer from before it.
     const now = await this.#publisher.loadInTurn();
+    if (sameDocument(now, this.#topology)) return;
     const known = this.#topology?.epoch;
-    if (now?.epoch === known) return;
     if (now !== undefined && (known === undefined || now.epoch > known)) {
       this.#log.info({ epoch: now.epoch }, "another charm published");
       return this.#accept(now);
     }
-    this.#log.error({ epoch: now?.epoch ?? null, known }, "the topology in the registry was lost or taken back; it is published anew");
-    this.#step({ type: "topology", topology: now });
+    this.#log.error({ epoch: now?.epoch ?? null, known }, "the topology in the registry was lost, taken back or written over; it is published anew");
+    this.#step({ type: "topology", topology: undefined });
   }
 
   #takeInstances(pool: Pool, instances: readonly Instance[]): void {

@@ -15,7 +15,7 @@ export type { Timing } from "./pool.ts";
 export type Event =
   | { readonly type: "members"; readonly pool: Pool; readonly members: readonly Member[] }
   | { readonly type: "intents"; readonly intents: Intents }
-  /** the registry holds this document now, whoever wrote it; undefined = none, or one that is damaged */
+  /** the registry holds this document now, whoever wrote it; undefined = none, or one that readers don't take */
   | { readonly type: "topology"; readonly topology: Topology | undefined }
   /** the document that `publish` asked for could not be written */
   | { readonly type: "unpublished" }
@@ -115,7 +115,7 @@ export class Charm {
     this.#publishing = undefined;
     if (topology === undefined || topology.epoch < this.#base.epoch) {
       // Lost, damaged or older than what readers have: publish anew what there was, one epoch on.
-      this.#base = { epoch: Math.max(this.#base.epoch, topology?.epoch ?? 0), pools: emptyDraft(0).pools };
+      this.#base = emptyDraft(this.#base.epoch);
       return;
     }
     this.#base = topology;
