@@ -1,7 +1,7 @@
 /** `/v1/agent/…`: services and their TTL checks. */
 import type { Request, Routes } from "../runtime/http.ts";
 import { parseDuration } from "./duration.ts";
-import type { Core } from "./embedded.ts";
+import type { Core } from "./core.ts";
 import { type Check, healthLimits, type Service, type Status } from "./health.ts";
 import { consul, objectOf, refuse, stringOf } from "./text.ts";
 

@@ -1,6 +1,6 @@
 import type { Request } from "../runtime/http.ts";
 import { parseDuration } from "./duration.ts";
-import type { Core } from "./embedded.ts";
+import type { Core } from "./core.ts";
 import { refuse } from "./text.ts";
 
 /** Consul's own: the wait that is taken where none is given, and the longest. */

@@ -1,7 +1,7 @@
 /** `/v1/health/service/{name}` and what probes ask for. */
 import type { Routes } from "../runtime/http.ts";
 import { block } from "./blocking.ts";
-import type { Core } from "./embedded.ts";
+import type { Core } from "./core.ts";
 import type { Member } from "./health.ts";
 import { consul, indexHeaders } from "./text.ts";
 

@@ -1,7 +1,7 @@
 /** `/v1/kv/{key}`: GET (raw, recurse, index, wait), PUT (cas, flags, acquire, release), DELETE (recurse, cas). */
 import type { Reply, Request, Routes } from "../runtime/http.ts";
 import { block, integerOf } from "./blocking.ts";
-import type { Core } from "./embedded.ts";
+import type { Core } from "./core.ts";
 import { type Entry, kvLimits, type PutOptions } from "./kv.ts";
 import { consul, indexHeaders, refuse, text } from "./text.ts";
 

@@ -15,7 +15,7 @@ export const kvLimits = {
   valueBytes: 512 * 1024,
   /** Bytes of a key; more is 400. */
   keyBytes: 512,
-  /** Keys in all, and bytes of all values; a put beyond them is 507-like: 500 with a clear text, as Consul does when its disk is full. */
+  /** Keys in all, and bytes of all values; a put beyond them is 500 with a clear text. */
   keys: 4096,
   totalBytes: 16 * 1024 * 1024,
 } as const;

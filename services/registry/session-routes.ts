@@ -1,7 +1,7 @@
 /** `/v1/session/…`: create, renew, destroy, info. */
 import type { Routes } from "../runtime/http.ts";
 import { parseDuration } from "./duration.ts";
-import type { Core } from "./embedded.ts";
+import type { Core } from "./core.ts";
 import { type Session, sessionLimits } from "./sessions.ts";
 import { consul, indexHeaders, objectOf, refuse, stringOf } from "./text.ts";
 
