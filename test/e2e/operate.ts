@@ -3,6 +3,7 @@ import type { Pool, Topology } from "../../services/protocol/topology.ts";
 import { call, connectRtm } from "./client.ts";
 import { everybody, people, type Person } from "./people.ts";
 import type { TestPlane } from "./plane.ts";
+import { inParallel } from "./wait.ts";
 
 /** Drains a server or takes it back. */
 export async function drain(plane: TestPlane, server: string, on: boolean): Promise<void> {
@@ -39,13 +40,13 @@ export async function ownerOf(plane: TestPlane, channel: string): Promise<string
 /** Makes `count` channels that everybody is in. @returns their IDs */
 export async function makeChannels(plane: TestPlane, count: number, prefix: string): Promise<string[]> {
   const others = everybody.filter((person) => person !== people.ada).map((person) => person.user);
-  const ids: string[] = [];
-  for (let i = 0; i < count; i++) {
+  const ids = new Array<string>(count);
+  await inParallel(8, ids.fill(""), async (_, i) => {
     const { channel } = await call(plane.url, people.ada.token, "conversations.create", { name: `${prefix}-${i}` });
     const { id } = channel as { id: string };
     await call(plane.url, people.ada.token, "conversations.invite", { channel: id, users: others.join(",") });
-    ids.push(id);
-  }
+    ids[i] = id;
+  });
   return ids;
 }
 
