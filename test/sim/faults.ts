@@ -1,0 +1,194 @@
+/** What goes wrong in a run, drawn from its seed before it begins. */
+import type { Plane } from "./plane.ts";
+import type { Random } from "./random.ts";
+
+export interface Fault {
+  /** ms since the run began */
+  readonly at: number;
+  readonly text: string;
+  readonly strike: (plane: Plane) => void;
+}
+
+type Draw = (random: Random, plane: Plane, untilMs: number) => Omit<Fault, "at">;
+
+/** All faults are over this long after the last one struck, at most. */
+export const longestMs = 10_000;
+
+const crash: Draw = (random, plane) => {
+  const id = random.pick(serversOf(plane));
+  const down = random.between(50, 6_000);
+  return { text: `kill -9 ${id}, back after ${ms(down)}`, strike: () => plane.crash(id, down) };
+};
+
+const crashCharm: Draw = (random, plane) => {
+  const down = random.between(50, 8_000);
+  return { text: `kill -9 charm, back after ${ms(down)}`, strike: () => plane.crash("charm", down) };
+};
+
+const restart: Draw = (random, plane) => {
+  const id = random.pick(serversOf(plane));
+  const down = random.between(50, 3_000);
+  return { text: `restart ${id}, back ${ms(down)} after its end`, strike: () => plane.restart(id, down) };
+};
+
+const pause: Draw = (random, plane) => {
+  const id = random.pick([...serversOf(plane), "charm"]);
+  const long = random.chance(0.3) ? random.between(3_000, longestMs) : random.between(50, 3_000);
+  return { text: `stop ${id} for ${ms(long)}`, strike: () => plane.pause(id, long) };
+};
+
+/** One place loses some of its ways, or all of them. */
+const partition: Draw = (random, plane) => {
+  const id = random.pick([...serversOf(plane), "charm", "envoy"]);
+  const places = [...plane.nodes.keys(), "envoy", "store"].filter((place) => place !== id);
+  const from = random.chance(0.5) ? places : random.some(places, 0.3);
+  const long = random.between(100, 8_000);
+  return {
+    text: `cut ${id} off from ${from.length === places.length ? "all" : from.join(" ")} for ${ms(long)}`,
+    strike: ({ world: { net, kernel } }) => {
+      for (const place of from) net.cut(id, place);
+      kernel.after(long, () => {
+        for (const place of from) net.heal(id, place);
+      });
+    },
+  };
+};
+
+const breakLinks: Draw = (random, plane) => {
+  const id = random.pick([...serversOf(plane), ...plane.clients.map(({ name }) => name)]);
+  return {
+    text: `break the connections of ${id}`,
+    strike: ({ world: { net } }) => {
+      for (const connection of [...net.connections]) if (connection.path.includes(id) && random.chance(0.8)) connection.break();
+    },
+  };
+};
+
+const drain: Draw = (random, plane, until) => {
+  const id = random.pick(serversOf(plane));
+  const back = random.chance(0.7) ? random.between(500, 6_000) : Infinity;
+  return {
+    text: `drain ${id}${back === Infinity ? "" : `, undrain after ${ms(back)}`}`,
+    strike: ({ world }) => {
+      wish(plane, id, { drain: true });
+      if (back < Infinity) world.kernel.at(Math.min(world.kernel.now + back, until + longestMs), () => wish(plane, id, { drain: false }));
+    },
+  };
+};
+
+const weight: Draw = (random, plane) => {
+  const id = random.pick(serversOf(plane));
+  const share = random.pick([1, 20, 100, 300]);
+  return { text: `weigh ${id} ${share}`, strike: () => wish(plane, id, { weight: share }) };
+};
+
+const slowStore: Draw = (random) => {
+  const slow = random.between(20, 1_500);
+  const long = random.between(200, 4_000);
+  return {
+    text: `the store takes up to ${ms(slow)} for ${ms(long)}`,
+    strike: ({ world: { store, kernel } }) => {
+      store.slowMs = slow;
+      kernel.after(long, () => (store.slowMs = 2));
+    },
+  };
+};
+
+const failingStore: Draw = (random) => {
+  const share = random.between(0.1, 1);
+  const long = random.between(200, 5_000);
+  return {
+    text: `the store fails ${Math.round(share * 100)} % of its calls for ${ms(long)}`,
+    strike: ({ world: { store, kernel } }) => {
+      store.failing = share;
+      kernel.after(long, () => (store.failing = 0));
+    },
+  };
+};
+
+const slowNetwork: Draw = (random) => {
+  const factor = random.between(3, 60);
+  const long = random.between(200, 4_000);
+  return {
+    text: `the network is ${Math.round(factor)} times slower for ${ms(long)}`,
+    strike: ({ world: { net, kernel } }) => {
+      net.slowness = factor;
+      kernel.after(long, () => (net.slowness = 1));
+    },
+  };
+};
+
+const lostAnswers: Draw = (random) => {
+  const share = random.between(0.1, 0.7);
+  const long = random.between(500, 5_000);
+  return {
+    text: `Envoy loses ${Math.round(share * 100)} % of the answers for ${ms(long)}`,
+    strike: ({ world: { envoy, kernel } }) => {
+      envoy.resets = share;
+      kernel.after(long, () => (envoy.resets = 0));
+    },
+  };
+};
+
+const restartEnvoy: Draw = () => ({ text: "restart Envoy", strike: ({ world: { envoy } }) => envoy.restart() });
+
+const offline: Draw = (random, plane) => {
+  const client = random.pick(plane.clients);
+  const long = random.between(200, longestMs);
+  const silently = random.chance(0.5);
+  return {
+    text: `${client.name} ${silently ? "loses its network" : "leaves"} for ${ms(long)}`,
+    strike: ({ world: { net, kernel } }) => {
+      if (silently) {
+        net.cut(client.name, "envoy");
+        kernel.after(long, () => net.heal(client.name, "envoy"));
+      } else {
+        client.leave();
+        kernel.after(long, () => client.start());
+      }
+    },
+  };
+};
+
+const kinds: readonly (readonly [weight: number, draw: Draw])[] = [
+  [6, crash],
+  [2, crashCharm],
+  [3, restart],
+  [4, pause],
+  [4, partition],
+  [4, breakLinks],
+  [3, drain],
+  [2, weight],
+  [1, slowStore],
+  [2, failingStore],
+  [1, slowNetwork],
+  [1, lostAnswers],
+  [1, restartEnvoy],
+  [3, offline],
+];
+
+/** @param from, until when faults strike, ms */
+export function drawFaults(random: Random, plane: Plane, count: number, from: number, until: number): Fault[] {
+  const total = kinds.reduce((sum, [share]) => sum + share, 0);
+  const faults = Array.from({ length: count }, (): Fault => {
+    let at = random.below(total);
+    const [, draw] = kinds.find(([share]) => (at -= share) < 0)!;
+    return { at: random.between(from, until), ...draw(random, plane, until) };
+  });
+  return faults.sort((a, b) => a.at - b.at);
+}
+
+/** Operators try until charm takes it. */
+export function wish(plane: Plane, id: string, intent: { readonly drain?: boolean; readonly weight?: number }): void {
+  const { charm, kernel } = plane.world;
+  if (charm?.process.alive === true && !charm.process.paused) charm.wish(id, intent);
+  else kernel.after(200, () => wish(plane, id, intent));
+}
+
+function serversOf(plane: Plane): string[] {
+  return [...plane.ids.channel, ...plane.ids.channel, ...plane.ids.gateway, ...plane.ids.gateway, ...plane.ids.presence];
+}
+
+function ms(value: number): string {
+  return `${Math.round(value)} ms`;
+}

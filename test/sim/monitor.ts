@@ -1,0 +1,102 @@
+/** Watches a run and ends it at the first broken promise (DESIGN 9). What can be told at once is told at once. */
+import { eventKinds } from "../../services/protocol/link.ts";
+import type { Append, Appended, Entry } from "../../services/store/log.ts";
+import type { RingView } from "../../services/ring/ring.ts";
+import type { SimLog } from "./store.ts";
+
+/** A promise was broken. */
+export class Broken extends Error {}
+
+export interface Acked {
+  readonly who: string;
+  readonly channel: string;
+  readonly key: string;
+  readonly offset: number;
+}
+
+export class Monitor {
+  readonly #log: () => SimLog;
+  readonly acked: Acked[] = [];
+  delivered = 0;
+
+  constructor(log: () => SimLog) {
+    this.#log = log;
+  }
+
+  /** Carries an append out, checked against what the store promises. */
+  append(log: SimLog, append: Append): Appended {
+    const { channel, slot, fence, entries } = append;
+    const newest = log.claimed(slot).fence;
+    for (const entry of entries) {
+      const other = log.byKey(channel, entry.key);
+      if (other !== undefined && fence === newest && entries[0]!.offset === log.head(channel).head + 1) throw new Broken(`${channel}: key ${entry.key} of ${other.offset} is appended again at ${entry.offset}`);
+    }
+    const result = log.append(append);
+    if (result.ok && fence !== newest) throw new Broken(`slot ${slot}: an append with fence ${fence} succeeded after ${newest} was claimed`);
+    return result;
+  }
+
+  /** Somebody was told that their message is kept. */
+  ack(who: string, channel: string, key: string, offset: number, ts: string): void {
+    const entry = this.#log().byKey(channel, key);
+    if (entry === undefined) throw new Broken(`${who} got an ack for ${key}, which ${channel} does not hold`);
+    if (entry.offset !== offset || entry.ts !== ts) throw new Broken(`${who} got an ack for ${key} at ${offset} ${ts}, but it is at ${entry.offset} ${entry.ts}`);
+    this.acked.push({ who, channel, key, offset });
+  }
+
+  /**
+   * A session is shown an event.
+   * @param last the event before it; undefined: it may begin anywhere
+   */
+  event(who: string, session: number, channel: string, last: number | undefined, offset: number, payload: unknown): void {
+    this.delivered++;
+    const entries = this.#log().entries(channel);
+    const entry = entries[offset - 1];
+    if (entry === undefined) throw new Broken(`${who} was shown ${channel} ${offset}, which is not in the log`);
+    const { ts } = payload as { ts?: string };
+    if (ts !== undefined && ts !== entry.ts) throw new Broken(`${who} was shown ${channel} ${offset} with ts ${ts}, the log has ${entry.ts}`);
+    if (last === undefined) return;
+    if (offset <= last) throw new Broken(`${who} was shown ${channel} ${offset} after ${last}: twice, or out of order`);
+    for (let missing = last + 1; missing < offset; missing++) {
+      if (!isHidden(entries[missing - 1]!, session)) throw new Broken(`${who} was shown ${channel} ${offset} after ${last}: ${missing} was left out in silence`);
+    }
+  }
+
+  /**
+   * A session is told that events are left out. Nothing in a run justifies that, but for a session that named no offset.
+   * @param last the event that the session knows last
+   */
+  gap(who: string, channel: string, last: number | undefined, after: number | undefined, head: number): void {
+    if (last !== undefined) throw new Broken(`${who} was told of a gap in ${channel} from ${after} to ${head}, having ${last}`);
+  }
+
+  /** Envoy gave a client to this gateway. */
+  routed(view: RingView, gateway: string): void {
+    const state = view.server("gateway", gateway)?.state;
+    if (state === "draining") throw new Broken(`a client was given to ${gateway}, which drains in Envoy's own topology ${view.epoch}`);
+  }
+
+  /** What the log itself must be, at any time. */
+  checkLog(): void {
+    const log = this.#log();
+    for (const channel of log.channels()) {
+      const keys = new Set<string>();
+      let last: Entry | undefined;
+      for (const entry of log.entries(channel)) {
+        if (entry.offset !== (last?.offset ?? 0) + 1) throw new Broken(`${channel}: ${entry.offset} follows ${last?.offset ?? 0}`);
+        if (last !== undefined && Number(entry.ts.replace(".", "")) <= Number(last.ts.replace(".", ""))) throw new Broken(`${channel} ${entry.offset}: ts ${entry.ts} is not after ${last.ts}`);
+        if (keys.has(entry.key)) throw new Broken(`${channel} ${entry.offset}: key ${entry.key} is there twice`);
+        keys.add(entry.key);
+        last = entry;
+      }
+    }
+    for (const { who, channel, key, offset } of this.acked) {
+      if (log.byKey(channel, key)?.offset !== offset) throw new Broken(`${who}'s acked message ${key} (${channel} ${offset}) is lost`);
+    }
+  }
+}
+
+/** Whether a session is not shown an entry: its own, or one for gateways. */
+export function isHidden(entry: Entry, session: number): boolean {
+  return entry.kind === eventKinds.control || entry.origin === session;
+}

@@ -1,0 +1,94 @@
+/** One run: a plane, people and faults, all drawn from a seed, and what must hold. */
+import { loadRingModule, type RingModule } from "../../services/ring/ring.ts";
+import { drawFaults, longestMs } from "./faults.ts";
+import { Broken } from "./monitor.ts";
+import { Plane } from "./plane.ts";
+import { Random } from "./random.ts";
+import { misled, unsettled } from "./settle.ts";
+import { Workload } from "./workload.ts";
+
+/** When the plane is up and faults begin, and how long they go on, ms. */
+const beginMs = 2_500;
+const faultsMs = 6_000;
+/** All must be well this long after the last fault ended, ms. */
+const settleMs = 60_000;
+/** How often that is looked at, ms. */
+const lookMs = 250;
+
+export interface Result {
+  readonly seed: number;
+  /** undefined where all held */
+  readonly failure: string | undefined;
+  readonly digest: number;
+  readonly steps: number;
+  readonly faults: readonly string[];
+  readonly delivered: number;
+  readonly acked: number;
+  /** virtual time, ms */
+  readonly endedAt: number;
+}
+
+export function loadRing(): Promise<RingModule> {
+  return loadRingModule("000102030405060708090a0b0c0d0e0f");
+}
+
+/** @param trace is given one line an event */
+export function simulate(ring: RingModule, seed: number, trace?: (line: string) => void): Result {
+  const random = new Random(seed, "run");
+  const plane = new Plane(ring, seed, { channels: 3 + random.below(2), gateways: 2 + random.below(2), presences: 2 }, trace);
+  const { kernel, monitor } = plane.world;
+  const work = new Workload(plane, new Random(seed, "people"));
+  const until = beginMs + faultsMs;
+  const faults = drawFaults(new Random(seed, "faults"), plane, random.below(8), beginMs, until);
+  work.plan(beginMs - 1_000, until, 20 + random.below(60));
+  for (const { at, text, strike } of faults) {
+    kernel.at(at, () => {
+      plane.world.trace.line(() => `--- ${text}`);
+      strike(plane);
+    });
+  }
+  let failure: string | undefined;
+  try {
+    plane.start();
+    kernel.run(until + (faults.length > 0 ? longestMs : 0));
+    for (const client of plane.clients) client.start();
+    settle(plane, () => [...(work.open > 0 ? [`${work.open} calls of the API have no answer`] : []), ...unsettled(plane)]);
+    const probes = work.probe();
+    settle(plane, () => (work.open > 0 ? ["a last message is not taken"] : misled(plane, probes)));
+    monitor.checkLog();
+  } catch (error) {
+    failure = error instanceof Broken ? error.message : String((error as Error).stack);
+  } finally {
+    plane.dispose();
+  }
+  return {
+    seed,
+    failure,
+    digest: kernel.digest,
+    steps: kernel.steps,
+    faults: faults.map(({ at, text }) => `${Math.round(at)} ms: ${text}`),
+    delivered: monitor.delivered,
+    acked: monitor.acked.length,
+    endedAt: Math.round(kernel.now),
+  };
+}
+
+function settle(plane: Plane, reasons: () => string[]): void {
+  const { kernel, charm } = plane.world;
+  const deadline = kernel.now + settleMs;
+  for (;;) {
+    kernel.run(kernel.now + lookMs);
+    const left = reasons();
+    if (left.length === 0) return;
+    // More than half of a pool went at once: charm waits for an operator's word.
+    if (charm !== undefined && charm.held.length > 0) plane.world.charm?.release();
+    if (kernel.now > deadline) throw new Broken(`not settled ${settleMs} ms after the last fault: ${left.join("; ")}`);
+  }
+}
+
+/** What a failing seed prints: its faults, the end of its trace, and how to see it again. */
+export function explain(ring: RingModule, { seed, failure, faults }: Result, lines = 60): string {
+  const trace: string[] = [];
+  simulate(ring, seed, (line) => trace.push(line));
+  return [`seed ${seed}: ${failure}`, ...faults, `… ${trace.length} lines, the last ${lines}:`, ...trace.slice(-lines), `again: npm run sim -- --seed ${seed} --seeds 1 --trace`].join("\n");
+}

@@ -1,0 +1,36 @@
+/** What every part of a simulated plane shares. */
+import type { Charm } from "./nodes/charm.ts";
+import type { Topology } from "../../services/protocol/topology.ts";
+import type { RingModule, RingView } from "../../services/ring/ring.ts";
+import type { Directory } from "./nodes/webapp.ts";
+import type { Envoy } from "./envoy.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Monitor } from "./monitor.ts";
+import type { Network, Place } from "./network.ts";
+import type { Door } from "./door.ts";
+import type { Random } from "./random.ts";
+import type { Store } from "./store.ts";
+import type { Trace } from "./trace.ts";
+
+export interface World {
+  readonly kernel: Kernel;
+  readonly net: Network;
+  readonly store: Store;
+  readonly trace: Trace;
+  readonly ring: RingModule;
+  readonly envoy: Envoy;
+  readonly monitor: Monitor;
+  readonly directory: Directory;
+  /** IDs, tickets, small choices of servers and clients */
+  readonly random: Random;
+  /** who listens, by address */
+  readonly doors: Map<string, Door>;
+  /** the running charm */
+  charm: Charm | undefined;
+  /** the place of an address, whether or not somebody listens there */
+  placeOf(addr: string): Place;
+  /** One view per topology, shared by all who follow it; views never change. */
+  view(topology: Topology): RingView;
+  /** A place's wall clock, ms since the Unix epoch: no two agree. */
+  clock(place: Place): number;
+}
