@@ -66,6 +66,13 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       expect(await log.message("C1", ts(4))).toBeUndefined();
     });
 
+    it("refuses a key that the channel has already as a conflict, as a look-up may miss an append that was given up and came late", async () => {
+      await filled("C1", 2);
+      expect(await log.append(appendTo("C1", messageEntry(3), messageEntry(4, "k1")))).toEqual({ ok: false, reason: "conflict" });
+      expect((await log.after("C1", 0, 10)).map(({ offset }) => offset)).toEqual([1, 2]);
+      expect(await log.append(appendTo("C2", messageEntry(1, "k1")))).toEqual({ ok: true });
+    });
+
     it("keeps the order of one caller's concurrent appends to a channel", async () => {
       await log.claim(1, "cs-0");
       const results = await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(appendTo("C1", messageEntry(i + 1)))));

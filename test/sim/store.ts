@@ -33,7 +33,7 @@ export class SimLog {
     if (this.claimed(slot).fence !== fence) return { ok: false, reason: "fenced" };
     const log: ChannelLog = this.#logs.get(channel) ?? { entries: [], keys: new Map(), messages: new Map() };
     if (entries.length === 0) return { ok: true };
-    if (entries[0]!.offset !== log.entries.length + 1) return { ok: false, reason: "conflict" };
+    if (entries[0]!.offset !== log.entries.length + 1 || entries.some(({ key }) => log.keys.has(key))) return { ok: false, reason: "conflict" };
     this.#logs.set(channel, log);
     for (const { view, ...entry } of entries) {
       log.entries.push(entry);
