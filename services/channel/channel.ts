@@ -1,3 +1,4 @@
+import { AFTER_HEAD } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
@@ -12,6 +13,11 @@ const batchJobs = 128;
 /** A publication whose append found the channel's head elsewhere this often is refused. */
 const triesMax = 3;
 
+interface Waiting {
+  readonly go: () => void;
+  readonly abandon: (reason: Reason) => void;
+}
+
 /** What a channel needs of its server. */
 export interface Host {
   readonly emit: Emit;
@@ -20,6 +26,8 @@ export interface Host {
   published(asker: Asker, published: PublishedBytes): void;
   /** @param slot whose owner is named where this server isn't it */
   refuse(asker: Asker, reason: Reason, detail: string, slot: number): void;
+  /** Somebody knows of more than the channel's head: is the slot still ours? `Channel.confirm` follows. */
+  doubt(slot: number): void;
   /** Tells a subscription's gateway to look elsewhere; the subscription is over. */
   moved(sub: Subscription): void;
 }
@@ -45,7 +53,8 @@ export class Channel {
   readonly #flights = new Flights();
   #pending = 0;
   readonly #subs = new Set<Subscription>();
-  #onLoaded: { readonly go: () => void; readonly abandon: (reason: Reason) => void }[] = [];
+  readonly #onLoaded: Waiting[] = [];
+  readonly #doubting: Waiting[] = [];
 
   constructor(id: string, slot: number, fence: number, host: Host) {
     this.id = id;
@@ -61,7 +70,7 @@ export class Channel {
   }
 
   get idle(): boolean {
-    return this.#phase === "ready" && this.#pending === 0 && this.#subs.size === 0 && this.#flights.empty && this.#onLoaded.length === 0;
+    return this.#phase === "ready" && this.#pending === 0 && this.#subs.size === 0 && this.#flights.empty && this.#doubting.length === 0;
   }
 
   /** Nothing is on its way to the store: it can be forgotten. */
@@ -80,6 +89,27 @@ export class Channel {
     else abandon("misdirected");
   }
 
+  /**
+   * The same, for one who has seen the event `after`. Where that is beyond the head, either another server has fenced
+   * this one without its knowing, or the store forgot; the answer of the former would take the asker back in time.
+   */
+  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void): void {
+    const check = (): void => {
+      if (after <= this.#durable.offset || after === AFTER_HEAD) return go();
+      this.#doubting.push({ go, abandon });
+      this.#host.doubt(this.slot);
+    };
+    this.whenLoaded(check, abandon);
+  }
+
+  /** The answer to a doubt; undefined where the store gave none. */
+  confirm(fence: number | undefined): void {
+    for (const { go, abandon } of this.#doubting.splice(0)) {
+      if (fence === this.fence) go();
+      else abandon(fence === undefined ? "store_unavailable" : "misdirected");
+    }
+  }
+
   publish(job: Job): void {
     if (this.#phase === "leaving") return this.#host.refuse(job.asker, "misdirected", "", this.slot);
     if (this.#pending >= limits.channelPendingAppends) {
@@ -94,8 +124,10 @@ export class Channel {
     const begin = (): void => {
       if (this.#subs.has(sub)) sub.begin(this.#durable.offset);
     };
-    // Whoever abandons a channel moves its subscriptions.
-    this.whenLoaded(begin, () => undefined);
+    const drop = (): void => {
+      if (this.#subs.has(sub)) this.#drop(sub);
+    };
+    this.whenCurrent(sub.wanted, begin, drop);
   }
 
   unsubscribe(sub: Subscription): void {
@@ -226,14 +258,14 @@ export class Channel {
   /** The store can't say where the channel ends: everybody is sent away and may come again. */
   #unloadable(): void {
     this.#abandon("store_unavailable");
-    for (const sub of [...this.#subs]) this.#drop(sub);
+    for (const sub of this.#subs) this.#drop(sub);
   }
 
   #abandon(reason: Reason): void {
     this.#phase = "leaving";
     for (const job of [...(this.#lookup?.jobs ?? []), ...this.#waiting.splice(0)]) this.#refuse(job, reason, "");
     this.#lookup = undefined;
-    for (const { abandon } of this.#onLoaded.splice(0)) abandon(reason);
+    for (const { abandon } of [...this.#onLoaded.splice(0), ...this.#doubting.splice(0)]) abandon(reason);
   }
 
   #drop(sub: Subscription): void {

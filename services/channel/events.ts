@@ -35,6 +35,8 @@ export type Event =
   | { readonly type: "probed"; readonly server: string; readonly gone: boolean }
   /** fence undefined: the store is unavailable */
   | { readonly type: "claimed"; readonly slot: number; readonly fence: number | undefined }
+  /** slot → its present fence; undefined: the store is unavailable */
+  | { readonly type: "checked"; readonly slots: readonly number[]; readonly fences: ReadonlyMap<number, number> | undefined }
   /** head undefined: the store is unavailable */
   | { readonly type: "loaded"; readonly channel: string; readonly load: number; readonly head: number | undefined; readonly lastTs: string }
   /** found undefined: the store is unavailable */
@@ -75,6 +77,8 @@ export type Effect =
   /** connect to the server's address; answer with `probed` */
   | { readonly type: "probe"; readonly server: string; readonly addr: string }
   | { readonly type: "claim"; readonly slot: number }
+  /** read the slots' present fences */
+  | { readonly type: "check"; readonly slots: readonly number[] }
   | { readonly type: "load"; readonly channel: string; readonly load: number }
   | { readonly type: "lookup"; readonly channel: string; readonly lookup: number; readonly keys: readonly string[]; readonly messages: readonly string[] }
   | { readonly type: "append"; readonly channel: string; readonly append: number; readonly slot: number; readonly fence: number; readonly entries: readonly Entry[] }

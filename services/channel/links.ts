@@ -4,7 +4,7 @@ import type { Emit } from "./events.ts";
 import { Subscription } from "./subscription.ts";
 
 /** A link that says nothing for this long is closed, ms; gateways ping each second. */
-export const silenceMs = 10_000;
+const silenceMs = 10_000;
 
 interface LinkState {
   heardAt: number;

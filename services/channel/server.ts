@@ -126,6 +126,7 @@ class ChannelServer {
   #run(effect: Effect): void {
     switch (effect.type) {
       case "claim":
+      case "check":
       case "load":
       case "lookup":
       case "append":

@@ -5,6 +5,8 @@ import { Ownership, verdictMs } from "./ownership.ts";
 
 /** Channels without subscribers and work that stay loaded. */
 const idleChannelsMax = 10_000;
+/** Slots that one patrol checks. */
+const patrolSlots = 1_024;
 
 /** Something that is done at the channel's owner, or refused. */
 export interface Errand {
@@ -22,6 +24,7 @@ interface Slot {
   /** gone servers that come before this one; none for the owner by topology */
   ahead: readonly string[];
   readonly waiting: Errand[];
+  checking: boolean;
   readonly channels: Map<string, Channel>;
 }
 
@@ -34,6 +37,8 @@ export class Slots {
   readonly #takenOver = new Set<Slot>();
   /** channels nobody needs just now, the longest unused first */
   readonly #idle = new Map<string, Channel>();
+  /** where the patrol goes on */
+  #beat: Iterator<Slot, undefined> = this.#slots.values();
   #stopping = false;
 
   constructor(host: Host, ownership: Ownership) {
@@ -111,6 +116,44 @@ export class Slots {
     }
   }
 
+  /** A channel doubts that the slot is still held: asks the store. */
+  doubt(number: number): void {
+    const slot = this.#slots.get(number);
+    if (slot === undefined || slot.checking) return;
+    slot.checking = true;
+    this.#host.emit({ type: "check", slots: [number] });
+  }
+
+  /**
+   * Asks the store about the next of the slots that are held. Another server may have claimed one, rightly or not, and
+   * be silent since: without an append this server would not learn it, and its subscribers would wait in vain.
+   */
+  patrol(): void {
+    const slots: number[] = [];
+    for (let left = Math.min(this.#slots.size, patrolSlots); left > 0; left--) {
+      let next = this.#beat.next();
+      if (next.done === true) {
+        this.#beat = this.#slots.values();
+        next = this.#beat.next();
+      }
+      if (next.value?.phase !== "held" || next.value.checking) continue;
+      next.value.checking = true;
+      slots.push(next.value.number);
+    }
+    if (slots.length > 0) this.#host.emit({ type: "check", slots });
+  }
+
+  checked(slots: readonly number[], fences: ReadonlyMap<number, number> | undefined, now: number): void {
+    for (const number of slots) {
+      const slot = this.#slots.get(number);
+      if (slot?.checking !== true) continue;
+      slot.checking = false;
+      const fence = fences?.get(number);
+      if (slot.phase === "held" && fence !== undefined && fence !== slot.fence) this.fenced(number, now);
+      else for (const channel of slot.channels.values()) channel.confirm(fence);
+    }
+  }
+
   /** An append found a newer fence: the slot is another's. */
   fenced(number: number, now: number): void {
     this.#ownership.lost(number, now);
@@ -146,7 +189,7 @@ export class Slots {
   }
 
   #open(errand: Errand, now: number): void {
-    const slot: Slot = { number: errand.slot, phase: "probing", fence: 0, ahead: [], waiting: [errand], channels: new Map() };
+    const slot: Slot = { number: errand.slot, phase: "probing", fence: 0, ahead: [], waiting: [errand], checking: false, channels: new Map() };
     this.#slots.set(slot.number, slot);
     this.#decide(slot, now);
   }

@@ -296,6 +296,7 @@ describe("ownership", () => {
     bench.now += 250;
     expect(bench.step({ type: "tick" })).toMatchInlineSnapshot(`
       [
+        "check 7",
         "probe cs-1 cs-1:1",
         "probe cs-2 cs-2:1",
       ]
@@ -337,6 +338,37 @@ describe("ownership", () => {
     expect(bench.publish(say("c"))).toEqual(["answer 4: refused misdirected owner=cs-2"]);
     bench.now += 250;
     expect(bench.publish(say("c"))).toEqual(["claim 7"]);
+  });
+
+  it("asks the store before it believes that a gateway has seen too much", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    expect(bench.subscribe(5)).toMatchInlineSnapshot(`
+      [
+        "link 1: hello v=1 server=cs-1 epoch=1",
+        "check 7",
+      ]
+    `);
+    expect(bench.step({ type: "checked", slots: [7], fences: new Map([[7, 2]]) })).toMatchInlineSnapshot(`
+      [
+        "link 1: moved chan=1 epoch=1 owner=cs-2",
+      ]
+    `);
+
+    const forgetful = new Bench("cs-1", "cs-1").owning();
+    forgetful.subscribe(5);
+    expect(forgetful.step({ type: "checked", slots: [7], fences: new Map([[7, 1]]) })).toEqual(["link 1: subscribed chan=1 head=1"]);
+  });
+
+  it("finds out by its patrol that another claimed a slot and was silent since", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.subscribe(AFTER_HEAD);
+    expect(bench.last("wake").at).toBe(bench.now + 500);
+    expect(bench.step({ type: "tick" })).toEqual(["check 7"]);
+    expect(bench.step({ type: "checked", slots: [7], fences: new Map([[7, 1]]) })).toEqual([]);
+    bench.step({ type: "tick" });
+    expect(bench.step({ type: "checked", slots: [7], fences: undefined })).toEqual([]);
+    bench.step({ type: "tick" });
+    expect(bench.step({ type: "checked", slots: [7], fences: new Map([[7, 2]]) })).toEqual(["link 1: moved chan=1 epoch=1 owner=cs-2"]);
   });
 
   it("hands a slot over after its appends, when the topology gives it to another", () => {

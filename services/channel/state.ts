@@ -9,7 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import type { Channel, Host } from "./channel.ts";
 import type { Asker, Effect, Event, PublishedBytes } from "./events.ts";
-import { Links, silenceMs, type LinkHost } from "./links.ts";
+import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
 import { parsePublish } from "./parse-publish.ts";
 import { Slots, type Errand } from "./slots.ts";
@@ -19,6 +19,8 @@ export type { Effect, Event } from "./events.ts";
 
 /** How long a request waits for the topology by which it was sent here, ms. */
 const epochWaitMs = 1_000;
+/** How often the next slots are checked and silent links are looked for, ms. */
+const patrolMs = 500;
 /** Requests that wait so, at most; more are decided by the topology that is here. */
 const epochWaiters = 10_000;
 
@@ -101,6 +103,8 @@ export class ChannelState implements Host, LinkHost {
         return this.#slots.probed(event.server, event.gone, this.#now);
       case "claimed":
         return this.#slots.claimed(event.slot, event.fence);
+      case "checked":
+        return this.#slots.checked(event.slots, event.fences, this.#now);
       case "loaded":
         return this.#at(event.channel, (channel) => {
           channel.loaded(event.load, event.head, event.lastTs);
@@ -122,6 +126,7 @@ export class ChannelState implements Host, LinkHost {
       case "tick":
         this.#wakeAt = Infinity;
         this.#links.closeSilent(this.#now);
+        if (this.#links.subscriptions > 0) this.#slots.patrol();
         this.#slots.recheck(this.#now);
         return this.#retryEarly();
       case "stop":
@@ -139,7 +144,7 @@ export class ChannelState implements Host, LinkHost {
       this.#drained ||= this.#slots.size === 0;
       return;
     }
-    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#links.size > 0 ? this.#now + silenceMs / 4 : undefined];
+    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#links.size > 0 ? this.#now + patrolMs : undefined];
     const at = Math.min(...candidates.filter((one) => one !== undefined));
     if (at >= this.#wakeAt) return;
     this.#wakeAt = at;
@@ -254,7 +259,7 @@ export class ChannelState implements Host, LinkHost {
           head: channel.head.offset,
           limit: Math.max(1, Math.min(limit, limits.batchEvents)),
         });
-      channel.whenLoaded(answer, (reason) => this.refuse(asker, reason, "", channel.slot));
+      channel.whenCurrent(after, answer, (reason) => this.refuse(asker, reason, "", channel.slot));
     });
   }
 
@@ -281,6 +286,10 @@ export class ChannelState implements Host, LinkHost {
     this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
     if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail } });
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
+  }
+
+  doubt(slot: number): void {
+    this.#slots.doubt(slot);
   }
 
   moved(sub: Subscription): void {

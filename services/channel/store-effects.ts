@@ -2,13 +2,15 @@
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import type { Effect, Event, Found } from "./events.ts";
 
-export type StoreEffect = Extract<Effect, { type: "claim" | "load" | "lookup" | "append" }>;
+export type StoreEffect = Extract<Effect, { type: "claim" | "check" | "load" | "lookup" | "append" }>;
 
 /** @returns the event that answers the effect; a store that fails is an answer too */
 export async function runAtStore(effect: StoreEffect, store: LogStore, server: string): Promise<Event> {
   switch (effect.type) {
     case "claim":
       return { type: "claimed", slot: effect.slot, fence: await orUndefined(store.claim(effect.slot, server)) };
+    case "check":
+      return { type: "checked", slots: effect.slots, fences: await orUndefined(fences(effect.slots, store)) };
     case "load": {
       const found = await orUndefined(store.head(effect.channel));
       return { type: "loaded", channel: effect.channel, load: effect.load, head: found?.head, lastTs: found?.lastTs ?? "" };
@@ -21,6 +23,11 @@ export async function runAtStore(effect: StoreEffect, store: LogStore, server: s
       return { type: "appended", channel, append, result: appended === undefined ? "unavailable" : appended.ok ? "ok" : appended.reason };
     }
   }
+}
+
+async function fences(slots: readonly number[], store: LogStore): Promise<Map<number, number>> {
+  const claims = await Promise.all(slots.map((slot) => store.claimed(slot)));
+  return new Map(slots.map((slot, i) => [slot, claims[i]!.fence]));
 }
 
 async function find({ channel, keys, messages }: Extract<Effect, { type: "lookup" }>, store: LogStore): Promise<Found> {

@@ -26,6 +26,11 @@ export class Subscription {
     this.#emit = emit;
   }
 
+  /** the last offset that the gateway has, before `begin` */
+  get wanted(): number {
+    return this.#sent;
+  }
+
   /** The channel is here and durable up to `head`. */
   begin(head: number): void {
     // A gateway that far behind tells its clients of the gap instead of filling it.
