@@ -240,8 +240,10 @@ export function registryContract(name: string, start: () => Promise<RunningRegis
       });
 
       test("a TTL that is too short is refused", async () => {
-        expect((await http("PUT", "/session/create", { TTL: "1s" })).status).toBe(400);
-        await expect(registry.createSession("hasty", 1_000)).rejects.toThrow(/400/);
+        const { status, bytes } = await http("PUT", "/session/create", { TTL: "1s" });
+        expect(status).toBeGreaterThanOrEqual(400); // Consul says 500
+        expect(bytes.toString()).toContain("Invalid Session TTL");
+        await expect(registry.createSession("hasty", 1_000)).rejects.toThrow(/Invalid Session TTL/);
       });
 
       test("a session that is not renewed ends, within twice its TTL, and its lock with it", async () => {
