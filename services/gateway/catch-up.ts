@@ -9,11 +9,16 @@ import type { Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
 import type { Links } from "./links.ts";
 import { UNKNOWN, type Subscription } from "./subscriptions.ts";
+import { Turns } from "./turns.ts";
 
 /** Pause after a read that the owner could not answer. */
 const readAgainMs = 250;
 
+/** Channels of one session that are read at a time: a client that resumes hundreds does not get all of it at once. */
+const readsPerSession = 2;
+
 export interface CatchUp {
+  readonly sub: Subscription;
   readonly session: SessionId;
   /** offset of the last event the client has */
   cursor: number;
@@ -38,7 +43,8 @@ export class CatchUps {
   readonly #core: Core;
   readonly #links: Links;
   readonly #hooks: CatchUpHooks;
-  readonly #reads = new Map<number, readonly [Subscription, CatchUp]>();
+  readonly #reads = new Map<number, CatchUp>();
+  readonly #turns = new Turns<CatchUp>(readsPerSession);
 
   constructor(core: Core, links: Links, hooks: CatchUpHooks) {
     this.#core = core;
@@ -48,9 +54,9 @@ export class CatchUps {
 
   /** @param after offset of the last event the client has */
   start(sub: Subscription, session: SessionId, after: number): void {
-    const catchUp: CatchUp = { session, cursor: after, read: 0, writing: false, confirmed: false };
+    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, confirmed: false };
     sub.catching.set(session, catchUp);
-    this.#go(sub, catchUp);
+    this.#go(catchUp);
   }
 
   cancel(sub: Subscription, session: SessionId): void {
@@ -58,18 +64,26 @@ export class CatchUps {
     if (catchUp === undefined) return;
     this.#reads.delete(catchUp.read);
     sub.catching.delete(session);
+    this.#yield(catchUp);
+  }
+
+  /** The session is over; what it catches up on is to be cancelled next. */
+  gone(session: SessionId): void {
+    this.#turns.forget(session);
   }
 
   /** The subscription is (again) subscribed, or took an event. */
   advance(sub: Subscription): void {
-    for (const catchUp of [...sub.catching.values()]) this.#go(sub, catchUp);
+    for (const catchUp of [...sub.catching.values()]) this.#go(catchUp);
   }
 
   /** Answers to reads that are under way may never come. */
   lost(sub: Subscription): void {
     for (const catchUp of sub.catching.values()) {
+      if (catchUp.read === 0) continue;
       this.#reads.delete(catchUp.read);
       catchUp.read = 0;
+      this.#yield(catchUp);
     }
   }
 
@@ -77,72 +91,83 @@ export class CatchUps {
     const catchUp = sub.catching.get(session);
     if (catchUp === undefined) return;
     catchUp.writing = false;
-    this.#go(sub, catchUp);
+    this.#go(catchUp);
   }
 
   onBatch(frame: Frame<"batch">): void {
-    const found = this.#reads.get(frame.req);
-    if (found === undefined) return;
-    this.#reads.delete(frame.req);
-    const [sub, catchUp] = found;
-    catchUp.read = 0;
-    if (catchUp.cursor > sub.last) {
-      if (frame.head < catchUp.cursor) return this.#skip(sub, catchUp);
-      catchUp.confirmed = true;
-      return this.#go(sub, catchUp);
-    }
-    this.#write(sub, catchUp, frame.events);
+    const catchUp = this.#answered(frame.req);
+    if (catchUp === undefined) return;
+    if (catchUp.cursor <= catchUp.sub.last) return this.#write(catchUp, frame.events);
+    if (frame.head < catchUp.cursor) return this.#skip(catchUp);
+    catchUp.confirmed = true;
+    this.#go(catchUp);
   }
 
   onRefused(frame: Frame<"refused">): void {
-    const found = this.#reads.get(frame.req);
-    if (found === undefined) return;
-    this.#reads.delete(frame.req);
-    const [sub, catchUp] = found;
-    catchUp.read = 0;
-    if (frame.reason === "misdirected" || frame.reason === "unavailable") this.#hooks.misdirected(sub);
-    else
-      this.#core.after(readAgainMs, () => {
-        if (sub.catching.get(catchUp.session) === catchUp) this.#go(sub, catchUp);
-      });
+    const catchUp = this.#answered(frame.req);
+    if (catchUp === undefined) return;
+    this.#yield(catchUp);
+    const { sub, session } = catchUp;
+    if (frame.reason === "misdirected" || frame.reason === "unavailable") return this.#hooks.misdirected(sub);
+    this.#core.after(readAgainMs, () => {
+      if (sub.catching.get(session) === catchUp) this.#go(catchUp);
+    });
   }
 
-  #write(sub: Subscription, catchUp: CatchUp, events: Uint8Array): void {
+  #answered(read: number): CatchUp | undefined {
+    const catchUp = this.#reads.get(read);
+    if (catchUp === undefined) return undefined;
+    this.#reads.delete(read);
+    catchUp.read = 0;
+    return catchUp;
+  }
+
+  #write(catchUp: CatchUp, events: Uint8Array): void {
+    const { sub, session } = catchUp;
     const payloads: Uint8Array[] = [];
     const before = catchUp.cursor;
     for (const event of decodeLink(events)) {
       // What lies beyond our own last offset comes live.
       if (event.type !== "event" || event.offset <= catchUp.cursor || event.offset > sub.last) continue;
       catchUp.cursor = event.offset;
-      if (event.kind === eventKinds.client && event.origin !== catchUp.session) payloads.push(event.payload);
+      if (event.kind === eventKinds.client && event.origin !== session) payloads.push(event.payload);
     }
-    if (catchUp.cursor === before) return this.#skip(sub, catchUp); // the owner has nothing there, though it should
-    if (payloads.length > 0) {
-      catchUp.writing = true;
-      this.#core.emit({ type: "replay", session: catchUp.session, channel: sub.channel, payloads });
-    } else this.#go(sub, catchUp);
+    if (catchUp.cursor === before) return this.#skip(catchUp); // the owner has nothing there, though it should
+    if (payloads.length === 0) return this.#go(catchUp);
+    catchUp.writing = true;
+    this.#core.emit({ type: "replay", session, channel: sub.channel, payloads });
   }
 
-  #go(sub: Subscription, catchUp: CatchUp): void {
+  #go(catchUp: CatchUp): void {
+    const { sub, session } = catchUp;
     if (catchUp.read !== 0 || catchUp.writing || sub.last === UNKNOWN) return;
     if (catchUp.cursor === sub.last) {
-      sub.catching.delete(catchUp.session);
-      return this.#hooks.caughtUp(sub, catchUp.session);
+      sub.catching.delete(session);
+      this.#hooks.caughtUp(sub, session);
+      return this.#yield(catchUp);
     }
-    if (sub.last - catchUp.cursor > limits.resumeEvents) return this.#skip(sub, catchUp);
+    if (sub.last - catchUp.cursor > limits.resumeEvents) return this.#skip(catchUp);
     // A client may have seen more elsewhere than we have here: it waits for us, once the owner confirms that this exists.
-    if (catchUp.cursor > sub.last && catchUp.confirmed) return;
-    if (sub.state !== "subscribed") return;
+    const waits = catchUp.cursor > sub.last && catchUp.confirmed;
+    if (waits || sub.state !== "subscribed") return this.#yield(catchUp);
+    if (!this.#turns.begin(catchUp)) return;
     catchUp.read = this.#core.nextReq();
-    this.#reads.set(catchUp.read, [sub, catchUp]);
+    this.#reads.set(catchUp.read, catchUp);
     this.#links.send(sub.conn, { type: "read", req: catchUp.read, chan: sub.chan, after: catchUp.cursor, limit: limits.batchEvents });
   }
 
-  #skip(sub: Subscription, catchUp: CatchUp): void {
-    const after = catchUp.cursor;
-    sub.catching.delete(catchUp.session);
+  #skip(catchUp: CatchUp): void {
+    const { sub, session, cursor } = catchUp;
+    sub.catching.delete(session);
     this.#core.counters.gaps++;
-    this.#hooks.gap(sub, catchUp.session, after);
-    this.#hooks.caughtUp(sub, catchUp.session);
+    this.#hooks.gap(sub, session, cursor);
+    this.#hooks.caughtUp(sub, session);
+    this.#yield(catchUp);
+  }
+
+  /** Lets other channels of the session go on. */
+  #yield(catchUp: CatchUp): void {
+    this.#turns.end(catchUp);
+    for (let next = this.#turns.next(catchUp.session); next !== undefined; next = this.#turns.next(catchUp.session)) this.#go(next);
   }
 }

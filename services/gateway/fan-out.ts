@@ -8,6 +8,8 @@ const transientShare = 0.5;
 
 export class FanOut {
   readonly #sockets = new Map<SessionId, Socket>();
+  /** bytes of replays that are not written out yet; they come at the client's own pace and do not make it a slow one */
+  readonly #replaying = new Map<SessionId, number>();
   readonly #overflow: (session: SessionId) => void;
 
   /** @param overflow called when a socket has more queued than limits.socketQueueBytes */
@@ -29,6 +31,7 @@ export class FanOut {
 
   remove(session: SessionId): void {
     this.#sockets.delete(session);
+    this.#replaying.delete(session);
   }
 
   all(): IterableIterator<Socket> {
@@ -37,7 +40,7 @@ export class FanOut {
 
   send(session: SessionId, text: string): void {
     const socket = this.#sockets.get(session);
-    if (socket !== undefined && socket.send(text) > limits.socketQueueBytes) this.#overflow(session);
+    if (socket !== undefined) this.#check(session, socket.send(text));
   }
 
   /** Each frame is built once, and all of them are one write per socket. The sender of an event does not get it. */
@@ -49,13 +52,25 @@ export class FanOut {
       const socket = this.#sockets.get(session);
       if (socket === undefined || (transient && socket.queuedBytes > limits.socketQueueBytes * transientShare)) continue;
       const bytes = senders.has(session) ? join(frames.filter((_, i) => events[i]!.origin !== session)) : whole;
-      if (bytes.length > 0 && socket.writeFrame(bytes) > limits.socketQueueBytes) this.#overflow(session);
+      if (bytes.length > 0) this.#check(session, socket.writeFrame(bytes));
     }
   }
 
   /** @param written called when the process has handed all of it to the kernel */
   replay(session: SessionId, payloads: readonly Uint8Array[], written: () => void): void {
-    this.#sockets.get(session)?.writeFrame(join(payloads.map(textFrame)), written);
+    const bytes = join(payloads.map(textFrame));
+    this.#replaying.set(session, (this.#replaying.get(session) ?? 0) + bytes.length);
+    this.#sockets.get(session)?.writeFrame(bytes, () => {
+      const left = (this.#replaying.get(session) ?? 0) - bytes.length;
+      if (left > 0) this.#replaying.set(session, left);
+      else this.#replaying.delete(session);
+      written();
+    });
+  }
+
+  #check(session: SessionId, queued: number): void {
+    if (queued <= limits.socketQueueBytes) return;
+    if (queued > limits.socketQueueBytes + (this.#replaying.get(session) ?? 0)) this.#overflow(session);
   }
 }
 

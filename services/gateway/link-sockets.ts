@@ -9,8 +9,9 @@ import type { Log } from "../runtime/log.ts";
 import { connectSocket, type Socket } from "../runtime/socket.ts";
 import type { LinkPool } from "./events.ts";
 
-/** Frames that are encoded into one message. */
+/** Frames, and about as many bytes, that are encoded into one message; one frame more stays well below limits.linkMessageBytes. */
 const framesPerMessage = 500;
+const bytesPerMessage = 4 * 1024 * 1024;
 const handshakeMs = 2_000;
 
 interface Conn {
@@ -19,6 +20,7 @@ interface Conn {
   over: boolean;
   inbox: LinkFrame[];
   outbox: LinkFrame[];
+  outboxBytes: number;
 }
 
 export interface LinkEvents {
@@ -41,7 +43,7 @@ export class LinkSockets {
   }
 
   connect(number: number, pool: LinkPool, server: string): void {
-    const conn: Conn = { url: `${this.#base}/${pool}/${server}`, socket: undefined, over: false, inbox: [], outbox: [] };
+    const conn: Conn = { url: `${this.#base}/${pool}/${server}`, socket: undefined, over: false, inbox: [], outbox: [], outboxBytes: 0 };
     this.#conns.set(number, conn);
     connectSocket(conn.url, limits.linkMessageBytes, handshakeMs, (socket) => {
       conn.socket = socket;
@@ -68,8 +70,9 @@ export class LinkSockets {
   send(number: number, frame: LinkFrame): void {
     const conn = this.#conns.get(number);
     if (conn === undefined) return;
+    if (frame.type === "publish") conn.outboxBytes += frame.draft.length;
     if (conn.outbox.push(frame) === 1) setImmediate(() => this.#flush(conn));
-    else if (conn.outbox.length >= framesPerMessage) this.#flush(conn);
+    else if (conn.outbox.length >= framesPerMessage || conn.outboxBytes >= bytesPerMessage) this.#flush(conn);
   }
 
   /** Sends what waits, then ends it; `closed` is not called. */
@@ -89,6 +92,7 @@ export class LinkSockets {
     if (conn.outbox.length === 0 || conn.socket === undefined || conn.over) return;
     const frames = conn.outbox;
     conn.outbox = [];
+    conn.outboxBytes = 0;
     if (conn.socket.send(encodeLink(...frames)) <= limits.linkQueueBytes) return;
     this.#log.warn({ url: conn.url }, "link queue is full; opening it anew");
     conn.socket.destroy();

@@ -40,6 +40,7 @@ export class Members {
   }
 
   leaveAll(session: Session): void {
+    this.#catchUps.gone(session.id);
     for (const [channel, member] of [...session.members]) this.#end(session, channel, member);
   }
 

@@ -450,6 +450,29 @@ describe("resume", () => {
     expect(t.from("cs-0", batch(1, 2, 7, []), event(2, 8, 8)).take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":99,"head":7}', "to 1,2: 8"]);
   });
 
+  test("a client that resumes many channels reads two at a time", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    const channels = ["C1", "C2", "C3", "C4"];
+    t.connect(1, "UADA", { offsets: Object.fromEntries(channels.map((channel) => [channel, 1])) }).from("cs-0", subscribed(1, 0));
+    t.tell({ type: "listed", session: 1, channels }).from("cs-0", ...[2, 3, 4, 5].map((chan) => subscribed(chan, 2)));
+    expect(t.take().filter((line) => line.includes(" read "))).toEqual(["→ cs-0 read req=1 chan=2 after=1 limit=200", "→ cs-0 read req=2 chan=3 after=1 limit=200"]);
+    t.from("cs-0", batch(1, 2, 2, [2])).tell({ type: "replayed", session: 1, channel: "C1" });
+    expect(t.take()).toEqual(["replay to 1: 2", "→ cs-0 read req=3 chan=4 after=1 limit=200"]);
+    t.from("cs-0", event(1, 1, { leave: "C2" }, 0, 1));
+    expect(t.take()).toEqual(["→ cs-0 read req=4 chan=5 after=1 limit=200", "→ cs-0 unsubscribe chan=3"]);
+  });
+
+  test("a session that ends while it resumes leaves nothing behind", () => {
+    const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    const channels = ["C1", "C2", "C3", "C4"];
+    t.connect(1, "UADA", { offsets: Object.fromEntries(channels.map((channel) => [channel, 1])) }).from("cs-0", subscribed(1, 0));
+    t.tell({ type: "listed", session: 1, channels }).from("cs-0", ...[2, 3, 4, 5].map((chan) => subscribed(chan, 2)));
+    t.take();
+    t.tell({ type: "closed", session: 1 }).from("cs-0", batch(1, 2, 2, [2]));
+    expect(t.take()).toEqual([1, 2, 3, 4, 5].map((chan) => `→ cs-0 unsubscribe chan=${chan}`));
+    expect(t.state.status()).toMatchObject({ sessions: 0, subscriptions: 0, presenceUsers: 0 });
+  });
+
   test("a link that breaks during the replay: the read is repeated at the next server", () => {
     const t = resume(5).break("cs-0");
     t.take();
