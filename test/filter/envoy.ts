@@ -79,10 +79,8 @@ export class Envoy {
     const child = spawn(await envoyBinary(), args, { stdio: ["ignore", "ignore", "pipe"] });
     const envoy = new Envoy(child, folder, ports);
     child.stderr?.on("data", (chunk: Buffer) => (envoy.log += chunk.toString()));
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`Envoy ended: ${envoy.log}`);
-      return (await fetch(`${envoy.#admin}/ready`)).ok;
-    });
+    await until(async () => child.exitCode !== null || (await fetch(`${envoy.#admin}/ready`)).ok);
+    if (child.exitCode !== null) throw new Error(`Envoy ended: ${envoy.log}`);
     return envoy;
   }
 

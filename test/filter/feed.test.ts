@@ -86,6 +86,52 @@ describe("the feed", () => {
     expect(polling(host)).toEqual([heir]);
   });
 
+  test("a VM that gets the lease back starts from index 0", () => {
+    const host = started(2);
+    const holder = pollingVm(host);
+    deliver(host, one.binary, 5);
+    const others = host.vms.filter((vm) => vm !== holder);
+    for (let i = 0; i < 100; i++) host.tick(20, others);
+    expect(others[0]?.calls).toHaveLength(1);
+    for (let i = 0; i < 200; i++) host.tick(20, [holder]);
+    holder.respond();
+    for (let i = 0; i < 200; i++) host.tick(20, [holder]);
+    expect(pollPath(holder)).toContain("index=0");
+  });
+
+  test("a lease that somebody else wrote over at once is not held", () => {
+    const host = started(1);
+    const lease = (): string | undefined => host.store.keys().find((key) => key.endsWith("#lease"));
+    let stolen = 0;
+    host.store.afterSet = (key) => {
+      if (key !== lease() || host.store.get(key)?.value.every((byte) => byte === 0)) return;
+      host.store.afterSet = undefined;
+      const record = Buffer.alloc(16, 7);
+      record.writeBigUInt64LE(BigInt(host.nowMs + 1_500), 8);
+      host.store.set(key, record, 0);
+      stolen = host.nowMs;
+    };
+    while (stolen === 0) host.tick();
+    for (let i = 0; i < 70; i++) host.tick();
+    expect(polling(host)).toEqual([]);
+    expect(pollingVm(host)).toBe(host.vms[0]);
+  });
+
+  test("a holder that wakes up late with an old document does not overwrite a newer one", () => {
+    const host = started(2);
+    const holder = pollingVm(host);
+    deliver(host, one.binary, 5);
+    const others = host.vms.filter((vm) => vm !== holder);
+    for (let i = 0; i < 100; i++) host.tick(20, others);
+    others[0]!.respond(200, { "x-consul-index": "7" }, three.binary);
+    holder.respond(200, { "x-consul-index": "6" }, two.binary);
+    expect(owner(holder)).toBe("7002");
+    expect(owner(host.start({ configuration: configuration() }))).toBe("7003");
+    host.tick();
+    expect(owners(host)).toEqual(["7003", "7003", "7003"]);
+    expect(host.metric("ringway_topology_rejected")).toBe(0);
+  });
+
   test("a lease from before the clock was set back does not last", () => {
     const host = started(2);
     const holder = pollingVm(host);
@@ -102,6 +148,7 @@ describe("the feed", () => {
     ["sealed under another key", (bytes: Uint8Array) => bytes.map((byte, i) => (i >= bytes.length - 8 ? byte ^ 1 : byte))],
     ["too long", () => new Uint8Array(256 * 1024 + 1)],
     ["older", () => one.binary],
+    ["of the same epoch, and different", () => seal(2, { channel: servers("other", 1, 7004) }).binary],
   ])("a document that is %s is refused and the last good one stays", (_what, damage) => {
     const host = started(2);
     deliver(host, two.binary, 5);
@@ -184,6 +231,11 @@ describe("the feed", () => {
     for (let ms = 0; ms < 20_000; ms += 20) host.tick();
     expect(holder.calls.length).toBe(2);
     expect(host.metric("ringway_feed_failures")).toBe(1);
+    // Its answer comes after all: too late to be heard, and the poll that runs by now goes on alone.
+    holder.respond(200, { "x-consul-index": "9" }, one.binary);
+    for (let i = 0; i < 10; i++) host.tick();
+    expect(holder.calls).toHaveLength(1);
+    expect(owner(holder)).toBe("ring_unavailable");
   });
 
   test("an unknown cluster is a failure like any other", () => {

@@ -2,6 +2,8 @@
 export class SharedStore {
   readonly #values = new Map<string, { readonly value: Uint8Array; readonly cas: number }>();
   #nextCas = 1;
+  /** Called after each write: another VM of another thread that comes in between. */
+  afterSet: ((key: string) => void) | undefined;
 
   get(key: string): { readonly value: Uint8Array; readonly cas: number } | undefined {
     return this.#values.get(key);
@@ -12,6 +14,7 @@ export class SharedStore {
     const current = this.#values.get(key);
     if (cas !== 0 && current !== undefined && current.cas !== cas) return false;
     this.#values.set(key, { value: Uint8Array.from(value), cas: this.#nextCas++ });
+    this.afterSet?.(key);
     return true;
   }
 
