@@ -26,8 +26,8 @@ export interface Host {
   published(asker: Asker, published: PublishedBytes): void;
   /** @param slot whose owner is named where this server isn't it */
   refuse(asker: Asker, reason: Reason, detail: string, slot: number): void;
-  /** Somebody knows of more than the channel's head: is the slot still ours? `Channel.confirm` follows. */
-  doubt(slot: number): void;
+  /** Somebody knows of more than the channel's head: is the slot still ours? @returns the check's number; `Channel.confirm` follows */
+  doubt(slot: number): number;
   /** Tells a subscription's gateway to look elsewhere; the subscription is over. */
   moved(sub: Subscription): void;
 }
@@ -54,7 +54,7 @@ export class Channel {
   #pending = 0;
   readonly #subs = new Set<Subscription>();
   readonly #onLoaded: Waiting[] = [];
-  readonly #doubting: Waiting[] = [];
+  readonly #doubting: (Waiting & { readonly check: number })[] = [];
 
   constructor(id: string, slot: number, fence: number, host: Host) {
     this.id = id;
@@ -96,15 +96,17 @@ export class Channel {
   whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void): void {
     const check = (): void => {
       if (after <= this.#durable.offset || after === AFTER_HEAD) return go();
-      this.#doubting.push({ go, abandon });
-      this.#host.doubt(this.slot);
+      this.#doubting.push({ go, abandon, check: this.#host.doubt(this.slot) });
     };
     this.whenLoaded(check, abandon);
   }
 
-  /** The answer to a doubt; undefined where the store gave none. */
-  confirm(fence: number | undefined): void {
-    for (const { go, abandon } of this.#doubting.splice(0)) {
+  /** A check's answer, which settles the doubts that are not younger; undefined where the store gave none. */
+  confirm(check: number, fence: number | undefined): void {
+    for (const doubt of [...this.#doubting]) {
+      if (doubt.check > check) continue;
+      this.#doubting.splice(this.#doubting.indexOf(doubt), 1);
+      const { go, abandon } = doubt;
       if (fence === this.fence) go();
       else abandon(fence === undefined ? "store_unavailable" : "misdirected");
     }

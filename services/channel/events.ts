@@ -36,7 +36,7 @@ export type Event =
   /** fence undefined: the store is unavailable */
   | { readonly type: "claimed"; readonly slot: number; readonly fence: number | undefined }
   /** slot → its present fence; undefined: the store is unavailable */
-  | { readonly type: "checked"; readonly slots: readonly number[]; readonly fences: ReadonlyMap<number, number> | undefined }
+  | { readonly type: "checked"; readonly check: number; readonly slots: readonly number[]; readonly fences: ReadonlyMap<number, number> | undefined }
   /** head undefined: the store is unavailable */
   | { readonly type: "loaded"; readonly channel: string; readonly load: number; readonly head: number | undefined; readonly lastTs: string }
   /** found undefined: the store is unavailable */
@@ -78,7 +78,7 @@ export type Effect =
   | { readonly type: "probe"; readonly server: string; readonly addr: string }
   | { readonly type: "claim"; readonly slot: number }
   /** read the slots' present fences */
-  | { readonly type: "check"; readonly slots: readonly number[] }
+  | { readonly type: "check"; readonly check: number; readonly slots: readonly number[] }
   | { readonly type: "load"; readonly channel: string; readonly load: number }
   | { readonly type: "lookup"; readonly channel: string; readonly lookup: number; readonly keys: readonly string[]; readonly messages: readonly string[] }
   | { readonly type: "append"; readonly channel: string; readonly append: number; readonly slot: number; readonly fence: number; readonly entries: readonly Entry[] }

@@ -24,7 +24,6 @@ interface Slot {
   /** gone servers that come before this one; none for the owner by topology */
   ahead: readonly string[];
   readonly waiting: Errand[];
-  checking: boolean;
   readonly channels: Map<string, Channel>;
 }
 
@@ -39,6 +38,8 @@ export class Slots {
   readonly #idle = new Map<string, Channel>();
   /** where the patrol goes on */
   #beat: Iterator<Slot, undefined> = this.#slots.values();
+  /** the patrol's check that is under way */
+  #patrol: number | undefined;
   #stopping = false;
 
   constructor(host: Host, ownership: Ownership) {
@@ -116,12 +117,9 @@ export class Slots {
     }
   }
 
-  /** A channel doubts that the slot is still held: asks the store. */
-  doubt(number: number): void {
-    const slot = this.#slots.get(number);
-    if (slot === undefined || slot.checking) return;
-    slot.checking = true;
-    this.#host.emit({ type: "check", slots: [number] });
+  /** A channel doubts that the slot is still held: asks the store. @returns the check's number */
+  doubt(number: number): number {
+    return this.#check([number]);
   }
 
   /**
@@ -129,6 +127,7 @@ export class Slots {
    * be silent since: without an append this server would not learn it, and its subscribers would wait in vain.
    */
   patrol(): void {
+    if (this.#patrol !== undefined) return;
     const slots: number[] = [];
     for (let left = Math.min(this.#slots.size, patrolSlots); left > 0; left--) {
       let next = this.#beat.next();
@@ -136,22 +135,27 @@ export class Slots {
         this.#beat = this.#slots.values();
         next = this.#beat.next();
       }
-      if (next.value?.phase !== "held" || next.value.checking) continue;
-      next.value.checking = true;
-      slots.push(next.value.number);
+      if (next.value?.phase === "held") slots.push(next.value.number);
     }
-    if (slots.length > 0) this.#host.emit({ type: "check", slots });
+    if (slots.length > 0) this.#patrol = this.#check(slots);
   }
 
-  checked(slots: readonly number[], fences: ReadonlyMap<number, number> | undefined, now: number): void {
+  checked(check: number, slots: readonly number[], fences: ReadonlyMap<number, number> | undefined, now: number): void {
+    if (check === this.#patrol) this.#patrol = undefined;
     for (const number of slots) {
       const slot = this.#slots.get(number);
-      if (slot?.checking !== true) continue;
-      slot.checking = false;
+      if (slot?.phase !== "held") continue;
       const fence = fences?.get(number);
-      if (slot.phase === "held" && fence !== undefined && fence !== slot.fence) this.fenced(number, now);
-      else for (const channel of slot.channels.values()) channel.confirm(fence);
+      // Below: the answer is older than a claim of this server's own.
+      if (fence !== undefined && fence > slot.fence) this.fenced(number, now);
+      else for (const channel of slot.channels.values()) channel.confirm(check, fence);
     }
+  }
+
+  #check(slots: readonly number[]): number {
+    const check = this.#host.nextId();
+    this.#host.emit({ type: "check", check, slots });
+    return check;
   }
 
   /** An append found a newer fence: the slot is another's. */
@@ -189,7 +193,7 @@ export class Slots {
   }
 
   #open(errand: Errand, now: number): void {
-    const slot: Slot = { number: errand.slot, phase: "probing", fence: 0, ahead: [], waiting: [errand], checking: false, channels: new Map() };
+    const slot: Slot = { number: errand.slot, phase: "probing", fence: 0, ahead: [], waiting: [errand], channels: new Map() };
     this.#slots.set(slot.number, slot);
     this.#decide(slot, now);
   }

@@ -17,6 +17,8 @@ function line(effect: Effect): string {
       return `lookup #${effect.lookup} ${effect.channel} keys=${effect.keys.join(",")} messages=${effect.messages.join(",")}`;
     case "load":
       return `load #${effect.load} ${effect.channel}`;
+    case "check":
+      return `check ${effect.slots.join(",")}`;
     case "replay":
       return `replay sub=${effect.sub} after=${effect.after}`;
     case "answer": {
@@ -86,6 +88,10 @@ class Bench {
     this.lookedUp();
     this.appended();
     return this;
+  }
+
+  checked(fences: ReadonlyMap<number, number> | undefined): string[] {
+    return this.step({ type: "checked", check: this.last("check").check, slots: [7], fences });
   }
 
   subscribe(after: number, link = 1, chan = 1): string[] {
@@ -348,7 +354,7 @@ describe("ownership", () => {
         "check 7",
       ]
     `);
-    expect(bench.step({ type: "checked", slots: [7], fences: new Map([[7, 2]]) })).toMatchInlineSnapshot(`
+    expect(bench.checked(new Map([[7, 2]]))).toMatchInlineSnapshot(`
       [
         "link 1: moved chan=1 epoch=1 owner=cs-2",
       ]
@@ -356,7 +362,7 @@ describe("ownership", () => {
 
     const forgetful = new Bench("cs-1", "cs-1").owning();
     forgetful.subscribe(5);
-    expect(forgetful.step({ type: "checked", slots: [7], fences: new Map([[7, 1]]) })).toEqual(["link 1: subscribed chan=1 head=1"]);
+    expect(forgetful.checked(new Map([[7, 1]]))).toEqual(["link 1: subscribed chan=1 head=1"]);
   });
 
   it("finds out by its patrol that another claimed a slot and was silent since", () => {
@@ -364,11 +370,11 @@ describe("ownership", () => {
     bench.subscribe(AFTER_HEAD);
     expect(bench.last("wake").at).toBe(bench.now + 500);
     expect(bench.step({ type: "tick" })).toEqual(["check 7"]);
-    expect(bench.step({ type: "checked", slots: [7], fences: new Map([[7, 1]]) })).toEqual([]);
+    expect(bench.checked(new Map([[7, 1]]))).toEqual([]);
     bench.step({ type: "tick" });
-    expect(bench.step({ type: "checked", slots: [7], fences: undefined })).toEqual([]);
+    expect(bench.checked(undefined)).toEqual([]);
     bench.step({ type: "tick" });
-    expect(bench.step({ type: "checked", slots: [7], fences: new Map([[7, 2]]) })).toEqual(["link 1: moved chan=1 epoch=1 owner=cs-2"]);
+    expect(bench.checked(new Map([[7, 2]]))).toEqual(["link 1: moved chan=1 epoch=1 owner=cs-2"]);
   });
 
   it("hands a slot over after its appends, when the topology gives it to another", () => {

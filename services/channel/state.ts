@@ -104,7 +104,7 @@ export class ChannelState implements Host, LinkHost {
       case "claimed":
         return this.#slots.claimed(event.slot, event.fence);
       case "checked":
-        return this.#slots.checked(event.slots, event.fences, this.#now);
+        return this.#slots.checked(event.check, event.slots, event.fences, this.#now);
       case "loaded":
         return this.#at(event.channel, (channel) => {
           channel.loaded(event.load, event.head, event.lastTs);
@@ -288,8 +288,8 @@ export class ChannelState implements Host, LinkHost {
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
   }
 
-  doubt(slot: number): void {
-    this.#slots.doubt(slot);
+  doubt(slot: number): number {
+    return this.#slots.doubt(slot);
   }
 
   moved(sub: Subscription): void {

@@ -10,7 +10,7 @@ export async function runAtStore(effect: StoreEffect, store: LogStore, server: s
     case "claim":
       return { type: "claimed", slot: effect.slot, fence: await orUndefined(store.claim(effect.slot, server)) };
     case "check":
-      return { type: "checked", slots: effect.slots, fences: await orUndefined(fences(effect.slots, store)) };
+      return { type: "checked", check: effect.check, slots: effect.slots, fences: await orUndefined(fences(effect.slots, store)) };
     case "load": {
       const found = await orUndefined(store.head(effect.channel));
       return { type: "loaded", channel: effect.channel, load: effect.load, head: found?.head, lastTs: found?.lastTs ?? "" };
