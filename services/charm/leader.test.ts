@@ -1,6 +1,6 @@
 /** charm on a registry of its own process: two charms, and what happens while the registry is away. */
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Topology } from "../protocol/topology.ts";
@@ -16,6 +16,7 @@ import type { Running } from "../runtime/lifecycle.ts";
 import { createLog } from "../runtime/log.ts";
 import { ask } from "../runtime/request.ts";
 import { readConfig } from "./config.ts";
+import { LEADER_KEY } from "./leader.ts";
 import { start } from "./server.ts";
 
 const log = createLog("charm", "test", "silent");
@@ -41,8 +42,8 @@ async function closeRegistry(): Promise<void> {
   await closed;
 }
 
-async function bootCharm(): Promise<Running> {
-  const charm = await start(readConfig(["--listen", "127.0.0.1:0", "--registry-url", `http://${address}`, "--ring-key", DEV_KEY, "--settle-ms", "50", "--boot-grace-ms", "1000"]), log);
+async function bootCharm(listen = "127.0.0.1:0"): Promise<Running> {
+  const charm = await start(readConfig(["--listen", listen, "--registry-url", `http://${address}`, "--ring-key", DEV_KEY, "--settle-ms", "50", "--boot-grace-ms", "1000"]), log);
   charms.push(charm);
   return charm;
 }
@@ -117,6 +118,18 @@ test("of two charms one publishes, both answer, and the other takes over when th
   await until("the other to lead", async () => (await status(two)).leading);
   serve("cs-2", 7003);
   expect((await hasServers(two, 3)).epoch).toBeGreaterThan(published.epoch);
+});
+
+test("a charm that was killed and comes back leads at once, though its old session still holds the lock", async () => {
+  const { address: listen, stop } = await bootCharm();
+  await stop();
+  charms = [];
+  const dead = await registry.createSession("ringway-charm", 60_000);
+  await registry.acquire(LEADER_KEY, Buffer.from(`${hostname()}/${listen}`), dead);
+  const stranger = await bootCharm();
+  const back = await bootCharm(listen);
+  await until("it to lead", async () => (await status(back)).leading);
+  expect((await status(stranger)).leading).toBe(false);
 });
 
 test("while the registry is away charm answers as before; when it is back nothing has changed", async () => {

@@ -8,7 +8,7 @@ const TRY_EVERY_MS = 1_000;
 
 export interface Lead {
   readonly registry: Registry;
-  /** written under the key, for people */
+  /** written under the key; the same for a charm that was restarted, so that it need not wait for its dead self's session to end */
   readonly name: string;
   readonly ttlMs: number;
   readonly clock: Clock;
@@ -36,7 +36,7 @@ export async function lead({ registry, name, ttlMs, clock, log, signal, onChange
       if (session !== undefined && !(await registry.renewSession(session))) session = undefined;
       session ??= await registry.createSession("ringway-charm", ttlMs);
       renewedAt = clock.now();
-      turn(await registry.acquire(LEADER_KEY, Buffer.from(name), session));
+      turn((await registry.acquire(LEADER_KEY, Buffer.from(name), session)) || (await takeOver(registry, name, session)));
     } catch (error) {
       log.debug({ err: error }, "could not renew the lead");
       if (clock.now() - renewedAt > ttlMs) turn(false);
@@ -44,4 +44,12 @@ export async function lead({ registry, name, ttlMs, clock, log, signal, onChange
     await clock.sleep(leading ? Math.floor(ttlMs / 3) : TRY_EVERY_MS, signal);
   }
   if (session !== undefined) await registry.destroySession(session).catch((error: unknown) => log.debug({ err: error }, "could not give the lead back"));
+}
+
+/** Consul ends a dead charm's session only after up to twice its TTL. */
+async function takeOver(registry: Registry, name: string, session: string): Promise<boolean> {
+  const { entry } = await registry.get(LEADER_KEY);
+  if (entry?.session === undefined || entry.session === session || Buffer.from(entry.value).toString("utf8") !== name) return false;
+  await registry.destroySession(entry.session);
+  return registry.acquire(LEADER_KEY, Buffer.from(name), session);
 }

@@ -1,4 +1,5 @@
 /** charm's one door (registry, Envoy's endpoints, operators) and what carries out the effects of `state.ts`. */
+import { hostname } from "node:os";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, TOPOLOGY_BINARY_KEY, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import { type Instance, type KvEntry, RegistryError, type Registry } from "../registry/client.ts";
@@ -109,7 +110,7 @@ class Runner {
       watch({ ...common, what: "intents", ask: (blocking) => registry.get(INTENTS_KEY, blocking), take: ({ entry }) => this.#takeIntents(entry) }),
       watch({ ...common, what: "topology", ask: (blocking) => registry.get(TOPOLOGY_KEY, blocking), take: ({ entry }) => this.#takeTopology(entry) }),
       watch({ ...common, what: "binary topology", ask: (blocking) => registry.get(TOPOLOGY_BINARY_KEY, blocking), take: () => this.#keepBinary() }),
-      lead({ ...common, registry, name: address, ttlMs: sessionTtlMs, onChange: (leading) => this.#onLead(leading) }),
+      lead({ ...common, registry, name: `${hostname()}/${address}`, ttlMs: sessionTtlMs, onChange: (leading) => this.#onLead(leading) }),
     ]);
     this.#step({ type: "tick" });
   }
