@@ -1,17 +1,65 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
 import { openLmdbDirectory } from "../../services/store/lmdb-directory.ts";
+import { openLmdbLog } from "../../services/store/lmdb-log.ts";
 import { openMemoryDirectory } from "../../services/store/memory-directory.ts";
 import { directoryContract } from "./directory.ts";
 
 const folders: string[] = [];
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
 
-directoryContract("memory", openMemoryDirectory);
-directoryContract("lmdb", async () => {
+async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "ringway-directory-"));
   folders.push(folder);
-  return openLmdbDirectory(folder);
+  return folder;
+}
+
+directoryContract("memory", openMemoryDirectory);
+directoryContract("lmdb", async () => openLmdbDirectory(await newFolder()));
+
+describe("one lmdb folder", () => {
+  it("gives each ticket to one of two processes", async () => {
+    const tickets = 60;
+    const folder = await newFolder();
+    const directory = openLmdbDirectory(folder);
+    const all = Array.from({ length: tickets }, (_, i) => `h${i}`);
+    await Promise.all(all.map((secretHash) => directory.putTicket({ secretHash, user: "U1", expiresAt: 10, offsets: {}, batchPresence: false })));
+    const script = fileURLToPath(new URL("directory-taker.ts", import.meta.url));
+    const child = spawn(process.execPath, [script, folder, String(tickets)], { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    expect((await lines.next()).value).toBe("ready");
+    child.stdin.write("start\n");
+    const ours: string[] = [];
+    for (const hash of all.toReversed()) if ((await directory.takeTicket(hash, 0)) !== undefined) ours.push(hash);
+    const theirs = JSON.parse((await lines.next()).value as string) as string[];
+    if (child.exitCode === null) await once(child, "exit");
+    expect([...ours, ...theirs].toSorted()).toEqual(all.toSorted());
+    await directory.close();
+  });
+
+  it("carries the log and the directory of one process, and is there after both were closed and opened again", async () => {
+    const folder = await newFolder();
+    for (const fence of [1, 2]) {
+      const log = openLmdbLog(folder);
+      const directory = openLmdbDirectory(folder);
+      expect(await log.claim(1, "cs-0")).toBe(fence);
+      await directory.join("C1", `U${fence}`);
+      await log.close();
+      expect((await directory.members("C1", "", 10)).length).toBe(fence);
+      await directory.close();
+    }
+  });
+
+  it("is unavailable once it is closed", async () => {
+    const log = openLmdbLog(await newFolder());
+    await log.close();
+    await expect(log.claim(1, "cs-0")).rejects.toMatchObject({ name: "StoreUnavailable" });
+    await expect(log.head("C1")).rejects.toMatchObject({ name: "StoreUnavailable" });
+  });
 });
