@@ -36,7 +36,9 @@ export function openLmdbLog(folder: string): LogStore {
     if (claimOf(slot).fence !== fence) return { ok: false, reason: "fenced" };
     const last = list.at(-1);
     if (last === undefined) return { ok: true };
-    if (list[0]!.offset !== headOf(channel).head + 1 || list.some(({ key }) => keys.doesExist([channel, key]))) return { ok: false, reason: "conflict" };
+    const { head, lastTs } = headOf(channel);
+    if (list[0]!.offset !== head + 1 || (head > 0 && tsKey(list[0]!.ts) <= tsKey(lastTs))) return { ok: false, reason: "conflict" };
+    if (list.some(({ key }) => keys.doesExist([channel, key]))) return { ok: false, reason: "conflict" };
     for (const entry of list) write(channel, entry);
     void heads.put(channel, `${last.offset} ${last.ts}`);
     return { ok: true };

@@ -33,8 +33,8 @@ export interface Append {
 export type Appended =
   | { readonly ok: true }
   /**
-   * `fenced`: a newer fence exists. `conflict`: the first offset isn't head + 1, or a key is in the channel already; the caller's
-   * view is stale: an earlier append that it had given up may have been carried out late. Load again.
+   * `fenced`: a newer fence exists. `conflict`: the first offset isn't head + 1, or its ts isn't after the last one's, or a key
+   * is in the channel already; the caller's view is stale: an append that was given up may have been carried out late. Load again.
    */
   | { readonly ok: false; readonly reason: "fenced" | "conflict" };
 

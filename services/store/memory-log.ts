@@ -17,7 +17,9 @@ export function openMemoryLog(): LogStore {
     if ((claims.get(slot)?.fence ?? 0) !== fence) return { ok: false, reason: "fenced" };
     if (entries.length === 0) return { ok: true };
     const log: Log = logs.get(channel) ?? { entries: [], offsets: new Map(), messages: new Map() };
-    if (entries[0]!.offset !== log.entries.length + 1 || entries.some(({ key }) => log.offsets.has(key))) return { ok: false, reason: "conflict" };
+    const last = log.entries.at(-1);
+    if (entries[0]!.offset !== log.entries.length + 1 || (last !== undefined && tsKey(entries[0]!.ts) <= tsKey(last.ts))) return { ok: false, reason: "conflict" };
+    if (entries.some(({ key }) => log.offsets.has(key))) return { ok: false, reason: "conflict" };
     logs.set(channel, log);
     for (const { view, ...entry } of entries) {
       log.entries.push(entry);
