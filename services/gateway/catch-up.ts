@@ -97,8 +97,9 @@ export class CatchUps {
   onBatch(frame: Frame<"batch">): void {
     const catchUp = this.#answered(frame.req);
     if (catchUp === undefined) return;
-    if (catchUp.cursor <= catchUp.sub.last) return this.#write(catchUp, frame.events);
+    if (frame.head > catchUp.cursor && catchUp.sub.last > catchUp.cursor) return this.#write(catchUp, frame.events);
     if (frame.head < catchUp.cursor) return this.#skip(catchUp);
+    // When it was asked there was nothing yet beyond what the client has; our own subscription may have gone on since.
     catchUp.confirmed = true;
     this.#go(catchUp);
   }
@@ -132,7 +133,7 @@ export class CatchUps {
       catchUp.cursor = event.offset;
       if (event.kind === eventKinds.client && event.origin !== session) payloads.push(event.payload);
     }
-    if (catchUp.cursor === before) return this.#skip(catchUp); // the owner has nothing there, though it should
+    if (catchUp.cursor === before) return this.#skip(catchUp); // its head says that there is more: the owner lost it
     if (payloads.length === 0) return this.#go(catchUp);
     catchUp.writing = true;
     this.#core.emit({ type: "replay", session, channel: sub.channel, payloads });
