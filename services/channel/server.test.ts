@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect, type Socket as NetSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { AFTER_HEAD, decodeLink, encodeLink, type Link, type LinkFrame, type LinkFrameType } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import type { ChannelInfo, Events, History, Message, Publish, Published } from "../protocol/mesh.ts";
 import type { Problem } from "../protocol/problems.ts";
 import { TOPOLOGY_KEY, type Server, type ServerState } from "../protocol/topology.ts";
@@ -130,6 +133,22 @@ class Peer {
     this.messages.push(frames.length);
     this.frames.push(...frames);
   }
+}
+/** A link that sends one message and then only pings, and never reads. */
+async function stuckLink(address: string, message: Uint8Array): Promise<NetSocket> {
+  const [host, port] = address.split(":") as [string, string];
+  const socket = connect(Number(port), host);
+  cleanUp.push(async () => socket.destroy());
+  const headers = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
+  socket.write(`GET /v1/links/channel/cs-0 HTTP/1.1\r\nHost: ${address}\r\n${headers}\r\n\r\n`);
+  await once(socket, "readable");
+  // Masked with zeros: a final binary frame of less than 126 bytes.
+  const send = (data: Uint8Array): void => void socket.write(Buffer.concat([Buffer.from([0x82, 0x80 | data.length, 0, 0, 0, 0]), data]));
+  send(message);
+  const beat = setInterval(() => send(encodeLink({ type: "ping", at: 0 })), 1_000);
+  socket.on("error", () => undefined);
+  socket.on("close", () => clearInterval(beat));
+  return socket;
 }
 const json = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
 const offsets = (events: readonly { offset: number }[]): number[] => events.map(({ offset }) => offset);
@@ -309,6 +328,33 @@ describe("ownership", () => {
     expect((await post(b.address, channel, say("four", "four"))).status).toBe(421);
   });
 
+  it("finishes what is on its way when it stops, acks only what is stored, and sends everybody to the next", async () => {
+    const { a, b, channel, store } = await two();
+    const peer = await Peer.open(a.address);
+    peer.send({ type: "subscribe", chan: 1, after: 0, id: channel });
+    await peer.until("subscribed");
+    const acked = new Map<string, number>();
+    let stopped = false;
+    const posting = Array.from({ length: 4 }, async (_, worker) => {
+      for (let i = 0; !stopped || i < 20; i++) {
+        const key = `${worker}-${i}`;
+        // As Envoy does: the owner, and where it is gone or says so, the next.
+        let answer = await post(a.address, channel, say(key, key)).catch(() => undefined);
+        while (answer?.status !== 201 && answer?.status !== 200) answer = await post(b.address, channel, say(key, key));
+        acked.set(key, (answer.json as Published).offset);
+      }
+    });
+    await vi.waitFor(() => expect(acked.size).toBeGreaterThan(50));
+    await a.stop();
+    stopped = true;
+    await Promise.all(posting);
+    expect(peer.of("moved")).toMatchObject([{ chan: 1, owner: "cs-1" }]);
+    const entries = await store.after(channel, 0, 100_000);
+    expect(new Map(entries.map(({ key, offset }) => [key, offset]))).toEqual(acked);
+    expect(offsets(peer.of("event"))).toEqual(upTo(peer.of("event").length));
+    expect((await get<ChannelInfo>(b.address, channel)).head).toBe(entries.length);
+  });
+
   it("waits for the topology by which a request was routed, and hands over what it no longer owns", async () => {
     const { plane, a, b, channel } = await two();
     await said(a.address, channel, "one");
@@ -355,6 +401,7 @@ describe("trouble", () => {
     ["a ts that is none", { kind: "delete", user: "U1", key: "k", ts: "now" }, "bad_request"],
     ["a ts of nothing", { kind: "delete", user: "U1", key: "k", ts: "1.000001" }, "message_not_found"],
     ["a control without channel", { kind: "control", key: "k", control: { after: 1 } }, "bad_request"],
+    ["a draft that is too deep", Buffer.from(`{"kind":"message","user":"U1","key":"k","draft":{"text":"x","deep":${"[".repeat(50_000)}${"]".repeat(50_000)}}}`), "bad_request"],
     ["a large body", Buffer.alloc(300_000, " "), "body_too_large"],
   ])("answers a publication with %s by a problem and lives on", async (_, body, reason) => {
     const address = await single(openMemoryLog());
@@ -375,6 +422,22 @@ describe("trouble", () => {
   ])("answers GET %s with %s", async (path, reason) => {
     const address = await single(openMemoryLog());
     expect(await get<Problem>(address, path)).toMatchObject({ reason });
+  });
+
+  it("closes a link that does not read what it asked for, and goes on", async () => {
+    const address = await single(openMemoryLog());
+    const stuck = await stuckLink(address, encodeLink({ type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" }));
+    const links = async (): Promise<number> => ((await ask(`http://${address}/v1/status`)).json as { links: number }).links;
+    await vi.waitFor(async () => expect(await links()).toBe(1));
+    const attachments = "x".repeat(240_000);
+    let posts = 0;
+    while ((await links()) === 1 && posts < 400) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => post(address, "C1", { ...say("big", `k${posts++}`), draft: { text: "big", attachments } })));
+      expect(answers.every(({ status }) => status === 201)).toBe(true);
+    }
+    expect(await links()).toBe(0);
+    expect(posts * attachments.length).toBeGreaterThan(limits.linkQueueBytes);
+    stuck.destroy();
   });
 
   it("answers 503 ring_unavailable, and is not ready, before it knows a topology", async () => {
