@@ -2,7 +2,7 @@
 import { TOPOLOGY_BINARY_KEY, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import type { KvEntry, Registry } from "../registry/client.ts";
 import type { RingModule } from "../ring/ring.ts";
-import { sealTopology, type TopologyDraft } from "../ring/seal.ts";
+import { sealTopologyInTurns, type TopologyDraft } from "../ring/seal.ts";
 import { encodeTopologyBinary, encodeTopologyJson, parseTopology } from "../ring/topology.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
@@ -57,7 +57,7 @@ export class Publisher {
   publish(draft: TopologyDraft): Promise<Topology | "failed"> {
     return this.#inTurn(async () => {
       try {
-        const sealed = sealTopology(this.#module, draft);
+        const sealed = await sealTopologyInTurns(this.#module, draft);
         sealed.view.dispose();
         const stored = await this.load();
         const other = this.#own(stored.topology);

@@ -158,9 +158,10 @@ export class Plane {
   }
 }
 
+/** Servers that the ring has and that are up; draining ones stay so over a restart. */
 function countServers(topology: unknown): number {
-  const all = (topology as { pools?: Record<string, { servers?: unknown[] }> } | undefined)?.pools ?? {};
-  return Object.values(all).reduce((sum, pool) => sum + (pool.servers?.length ?? 0), 0);
+  const all = (topology as { pools?: Record<string, { servers?: { state: string }[] }> } | undefined)?.pools ?? {};
+  return Object.values(all).reduce((sum, pool) => sum + (pool.servers?.filter((server) => server.state !== "down").length ?? 0), 0);
 }
 
 function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string): ChildSpec[] {

@@ -113,7 +113,8 @@ async function dispatch(table: readonly Route[], req: IncomingMessage, res: Serv
     if (route.method !== req.method) continue;
     const gone = new AbortController();
     res.once("close", () => gone.abort());
-    const bytes = (): Promise<Buffer> => readBody(req, bodyBytes);
+    let body: Promise<Buffer> | undefined;
+    const bytes = (): Promise<Buffer> => (body ??= readBody(req, bodyBytes));
     return await route.handler({
       method: req.method,
       params: decodeParams(match.groups ?? {}),
