@@ -43,6 +43,7 @@ describe("the plugin configuration", () => {
     [configuration({ topology: { ...topology, tickMs: 4 } }), "topology.tickMs: not a whole number 5..1000"],
     [configuration({ topology: { ...topology, tickMs: "20" } }), "topology.tickMs: not a whole number 5..1000"],
     [configuration({ topology: { ...topology, tickMs: 20.5 } }), "topology.tickMs: not a whole number 5..1000"],
+    [configuration({ topology: { ...topology, tickMs: 20 } }).replace("20}", "020}"), "topology.tickMs: not a whole number 5..1000"],
     [configuration({ topology: { ...topology, waitMs: 1e15 } }), "topology.waitMs: not a whole number 100..300000"],
     [configuration({ zone: null }), "zone: not a string of at most 64 visible ASCII characters"],
     [configuration({ zone: "a b" }), "zone: not a string of at most 64 visible ASCII characters"],
