@@ -109,14 +109,11 @@ export class Client {
     return this.#cursors.get(channel);
   }
 
-  /** It was in the channel before it was told, from this offset on. */
+  /** It has joined, and is to be shown what comes after this offset. */
   joined(channel: string, after: number): void {
-    if (this.live && !this.#cursors.has(channel)) this.#cursors.set(channel, after);
-  }
-
-  forget(channel: string): void {
-    this.#cursors.delete(channel);
-    this.#shown.delete(channel);
+    if (!this.live || this.#shown.has(channel)) return;
+    this.#shown.set(channel, after);
+    this.#cursors.set(channel, after);
   }
 
   /** Whether it has all of a channel up to its head. */
@@ -213,6 +210,9 @@ export class Client {
     this.#world.trace.line(() => `${gateway} → ${this.name}  hello`);
     if (this.#timer !== undefined) this.#timer.run = undefined;
     this.#beat();
+    // Without an offset in its user's own channel it may have missed that it left one; conversations.list tells.
+    const own = new Set([this.user, ...this.#world.directory.channelsOf(this.user)]);
+    for (const channel of [...this.#cursors.keys(), ...this.#shown.keys()]) if (!own.has(channel)) this.#forget(channel);
     if (this.#options.watches.length > 0) this.#say({ type: "presence_sub", ids: this.#options.watches });
     for (const draft of [...this.#outbox]) this.#write(draft);
   }
@@ -269,7 +269,13 @@ export class Client {
     this.#shown.set(channel, offset);
     this.#cursors.set(channel, Math.max(offset, this.#cursors.get(channel) ?? 0));
     if (typeof frame["client_msg_id"] === "string") this.seen.add(frame["client_msg_id"]);
+    if (frame["type"] === "channel_left") return this.#forget(frame["channel"] as string);
     this.#advance(channel);
+  }
+
+  #forget(channel: string): void {
+    this.#cursors.delete(channel);
+    this.#shown.delete(channel);
   }
 
   /** Own messages right after the last event are known, too. */

@@ -3,6 +3,7 @@
  * are carried out in the order in which they arrive, and are carried out also where the caller died or nobody hears the answer.
  */
 import type { Append, Appended, Entry, Head } from "../../services/store/log.ts";
+import { tsKey } from "../../services/store/ts.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -33,7 +34,8 @@ export class SimLog {
     if (this.claimed(slot).fence !== fence) return { ok: false, reason: "fenced" };
     const log: ChannelLog = this.#logs.get(channel) ?? { entries: [], keys: new Map(), messages: new Map() };
     if (entries.length === 0) return { ok: true };
-    if (entries[0]!.offset !== log.entries.length + 1 || entries.some(({ key }) => log.keys.has(key))) return { ok: false, reason: "conflict" };
+    const last = log.entries.at(-1);
+    if (entries[0]!.offset !== log.entries.length + 1 || (last !== undefined && tsKey(entries[0]!.ts) <= tsKey(last.ts)) || entries.some(({ key }) => log.keys.has(key))) return { ok: false, reason: "conflict" };
     this.#logs.set(channel, log);
     for (const { view, ...entry } of entries) {
       log.entries.push(entry);

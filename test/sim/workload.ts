@@ -111,10 +111,8 @@ export class Workload {
           this.open--;
           this.#changing.delete(what);
           trace.line(() => `webapp → ${user}  ${join ? "joined" : "left"} ${channel}`);
-          for (const client of this.#plane.clients.filter((one) => one.user === user)) {
-            if (!join) client.forget(channel);
-            else if (value !== undefined && sessions.get(client) === client.session) client.joined(channel, value.offset);
-          }
+          if (!join || value === undefined) return;
+          for (const [client, session] of sessions) if (client.session === session) client.joined(channel, value.offset);
         },
       );
     attempt();
