@@ -35,7 +35,8 @@ export class Members {
   leave(session: Session, channel: string): void {
     const member = session.members.get(channel);
     if (member === undefined || channel === session.user) return;
-    if (member.mode === "live") session.left.set(channel, member.sub.last);
+    const at = member.mode === "live" ? member.sub.last : (member.sub.catching.get(session.id)?.cursor ?? member.after);
+    if (at !== undefined) session.left.set(channel, at);
     this.#end(session, channel, member);
   }
 
