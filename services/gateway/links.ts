@@ -3,6 +3,7 @@
  * a first attempt that is under way is not, so that a gateway that starts waits for owners instead of asking strangers.
  */
 import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
+import { ProtocolError } from "../protocol/problems.ts";
 import { backOffMs, type Core } from "./core.ts";
 import type { LinkPool } from "./events.ts";
 import type { Timer } from "../runtime/timers.ts";
@@ -107,7 +108,7 @@ export class Links {
       if (link.conn !== conn || link.state === "pausing") return; // what it said earlier in this message broke it
       if (frame.type === "ping") this.send(conn, { type: "pong", at: frame.at });
       else if (frame.type === "hello") this.#greeted(link, frame.v, frame.server);
-      else if (link.state === "open") this.#hooks.frame(link, frame);
+      else if (link.state === "open") this.#take(link, frame);
     }
   }
 
@@ -121,8 +122,7 @@ export class Links {
   #greeted(link: Link, v: number, server: string): void {
     if (link.state !== "greeting") return;
     if (v !== LINK_VERSION || server !== link.server) {
-      this.#core.emit({ type: "disconnect", conn: link.conn });
-      return this.#fail(link);
+      return this.#break(link);
     }
     link.state = "open";
     link.broken = false;
@@ -136,8 +136,7 @@ export class Links {
     const { linkPingMs, linkSilenceMs } = this.#core.options;
     link.timer = this.#core.after(linkPingMs, () => {
       if (this.#core.now - link.heardAt >= linkSilenceMs) {
-        this.#core.emit({ type: "disconnect", conn: link.conn });
-        this.#fail(link);
+        this.#break(link);
       } else {
         this.send(link.conn, { type: "ping", at: this.#core.now });
         this.#beat(link);
@@ -151,10 +150,22 @@ export class Links {
     link.heardAt = this.#core.now;
     this.#byConn.set(link.conn, link);
     this.#core.emit({ type: "connect", conn: link.conn, pool: link.pool, server: link.server });
-    link.timer = this.#core.after(openWithinMs, () => {
-      this.#core.emit({ type: "disconnect", conn: link.conn });
-      this.#fail(link);
-    });
+    link.timer = this.#core.after(openWithinMs, () => this.#break(link));
+  }
+
+  /** What a peer says must not end this process; a peer that says nonsense loses its link. */
+  #take(link: Link, frame: LinkFrame): void {
+    try {
+      this.#hooks.frame(link, frame);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#break(link);
+    }
+  }
+
+  #break(link: Link): void {
+    this.#core.emit({ type: "disconnect", conn: link.conn });
+    this.#fail(link);
   }
 
   #fail(link: Link): void {

@@ -482,6 +482,14 @@ describe("resume", () => {
     expect(t.take()).toEqual(["replay to 2: 6 7"]);
   });
 
+  test("a batch that holds no events breaks the link, and nothing else", () => {
+    const t = resume(5);
+    t.take();
+    t.from("cs-0", { type: "batch", req: 1, chan: 2, head: 7, events: Uint8Array.of(9, 9) });
+    expect(t.quiet()[0]).toBe("disconnect cs-0");
+    expect(t.from("cs-1", subscribed(4, 7)).take()).toEqual(["→ cs-1 read req=2 chan=4 after=5 limit=200"]);
+  });
+
   test("a read that the store could not answer is tried again", () => {
     const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "" });
     t.take();
