@@ -23,6 +23,9 @@ import { listChannels, redeem } from "./webapp.ts";
 /** How long `stop` waits for the last Close frames, beyond --drain-ms. */
 const closeGraceMs = 1_000;
 
+/** How long the goodbyes wait for a registry that does not answer. */
+const deregisterWithinMs = 1_000;
+
 interface Upgrade {
   accept(attach: Attach): void;
   refuse(error: ProtocolError): void;
@@ -157,7 +160,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
     address,
     async stop() {
       // Out of the ring first, so that clients who come back are sent elsewhere; until all Envoys know, they are refused with 421.
-      await registration.stop();
+      const deregistered = registration.stop();
+      await Promise.race([deregistered, systemClock.sleep(deregisterWithinMs)]);
       registered = false;
       tell({ type: "stop" });
       await Promise.race([whenDrained, systemClock.sleep(config.drainMs + closeGraceMs)]);
