@@ -44,8 +44,9 @@ export class Channel {
   readonly #host: Host;
   #phase: "loading" | "ready" | "leaving" = "loading";
   #load = 0;
-  /** offset and time of the last entry that has one, durable or not */
-  #assigned = 0;
+  /** offset and ts of the last entry that has one, durable or not */
+  #assigned = { offset: 0, ts: "" };
+  /** the latest time that was given out, also to entries that failed */
   #micros = 0;
   #durable = { offset: 0, ts: "" };
   readonly #waiting: Job[] = [];
@@ -150,7 +151,7 @@ export class Channel {
     if (load !== this.#load || this.#phase !== "loading") return;
     if (head === undefined) return this.#unloadable();
     this.#phase = "ready";
-    this.#assigned = head;
+    this.#assigned = { offset: head, ts: lastTs };
     this.#micros = Math.max(this.#micros, parseTs(lastTs));
     this.#durable = { offset: head, ts: lastTs };
     // After an append of unknown outcome the store may hold more than was shown.
@@ -164,7 +165,15 @@ export class Channel {
     this.#lookup = undefined;
     if (found === undefined) for (const job of jobs) this.#refuse(job, "store_unavailable", "");
     else if (this.#flights.failing || this.#phase === "loading") this.#waiting.unshift(...jobs);
-    else this.#append(jobs.flatMap((job) => this.#assign(job, found, now)));
+    else if (this.#flights.empty && [...found.keys.values()].some(({ offset }) => offset > this.#assigned.offset)) {
+      // An append that was given up has landed late: nobody was told of it.
+      this.#waiting.unshift(...jobs);
+      this.#reload();
+    }
+    else {
+      const { ts } = this.#assigned;
+      this.#append(ts, jobs.flatMap((job) => this.#assign(job, found, now)));
+    }
     this.#flights.forget();
   }
 
@@ -201,13 +210,13 @@ export class Channel {
       return [];
     }
     const micros = nextMicros(this.#micros, now);
-    const place = { channel: this.id, offset: this.#assigned + 1, ts: formatTs(micros) };
+    const place = { channel: this.id, offset: this.#assigned.offset + 1, ts: formatTs(micros) };
     const rendered = render(publish, place, "ts" in publish ? this.#current(publish.ts, found) : undefined);
     if (typeof rendered === "string") {
       this.#refuse(job, rendered, "");
       return [];
     }
-    this.#assigned = place.offset;
+    this.#assigned = place;
     this.#micros = micros;
     const assigned: Assigned = { job, entry: rendered.entry, message: rendered.message, followers: [], landed: false };
     this.#flights.show(assigned);
@@ -219,11 +228,11 @@ export class Channel {
     return changed === undefined ? found.messages.get(ts) : (changed.json ?? undefined);
   }
 
-  #append(list: readonly Assigned[]): void {
+  #append(lastTs: string, list: readonly Assigned[]): void {
     if (list.length === 0) return;
     const append = this.#host.nextId();
     this.#flights.depart(append, list);
-    this.#host.emit({ type: "append", channel: this.id, append, slot: this.slot, fence: this.fence, entries: list.map(({ entry }) => entry) });
+    this.#host.emit({ type: "append", channel: this.id, append, slot: this.slot, fence: this.fence, lastTs, entries: list.map(({ entry }) => entry) });
   }
 
   #land({ list }: Flight): void {

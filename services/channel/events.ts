@@ -81,7 +81,7 @@ export type Effect =
   | { readonly type: "check"; readonly check: number; readonly slots: readonly number[] }
   | { readonly type: "load"; readonly channel: string; readonly load: number }
   | { readonly type: "lookup"; readonly channel: string; readonly lookup: number; readonly keys: readonly string[]; readonly messages: readonly string[] }
-  | { readonly type: "append"; readonly channel: string; readonly append: number; readonly slot: number; readonly fence: number; readonly entries: readonly Entry[] }
+  | { readonly type: "append"; readonly channel: string; readonly append: number; readonly slot: number; readonly fence: number; readonly lastTs: string; readonly entries: readonly Entry[] }
   | { readonly type: "answer"; readonly req: number; readonly reply: Reply }
   | { readonly type: "send"; readonly link: number; readonly frame: LinkFrame }
   | { readonly type: "close"; readonly link: number; readonly code: number; readonly reason: string }

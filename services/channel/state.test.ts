@@ -173,9 +173,9 @@ describe("publishing", () => {
     bench.publish(say("old", "k9"));
     bench.publish(say("twin", "k"));
     bench.publish(say("twin", "k"));
-    expect(bench.lookedUp([["k9", stored(9)]])).toMatchInlineSnapshot(`
+    expect(bench.lookedUp([["k9", stored(1)]])).toMatchInlineSnapshot(`
       [
-        "answer 2: 9 (duplicate)",
+        "answer 2: 1 (duplicate)",
         "lookup #5 C1 keys=k messages=",
       ]
     `);
@@ -441,6 +441,28 @@ describe("a store that fails", () => {
     bench.publish(say("d"));
     bench.lookedUp();
     expect(bench.appended()).toEqual(["answer 4: 1"]);
+  });
+
+  it("shows an append that it gave up and that landed late, when its key is asked for again", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    bench.appended("unavailable");
+    bench.loaded(1, "1700000000.000000");
+    bench.publish(say("a"));
+    expect(bench.lookedUp([["a", stored(2, "a")]])).toMatchInlineSnapshot(`
+      [
+        "load #9 C1",
+      ]
+    `);
+    expect(bench.loaded(2, "1700000000.000001")).toMatchInlineSnapshot(`
+      [
+        "replay sub=4 after=1",
+        "lookup #10 C1 keys=a messages=",
+      ]
+    `);
+    expect(bench.lookedUp([["a", stored(2, "a")]])).toEqual(["answer 3: 2 (duplicate)"]);
   });
 
   it("refuses an append of unknown outcome, appends the ones behind it again, and shows what was stored after all", () => {

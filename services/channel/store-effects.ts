@@ -18,8 +18,8 @@ export async function runAtStore(effect: StoreEffect, store: LogStore, server: s
     case "lookup":
       return { type: "lookedUp", channel: effect.channel, lookup: effect.lookup, found: await orUndefined(find(effect, store)) };
     case "append": {
-      const { channel, slot, fence, entries, append } = effect;
-      const appended = await orUndefined(store.append({ channel, slot, fence, entries }));
+      const { channel, slot, fence, lastTs, entries, append } = effect;
+      const appended = await orUndefined(store.append({ channel, slot, fence, lastTs, entries }));
       return { type: "appended", channel, append, result: appended === undefined ? "unavailable" : appended.ok ? "ok" : appended.reason };
     }
   }

@@ -32,12 +32,12 @@ export function openLmdbLog(folder: string): LogStore {
     if (entry.view.message === null) void messages.remove(key);
     else void messages.put(key, asBuffer(entry.view.message));
   };
-  const append = ({ channel, slot, fence, entries: list }: Append): Appended => {
+  const append = ({ channel, slot, fence, lastTs: expected, entries: list }: Append): Appended => {
     if (claimOf(slot).fence !== fence) return { ok: false, reason: "fenced" };
     const last = list.at(-1);
     if (last === undefined) return { ok: true };
     const { head, lastTs } = headOf(channel);
-    if (list[0]!.offset !== head + 1 || (head > 0 && tsKey(list[0]!.ts) <= tsKey(lastTs))) return { ok: false, reason: "conflict" };
+    if (list[0]!.offset !== head + 1 || (expected !== undefined && expected !== lastTs) || (head > 0 && tsKey(list[0]!.ts) <= tsKey(lastTs))) return { ok: false, reason: "conflict" };
     if (list.some(({ key }) => keys.doesExist([channel, key]))) return { ok: false, reason: "conflict" };
     for (const entry of list) write(channel, entry);
     void heads.put(channel, `${last.offset} ${last.ts}`);

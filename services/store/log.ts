@@ -26,6 +26,8 @@ export interface Append {
   readonly channel: string;
   readonly slot: number;
   readonly fence: number;
+  /** ts of the entry that the first one follows, "" for none. Another one there is a conflict: offsets alone don't tell a late append of the caller's own. Not checked where it is left out. */
+  readonly lastTs?: string;
   /** consecutive; the first offset must be the channel's head + 1 */
   readonly entries: readonly Entry[];
 }

@@ -13,11 +13,12 @@ export function openMemoryLog(): LogStore {
   const claims = new Map<number, { fence: number; owner: string }>();
   const logs = new Map<string, Log>();
 
-  const append = ({ channel, slot, fence, entries }: Append): Appended => {
+  const append = ({ channel, slot, fence, lastTs, entries }: Append): Appended => {
     if ((claims.get(slot)?.fence ?? 0) !== fence) return { ok: false, reason: "fenced" };
     if (entries.length === 0) return { ok: true };
     const log: Log = logs.get(channel) ?? { entries: [], offsets: new Map(), messages: new Map() };
     const last = log.entries.at(-1);
+    if (lastTs !== undefined && lastTs !== (last?.ts ?? "")) return { ok: false, reason: "conflict" };
     if (entries[0]!.offset !== log.entries.length + 1 || (last !== undefined && tsKey(entries[0]!.ts) <= tsKey(last.ts))) return { ok: false, reason: "conflict" };
     if (entries.some(({ key }) => log.offsets.has(key))) return { ok: false, reason: "conflict" };
     logs.set(channel, log);

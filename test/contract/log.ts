@@ -67,12 +67,15 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
     });
 
     // An append that its caller gave up may be carried out late, where the caller's next ones were to follow another entry.
-    it("refuses a key that the channel has already, and a ts that isn't after the last, as conflicts", async () => {
+    it("refuses a key that the channel has already, a ts that isn't after the last, and another last ts than the caller's, as conflicts", async () => {
       await filled("C1", 2);
       expect(await log.append(appendTo("C1", { ...messageEntry(3), ts: ts(2) }))).toEqual({ ok: false, reason: "conflict" });
+      expect(await log.append({ ...appendTo("C1", messageEntry(3)), lastTs: ts(1) })).toEqual({ ok: false, reason: "conflict" });
+      expect(await log.append({ ...appendTo("C1", messageEntry(3)), lastTs: "" })).toEqual({ ok: false, reason: "conflict" });
       expect(await log.append(appendTo("C1", messageEntry(3), messageEntry(4, "k1")))).toEqual({ ok: false, reason: "conflict" });
       expect((await log.after("C1", 0, 10)).map(({ offset }) => offset)).toEqual([1, 2]);
-      expect(await log.append(appendTo("C2", messageEntry(1, "k1")))).toEqual({ ok: true });
+      expect(await log.append({ ...appendTo("C2", messageEntry(1, "k1")), lastTs: "" })).toEqual({ ok: true });
+      expect(await log.append({ ...appendTo("C2", messageEntry(2)), lastTs: ts(1) })).toEqual({ ok: true });
     });
 
     it("keeps the order of one caller's concurrent appends to a channel", async () => {
