@@ -1,4 +1,5 @@
 /** `ringway dev`, which is what `npm start` runs: a whole plane on this machine, with demo users. */
+import { BuildError } from "../launch/build.ts";
 import { flags, readConfig } from "../launch/config.ts";
 import { NoEnvoyError } from "../launch/find-envoy.ts";
 import { LaunchError, startPlane } from "../launch/plane.ts";
@@ -25,8 +26,8 @@ export const dev: Verb = {
     try {
       plane = await startPlane(config, say, stopped);
     } catch (error) {
-      if (!(error instanceof LaunchError) && !(error instanceof NoEnvoyError)) throw error;
-      complain(error);
+      if (![LaunchError, BuildError, NoEnvoyError].some((known) => error instanceof known)) throw error;
+      complain(error as Error);
       return 1;
     }
     for (const line of banner(plane.table(), plane.url, config.data)) say(line);

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
+import { buildWasm } from "./build.ts";
 import { Child, type ChildSpec } from "./child.ts";
 import type { Config } from "./config.ts";
 import { envoyConfig } from "./envoy-config.ts";
@@ -36,7 +37,7 @@ const readyMs = 30_000;
 /**
  * @param say prints one line for people
  * @param stopped resolves when the person wants it stopped, which may be while it starts
- * @throws LaunchError, NoEnvoyError, UsageError
+ * @throws LaunchError, BuildError, NoEnvoyError, UsageError
  */
 export async function startPlane(config: Config, say: (line: string) => void, stopped: Promise<void>): Promise<Plane> {
   const data = resolve(config.data);
@@ -45,6 +46,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
+  await buildWasm(say);
   const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
   const envoy = await findEnvoy(join(root, ".cache", "envoy"), say);
   const wasmFile = join(root, "build", "filter.wasm");
