@@ -127,6 +127,17 @@ describe("a user", () => {
     expect(t.tell({ type: "get", req: 1, user: "UADA" }).take()).toEqual(["→ gw-0 presence UADA 0", "answer 1: away online manual"]);
   });
 
+  test("who chose away at another server meanwhile is away here, too, when they come back within the grace period", () => {
+    const t = settled().from("gw-0", online("UADA")).topology(2, ["gw-0", "gw-1"], "ps-1").from("gw-0", offline("UADA")).wait(3_000);
+    t.topology(3, ["gw-0", "gw-1"]).from("gw-0", online("UADA", 1)).tell({ type: "get", req: 1, user: "UADA" });
+    expect(t.take()).toEqual(["answer 1: away online manual"]);
+  });
+
+  test("who chose while their gateway's link was broken: the choice holds against what the gateway repeats", () => {
+    const t = settled().from("gw-0", online("UADA")).dead("gw-0").wait(1_000).tell({ type: "put", req: 1, user: "UADA", away: true });
+    expect(t.link("gw-0", 3).from("gw-0", online("UADA")).take()).toEqual(["answer 1: away online manual", "→ gw-0 manual UADA 1"]);
+  });
+
   test("who chose away while offline stays away when they come", () => {
     const t = settled().tell({ type: "put", req: 1, user: "UADA", away: true }).from("gw-0", online("UADA", 0));
     expect(t.take()).toEqual(["answer 1: away manual", "→ gw-0 manual UADA 1"]);

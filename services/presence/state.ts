@@ -21,6 +21,11 @@ export interface Options {
   readonly maxWatches: number;
 }
 
+/**
+ * For so long a choice that was made here is newer than what a gateway says that comes to announce the user (its link
+ * may have been broken when it was made). Later the gateway knows better: the choice may have been changed elsewhere.
+ */
+const choiceHoldsMs = 10_000;
 /** Requests that wait to know a user; more are refused as `unavailable`. */
 const askersMax = 10_000;
 
@@ -106,6 +111,7 @@ export class Presence {
     this.#settle.topology(ring.epoch, gateways.map(({ id }) => id), this.#now);
     for (const user of [...this.#users.values()]) {
       // Whoever owns the user now hears the next choice; ours would be stale when the user comes back here.
+      if (!this.#owns(user.id) && user.announcers.size === 0) user.choseAt = -Infinity;
       if (!this.#owns(user.id) && !isOnline(user) && user.watchers.size === 0) user.manualAway = undefined;
       this.#tell(user);
       this.#forgetIdle(user);
@@ -152,10 +158,11 @@ export class Presence {
     if (user.grace !== undefined) this.#counters.flickersSaved++;
     this.#timers.cancel(user.grace);
     user.grace = undefined;
+    const known = user.announcers.size > 0 || this.#now - user.choseAt < choiceHoldsMs;
     user.announcers.add(number);
     link.announced.add(user);
-    user.manualAway ??= manualAway;
-    if (user.manualAway !== manualAway) this.#send(number, { type: "manual", user: id, away: user.manualAway ? 1 : 0 });
+    if (!known || user.manualAway === undefined) user.manualAway = manualAway;
+    else if (user.manualAway !== manualAway) this.#send(number, { type: "manual", user: id, away: user.manualAway ? 1 : 0 });
     this.#tell(user);
   }
 
@@ -215,6 +222,7 @@ export class Presence {
   #put(req: number, id: string, away: boolean): void {
     const user = this.#need(id);
     if (user === undefined) return this.#refuse(req);
+    user.choseAt = this.#now;
     if (user.manualAway !== away) {
       user.manualAway = away;
       for (const link of user.announcers) this.#send(link, { type: "manual", user: id, away: away ? 1 : 0 });

@@ -11,8 +11,10 @@ export interface User {
   readonly watchers: Map<number, boolean | undefined>;
   /** HTTP requests that wait until it is known whether the user is online */
   readonly askers: Set<number>;
-  /** set by the user's own choice; undefined before anybody said */
+  /** the user's own choice; undefined before anybody said */
   manualAway: boolean | undefined;
+  /** when the choice was made at this very server */
+  choseAt: number;
   /** runs after the last gateway took leave or died; the user counts as online until then */
   grace: Timer | undefined;
   /** runs while a user of another server, which seems to be gone, is not known yet */
@@ -20,7 +22,7 @@ export interface User {
 }
 
 export function createUser(id: string, now: number): User {
-  return { id, createdAt: now, announcers: new Set(), watchers: new Map(), askers: new Set(), manualAway: undefined, grace: undefined, settling: undefined };
+  return { id, createdAt: now, announcers: new Set(), watchers: new Map(), askers: new Set(), manualAway: undefined, choseAt: -Infinity, grace: undefined, settling: undefined };
 }
 
 export function isOnline(user: User): boolean {
