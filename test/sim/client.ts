@@ -134,7 +134,7 @@ export class Client {
     const mine = (): boolean => turn === this.#tries;
     const offsets: Record<string, number> = Object.fromEntries(this.#cursors);
     if (this.#options.fromStart) for (const channel of [this.user, ...directory.channelsOf(this.user)]) offsets[channel] ??= 0;
-    envoy.api<string>(this.process, apiMs, (webapp, reply) => webapp.connect(this.user, offsets, reply), ({ value: ticket }) => {
+    envoy.api<string>(this.process, "rtm.connect", apiMs, (webapp, reply) => webapp.connect(this.user, offsets, reply), ({ value: ticket }) => {
       if (!mine()) return;
       if (ticket === undefined) return this.#again();
       this.#shown = new Map(Object.entries(offsets));

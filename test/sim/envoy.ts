@@ -63,19 +63,20 @@ export class Envoy {
     this.start();
   }
 
-  /** A request to the owner of `id`. @param done status 0: no answer */
-  route<T>(from: Process, pool: Pool, id: string, timeoutMs: number, handle: Handle<T>, done: Reply<T>): void {
+  /** A request to the owner of `id`. @param what as stories name it @param done status 0: no answer */
+  route<T>(from: Process, what: string, pool: Pool, id: string, timeoutMs: number, handle: Handle<T>, done: Reply<T>): void {
     this.#call(from, timeoutMs, done, (answer) => {
       const view = this.#view;
       if (view === undefined) return answer({ status: 503 });
-      this.#walk(this.#list(view, pool, id), (door, reply) => handle(door, view.epoch, reply), answer);
+      this.#walk(what, this.#list(view, pool, id), (door, reply) => handle(door, view.epoch, reply), answer);
     });
   }
 
   /** A request to webapp. */
-  api<T>(from: Process, timeoutMs: number, handle: (webapp: Webapp, reply: Reply<T>) => void, done: Reply<T>): void {
+  api<T>(from: Process, what: string, timeoutMs: number, handle: (webapp: Webapp, reply: Reply<T>) => void, done: Reply<T>): void {
     this.#call(from, timeoutMs, done, (answer) => {
       const target = (): Process | undefined => this.webapp?.process;
+      this.#world.trace.line(() => `${from.name} → webapp  ${what}`);
       this.#world.net.call<Answer<T>>(this.#process, [this.place, "webapp"], target, (reply) => handle(this.webapp!, reply), { timeoutMs: routeMs, connectMs }, (outcome) =>
         answer(outcome.type === "ok" ? outcome.value : { status: 503 }),
       );
@@ -125,7 +126,7 @@ export class Envoy {
         if (door.upgrade === undefined) return reply({ status: 404 });
         door.upgrade(ticket, accept, (refused) => reply({ status: refused }));
       };
-      this.#walk<never>(list, handle, (answer) => {
+      this.#walk<never>(`upgrade of ${from.name}`, list, handle, (answer) => {
         status = answer.status;
         net.send([this.place, from.place], () => dial.fail());
       });
@@ -155,19 +156,22 @@ export class Envoy {
   }
 
   /** Tries one host after the other. */
-  #walk<T>(list: readonly string[], handle: (door: Door, reply: Reply<T>) => void, done: Reply<T>, tries = 0, last: Answer<T> = { status: 503 }): void {
+  #walk<T>(what: string, list: readonly string[], handle: (door: Door, reply: Reply<T>) => void, done: Reply<T>, tries = 0, last: Answer<T> = { status: 503 }): void {
     const { net, doors, random } = this.#world;
     const [addr, ...rest] = list;
     if (addr === undefined || tries > retriesMax) return done(last);
     const pooled = random.chance(0.5);
     const target = (): Process | undefined => doors.get(addr)?.process;
-    const path = [this.place, this.#world.placeOf(addr)];
+    const place = this.#world.placeOf(addr);
+    const path = [this.place, place];
+    this.#world.trace.line(() => `envoy → ${place}  ${what}`);
     net.call<Answer<T>>(this.#process, path, target, (reply) => handle(doors.get(addr)!, reply), { timeoutMs: routeMs, connectMs: pooled ? undefined : connectMs }, (outcome) => {
+      this.#world.trace.line(() => `${place} → envoy  ${outcome.type === "ok" ? outcome.value.status : outcome.type}`);
       if (outcome.type === "timeout") return done({ status: 504 });
       const lost = this.resets > 0 && random.chance(this.resets);
       if (outcome.type === "ok" && outcome.value.status !== 421 && !lost) return done(outcome.value);
       const next = outcome.type === "ok" && !lost ? outcome.value : ({ status: 503 } as const);
-      this.#process.after(random.between(0, 25), () => this.#walk(rest, handle, done, tries + 1, next));
+      this.#process.after(random.between(0, 25), () => this.#walk(what, rest, handle, done, tries + 1, next));
     });
   }
 

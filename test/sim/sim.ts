@@ -52,6 +52,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     plane.start();
     kernel.run(until + (faults.length > 0 ? longestMs : 0));
     for (const client of plane.clients) client.start();
+    work.chooseAgain();
     settle(plane, () => [...(work.open > 0 ? [`${work.open} calls of the API have no answer`] : []), ...unsettled(plane)]);
     const probes = work.probe();
     settle(plane, () => (work.open > 0 ? ["a last message is not taken"] : misled(plane, probes)));

@@ -51,6 +51,14 @@ export class Workload {
     }
   }
 
+  /**
+   * Everybody says again what they chose. A choice has no version: a presence server that was cut off while another took the
+   * choice brings its older one back with it (seeds.test.ts), until the user chooses again.
+   */
+  chooseAgain(): void {
+    for (const user of this.users) this.#setPresence(user, this.#plane.world.directory.away.has(user));
+  }
+
   /** A last message in every channel. @returns its key by channel */
   probe(): Map<string, string> {
     return new Map(
@@ -79,7 +87,7 @@ export class Workload {
     const key = `a${++this.#keys}`;
     this.open++;
     const attempt = (): void =>
-      envoy.api<{ readonly offset: number; readonly ts: string }>(this.#people, apiMs, (webapp, reply) => webapp.post(user, channel, key, key, reply), ({ status, value }) => {
+      envoy.api<{ readonly offset: number; readonly ts: string }>(this.#people, `${user} posts ${key} to ${channel}`, apiMs, (webapp, reply) => webapp.post(user, channel, key, key, reply), ({ status, value }) => {
         if (status === 0 || status >= 500) return void this.#people.after(this.#random.between(20, 400), attempt);
         this.open--;
         if (value === undefined) return; // not a member any more
@@ -104,6 +112,7 @@ export class Workload {
     const attempt = (): void =>
       envoy.api<{ readonly offset: number }>(
         this.#people,
+        `${user} ${join ? "joins" : "leaves"} ${channel}`,
         60_000,
         (webapp, reply) => (join ? webapp.join(user, channel, reply) : webapp.leave(user, channel, reply)),
         ({ status, value }) => {
@@ -122,7 +131,7 @@ export class Workload {
     const { envoy } = this.#plane.world;
     this.open++;
     const attempt = (): void =>
-      envoy.api<undefined>(this.#people, apiMs, (webapp, reply) => webapp.setPresence(user, away, reply), ({ status }) => {
+      envoy.api<undefined>(this.#people, `${user} chooses ${away ? "away" : "auto"}`, apiMs, (webapp, reply) => webapp.setPresence(user, away, reply), ({ status }) => {
         if (status === 0 || status >= 500) return void this.#people.after(this.#random.between(20, 400), attempt);
         this.open--;
       });

@@ -123,6 +123,10 @@ export class ChannelServer implements Door {
       case "claim":
         trace.line(() => `${id} → store  claim slot ${effect.slot}`);
         return store.write(process, (log) => log.claim(effect.slot, id), (fence) => this.#take({ type: "claimed", slot: effect.slot, fence }));
+      case "check": {
+        const { check, slots } = effect;
+        return store.read(process, (log) => new Map(slots.map((slot) => [slot, log.claimed(slot).fence])), (fences) => this.#take({ type: "checked", check, slots, fences }));
+      }
       case "load":
         return store.read(process, (log) => log.head(effect.channel), (found) =>
           this.#take({ type: "loaded", channel: effect.channel, load: effect.load, head: found?.head, lastTs: found?.lastTs ?? "" }),
@@ -195,6 +199,8 @@ export class ChannelServer implements Door {
         return;
       case "drained":
         return this.#onDrained?.();
+      default:
+        return effect satisfies never;
     }
   }
 }

@@ -90,7 +90,9 @@ export class Charm {
         this.#world.trace.line(() => (effect.servers.length === 0 ? undefined : `charm  holds ${effect.pool}: ${effect.servers.join(" ")} turned critical at once`));
         return;
       case "endpoints":
-        return;
+        return; // Envoy asks
+      default:
+        return effect satisfies never;
     }
   }
 }

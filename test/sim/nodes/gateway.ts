@@ -161,7 +161,7 @@ export class GatewayServer implements Door {
       }
       case "redeem": {
         const { session, ticket } = effect;
-        return envoy.api<Session>(process, redeemMs, (webapp, reply) => webapp.redeem(ticket, reply), ({ status, value }) =>
+        return envoy.api<Session>(process, "whose ticket is this?", redeemMs, (webapp, reply) => webapp.redeem(ticket, reply), ({ status, value }) =>
           this.#tell(status === 200 && value !== undefined ? { type: "redeemed", session, ticketed: value } : { type: "unredeemed", session, status }),
         );
       }
@@ -176,7 +176,7 @@ export class GatewayServer implements Door {
       }
       case "list": {
         const { session, user } = effect;
-        return envoy.api<readonly string[]>(process, listMs, (webapp, reply) => webapp.channelsOf(user, reply), ({ status, value }) =>
+        return envoy.api<readonly string[]>(process, `the channels of ${user}`, listMs, (webapp, reply) => webapp.channelsOf(user, reply), ({ status, value }) =>
           this.#tell(status === 200 && value !== undefined ? { type: "listed", session, channels: value } : { type: "unlisted", session }),
         );
       }
@@ -212,6 +212,8 @@ export class GatewayServer implements Door {
       }
       case "drained":
         return this.#onDrained?.();
+      default:
+        return effect satisfies never;
     }
   }
 }

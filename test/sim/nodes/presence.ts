@@ -100,6 +100,8 @@ export class PresenceServer implements Door {
       case "refuse":
         this.#askers.get(effect.req)?.({ status: 503 });
         return void this.#askers.delete(effect.req);
+      default:
+        return effect satisfies never;
     }
   }
 }

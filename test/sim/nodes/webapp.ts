@@ -106,7 +106,7 @@ export class Webapp {
       const { directory, envoy } = this.#world;
       if (away) directory.away.add(user);
       else directory.away.delete(user);
-      this.#again((done) => envoy.route(this.process, "presence", user, patienceMs, (door, _, answer) => door.presence?.(user, away, answer), done), (answer) => reply({ status: answer.status }));
+      this.#again((done) => envoy.route(this.process, `${user} chooses ${away ? "away" : "auto"}`, "presence", user, patienceMs, (door, _, answer) => door.presence?.(user, away, answer), done), (answer) => reply({ status: answer.status }));
     });
   }
 
@@ -139,7 +139,7 @@ export class Webapp {
 
   #insist(channel: string, publish: Publish, done: Reply<PublishedAt>): void {
     const { envoy } = this.#world;
-    this.#again((answered) => envoy.route<PublishedAt>(this.process, "channel", channel, patienceMs, (door, epoch, reply) => door.publish?.(channel, publish, epoch, reply), answered), done);
+    this.#again((answered) => envoy.route<PublishedAt>(this.process, `publish ${channel}, key ${publish.key}`, "channel", channel, patienceMs, (door, epoch, reply) => door.publish?.(channel, publish, epoch, reply), answered), done);
   }
 
   #again<T>(ask: (answered: Reply<T>) => void, done: Reply<T>): void {
