@@ -5,7 +5,7 @@
  */
 import { decodeLink, eventKinds, type Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Core } from "./core.ts";
+import { doubtMs, type Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
 import type { Links } from "./links.ts";
 import { UNKNOWN, type Subscription } from "./subscriptions.ts";
@@ -28,6 +28,8 @@ export interface CatchUp {
   writing: boolean;
   /** the owner confirmed that the client's offset, beyond our own, exists */
   confirmed: boolean;
+  /** since when owners answer with a head below the client's offset */
+  doubtedAt: number | undefined;
 }
 
 export interface CatchUpHooks {
@@ -54,7 +56,7 @@ export class CatchUps {
 
   /** @param after offset of the last event the client has */
   start(sub: Subscription, session: SessionId, after: number): void {
-    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, confirmed: false };
+    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, confirmed: false, doubtedAt: undefined };
     sub.catching.set(session, catchUp);
     this.#go(catchUp);
   }
@@ -98,7 +100,10 @@ export class CatchUps {
     const catchUp = this.#answered(frame.req);
     if (catchUp === undefined) return;
     if (frame.head > catchUp.cursor && catchUp.sub.last > catchUp.cursor) return this.#write(catchUp, frame.events);
-    if (frame.head < catchUp.cursor) return this.#skip(catchUp);
+    if (frame.head < catchUp.cursor) {
+      catchUp.doubtedAt ??= this.#core.now;
+      return this.#core.now - catchUp.doubtedAt < doubtMs ? this.#later(catchUp) : this.#skip(catchUp);
+    }
     // When it was asked there was nothing yet beyond what the client has; our own subscription may have gone on since.
     catchUp.confirmed = true;
     this.#go(catchUp);
@@ -107,11 +112,15 @@ export class CatchUps {
   onRefused(frame: Frame<"refused">): void {
     const catchUp = this.#answered(frame.req);
     if (catchUp === undefined) return;
+    if (frame.reason !== "misdirected" && frame.reason !== "unavailable") return this.#later(catchUp);
     this.#yield(catchUp);
-    const { sub, session } = catchUp;
-    if (frame.reason === "misdirected" || frame.reason === "unavailable") return this.#hooks.misdirected(sub);
+    this.#hooks.misdirected(catchUp.sub);
+  }
+
+  #later(catchUp: CatchUp): void {
+    this.#yield(catchUp);
     this.#core.after(readAgainMs, () => {
-      if (sub.catching.get(session) === catchUp) this.#go(catchUp);
+      if (catchUp.sub.catching.get(catchUp.session) === catchUp) this.#go(catchUp);
     });
   }
 

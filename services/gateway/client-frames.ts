@@ -2,6 +2,7 @@
 import { clientErrors, type ClientError } from "../protocol/client.ts";
 import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import { nestedTooDeep } from "../protocol/nesting.ts";
 
 /** The client's own number for a frame, sent back as `reply_to`. */
 export type ReplyTo = number | string | undefined;
@@ -23,6 +24,7 @@ type Loose = Readonly<Record<string, unknown>>;
 
 /** Never throws: what is wrong becomes `refused`. */
 export function parseClientFrame(text: string): ClientFrame {
+  if (nestedTooDeep(text)) return refused(undefined, "bad_json", "nested too deep");
   let frame: Loose;
   try {
     frame = JSON.parse(text) as Loose;

@@ -99,6 +99,12 @@ export class Core {
   }
 }
 
+/**
+ * A server whose head lies below what was seen before is more likely an owner that does not know yet that it was replaced
+ * than a store that forgot. For so long it is asked again.
+ */
+export const doubtMs = 5_000;
+
 /** The pause before a retry: doubles from `leastMs` to `mostMs`. @param failures how many there were before, 0.. */
 export function backOffMs(failures: number, leastMs: number, mostMs: number): number {
   return Math.min(leastMs * 2 ** Math.min(failures, 16), mostMs);

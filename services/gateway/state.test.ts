@@ -375,9 +375,41 @@ describe("events of a channel", () => {
     ]);
   });
 
-  test("a store that forgot is told as a gap", () => {
-    const t = booted().break("cs-0").from("cs-1", subscribed(4, 2), event(4, 3, "new"));
-    expect(t.take().slice(-1)).toEqual(['to 1: {"type":"x_gap","channel":"C1","after":7,"head":2} "new"']);
+  /** cs-0 answers each `subscribe` for C1 with this head. */
+  const answerAll = (t: Trace, head: number, ms: number): void => {
+    for (const end = t.now + ms; t.now < end; t.wait(10)) {
+      for (const line of t.take()) {
+        const chan = /→ cs-0 subscribe chan=(\d+) .*id=C1/.exec(line)?.[1];
+        if (chan !== undefined) t.from("cs-0", subscribed(Number(chan), head));
+      }
+      for (const server of ["cs-0", "cs-1"]) t.from(server, { type: "pong", at: 0 });
+    }
+  };
+
+  test("an owner that was replaced and does not know it yet is asked again, and makes nobody go back", () => {
+    const t = booted().from("cs-0", event(2, 8, "a"), { type: "moved", chan: 2, epoch: 1, owner: "" });
+    answerAll(t, 7, 4_000);
+    t.take();
+    t.tell({ type: "topology", ring: ring(2, ["cs-1"], { idle: ["cs-0"] }) });
+    const chan = Number(/chan=(\d+) after=8 id=C1/.exec(t.take().join("\n"))![1]);
+    t.from("cs-1", subscribed(chan, 9), event(chan, 9, "b"));
+    expect(t.take()).toEqual(['to 1: "b"']);
+  });
+
+  test("a store that forgot is told as a gap, after some doubt", () => {
+    const t = booted().from("cs-0", { type: "moved", chan: 2, epoch: 1, owner: "" });
+    answerAll(t, 2, 4_900);
+    expect(t.quiet().filter((line) => line.startsWith("to 1"))).toEqual([]);
+    const told: string[] = [];
+    for (let i = 0; i < 60; i++) {
+      t.wait(10).from("cs-0", { type: "pong", at: 0 });
+      for (const line of t.take()) {
+        const chan = /→ cs-0 subscribe chan=(\d+) .*id=C1/.exec(line)?.[1];
+        if (chan !== undefined) t.from("cs-0", subscribed(Number(chan), 2), event(Number(chan), 3, "new"));
+        if (line.startsWith("to 1")) told.push(line);
+      }
+    }
+    expect(told).toEqual(['to 1: {"type":"x_gap","channel":"C1","after":7,"head":2} "new"']);
   });
 });
 
@@ -444,10 +476,11 @@ describe("resume", () => {
     expect(t.take()).toEqual(["to 1: 8 9", "to 1,2: 10"]);
   });
 
-  test("an offset that does not exist is told as a gap", () => {
+  test("an offset that does not exist is told as a gap, after some doubt", () => {
     const t = resume(99);
+    for (let req = 1; req <= 20; req++) t.from("cs-0", batch(req, 2, 7, [])).wait(250).from("cs-0", { type: "pong", at: 0 });
     t.take();
-    expect(t.from("cs-0", batch(1, 2, 7, []), event(2, 8, 8)).take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":99,"head":7}', "to 1,2: 8"]);
+    expect(t.from("cs-0", batch(21, 2, 7, []), event(2, 8, 8)).take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":99,"head":7}', "to 1,2: 8"]);
   });
 
   test("a client that resumes many channels reads two at a time", () => {

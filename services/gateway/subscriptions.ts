@@ -6,7 +6,7 @@
 import { AFTER_HEAD, eventKinds, type Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { CatchUp } from "./catch-up.ts";
-import { backOffMs, type Core } from "./core.ts";
+import { backOffMs, doubtMs, type Core } from "./core.ts";
 import type { Outgoing, SessionId } from "./events.ts";
 import type { Link, Links } from "./links.ts";
 import type { Pending } from "./publishes.ts";
@@ -33,6 +33,8 @@ export interface Subscription {
   last: number;
   moves: number;
   holes: number;
+  /** since when servers answer with a head below `last` */
+  doubtedAt: number | undefined;
   timer: Timer | undefined;
   readonly live: Subscribers;
   readonly catching: Map<SessionId, CatchUp>;
@@ -87,6 +89,7 @@ export class Subscriptions {
         last: UNKNOWN,
         moves: 0,
         holes: 0,
+        doubtedAt: undefined,
         timer: undefined,
         live: new Subscribers(),
         catching: new Map(),
@@ -140,9 +143,14 @@ export class Subscriptions {
   onSubscribed(conn: number, frame: Frame<"subscribed">): void {
     const sub = this.#find(conn, frame.chan);
     if (sub === undefined || sub.state !== "asked") return;
+    const before = sub.last;
+    if (frame.head < before) {
+      sub.doubtedAt ??= this.#core.now;
+      if (this.#core.now - sub.doubtedAt < doubtMs) return this.#pause(sub);
+    }
+    sub.doubtedAt = undefined;
     sub.state = "subscribed";
     sub.moves = 0;
-    const before = sub.last;
     // A head below ours: a store that forgets was restarted. One far above: more than a replay is for.
     if (before === UNKNOWN) sub.last = frame.head;
     else if (frame.head < before || frame.head - before > limits.resumeEvents) this.#gap(sub, frame.head);
