@@ -34,16 +34,6 @@ const ownersFields = ["type", "channel", "user", "ts", "client_msg_id", "x_off",
  * @returns the entry, or the reason of the refusal
  */
 export function render(publish: Publish, place: Place, current: Uint8Array | undefined): Rendered | Reason {
-  try {
-    return renderKind(publish, place, current);
-  } catch (error) {
-    // JSON that is nested so deep that it can be read and not be written.
-    if (error instanceof RangeError) return "bad_request";
-    throw error;
-  }
-}
-
-function renderKind(publish: Publish, place: Place, current: Uint8Array | undefined): Rendered | Reason {
   switch (publish.kind) {
     case "message":
       return renderMessage(publish.user, publish.key, publish.draft, publish.origin ?? 0, place);

@@ -401,7 +401,7 @@ describe("trouble", () => {
     ["a ts that is none", { kind: "delete", user: "U1", key: "k", ts: "now" }, "bad_request"],
     ["a ts of nothing", { kind: "delete", user: "U1", key: "k", ts: "1.000001" }, "message_not_found"],
     ["a control without channel", { kind: "control", key: "k", control: { after: 1 } }, "bad_request"],
-    ["a draft that is too deep", Buffer.from(`{"kind":"message","user":"U1","key":"k","draft":{"text":"x","deep":${"[".repeat(50_000)}${"]".repeat(50_000)}}}`), "bad_request"],
+    ["a draft that is too deep", Buffer.from(`{"kind":"message","user":"U1","key":"k","draft":{"text":"x","deep":${"[".repeat(50_000)}${"]".repeat(50_000)}}}`), "bad_json"],
     ["a large body", Buffer.alloc(300_000, " "), "body_too_large"],
   ])("answers a publication with %s by a problem and lives on", async (_, body, reason) => {
     const address = await single(openMemoryLog());

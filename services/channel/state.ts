@@ -6,6 +6,7 @@
  */
 import { NO_ORIGIN, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
+import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import type { Channel, Host } from "./channel.ts";
 import type { Asker, Effect, Event, PublishedBytes } from "./events.ts";
@@ -301,8 +302,10 @@ export class ChannelState implements Host, LinkHost {
 }
 
 function parse(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  if (nestedTooDeep(text)) throw new ProtocolError("bad_json", `nested deeper than ${limits.jsonDepth} levels`);
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+    return JSON.parse(text);
   } catch {
     throw new ProtocolError("bad_json");
   }

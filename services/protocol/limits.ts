@@ -6,6 +6,8 @@ export const limits = {
   textChars: 40_000,
   /** Bytes of one frame a client may send; more closes the socket with 1009. */
   clientFrameBytes: 64 * 1024,
+  /** Levels that a stranger's JSON may nest; more is refused as malformed JSON. */
+  jsonDepth: 100,
   /** Bytes of one link message; more closes the link with 1009. */
   linkMessageBytes: 8 * 1024 * 1024,
   /** Bytes of a request body at any HTTP door; more is 413 `body_too_large`. */

@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
 import { limits } from "../protocol/limits.ts";
+import { nestedTooDeep } from "../protocol/nesting.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import type { Log } from "./log.ts";
 
@@ -138,8 +139,10 @@ function decodeParams(groups: Record<string, string>): Record<string, string> {
 
 /** @throws ProtocolError bad_json */
 export function parseJson(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+  if (nestedTooDeep(text)) throw new ProtocolError("bad_json", `nested deeper than ${limits.jsonDepth} levels`);
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
+    return JSON.parse(text);
   } catch (error) {
     throw new ProtocolError("bad_json", (error as Error).message);
   }

@@ -1,4 +1,5 @@
 /** Arguments of a method: one table per method says what it takes; what the table does not name is ignored, as documented. */
+import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ApiError, invalidArguments, type ApiErrorCode } from "./errors.ts";
 
 interface Common {
@@ -113,6 +114,7 @@ function scalar(raw: unknown): string | undefined {
 }
 
 function parse(text: string): unknown {
+  if (nestedTooDeep(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -1,4 +1,5 @@
 /** One call of the Web API as it came in: the arguments from query and body, and the token. Pure. */
+import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ApiError } from "./errors.ts";
 
 export interface Incoming {
@@ -35,6 +36,7 @@ function fromBody({ body, contentType }: Incoming): Record<string, unknown> {
   const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8");
   if (type === "application/x-www-form-urlencoded") return fromForm(text);
   if (type !== "application/json") throw new ApiError("invalid_post_type");
+  if (nestedTooDeep(text)) throw new ApiError("invalid_json");
   let value: unknown;
   try {
     value = JSON.parse(text);
