@@ -244,6 +244,7 @@ describe("what a client says", () => {
   test.each([
     ["not json", '{"ok":false,"error":{"code":1,"msg":"the frame is not a JSON object"},"x_reason":"bad_json"}'],
     ["[1]", '{"ok":false,"error":{"code":1,"msg":"the frame is not a JSON object"},"x_reason":"bad_json"}'],
+    [`{"id":7,"type":"ping","x":${"[".repeat(20_000)}${"]".repeat(20_000)}}`, '{"ok":false,"error":{"code":1,"msg":"the frame is not a JSON object: nested too deep"},"x_reason":"bad_json"}'],
     ['{"id":1}', '{"ok":false,"reply_to":1,"error":{"code":3,"msg":"the frame is not valid: type is missing"},"x_reason":"bad_frame"}'],
     ['{"id":{},"type":"ping"}', '{"ok":false,"error":{"code":3,"msg":"the frame is not valid: id must be a number or a string"},"x_reason":"bad_frame"}'],
     ['{"id":1,"type":"dance"}', '{"ok":false,"reply_to":1,"error":{"code":4,"msg":"unknown frame type: dance"},"x_reason":"unknown_type"}'],

@@ -20,6 +20,7 @@ test.each([
   ["multipart/form-data; boundary=x", "x", "invalid_post_type"],
   ["text/html", "x", "invalid_post_type"],
   ["application/json", "{", "invalid_json"],
+  ["application/json", `{"blocks":${"[".repeat(5_000)}${"]".repeat(5_000)}}`, "invalid_json"],
   ["application/json", "[]", "json_not_object"],
   ["application/json", "null", "json_not_object"],
 ])("a body of type %s holding %j is %s", (type, body, code) => {
