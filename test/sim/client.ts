@@ -48,6 +48,8 @@ export class Client {
   readonly #acked = new Map<string, Set<number>>();
   /** the present session's own view: channel → last event shown */
   #shown = new Map<string, number>();
+  /** channel it joined in this session → what comes after this offset must be shown */
+  readonly #promised = new Map<string, number>();
   readonly presence = new Map<string, boolean>();
   /** keys of the messages it was shown */
   readonly seen = new Set<string>();
@@ -112,7 +114,7 @@ export class Client {
   /** It has joined, and is to be shown what comes after this offset. */
   joined(channel: string, after: number): void {
     if (!this.live || this.#shown.has(channel)) return;
-    this.#shown.set(channel, after);
+    this.#promised.set(channel, after);
     this.#cursors.set(channel, after);
   }
 
@@ -164,6 +166,7 @@ export class Client {
     this.session = 0;
     this.gateway = "";
     this.presence.clear();
+    this.#promised.clear();
     if (this.#timer !== undefined) this.#timer.run = undefined;
     for (const draft of this.#outbox) draft.id = 0;
   }
@@ -265,7 +268,9 @@ export class Client {
     const channel = (frame["x_chan"] ?? frame["channel"]) as string;
     const offset = frame["x_off"] as number;
     this.#world.trace.line(() => `${this.gateway} → ${this.name}  ${channel} ${offset}`);
-    this.#world.monitor.event(this.name, this.session, channel, this.#shown.get(channel), offset, frame);
+    const promised = this.#promised.get(channel) ?? Infinity;
+    const last = this.#shown.get(channel) ?? (offset > promised ? promised : undefined);
+    this.#world.monitor.event(this.name, this.session, channel, last, offset, frame);
     this.#shown.set(channel, offset);
     this.#cursors.set(channel, Math.max(offset, this.#cursors.get(channel) ?? 0));
     if (typeof frame["client_msg_id"] === "string") this.seen.add(frame["client_msg_id"]);
@@ -276,6 +281,7 @@ export class Client {
   #forget(channel: string): void {
     this.#cursors.delete(channel);
     this.#shown.delete(channel);
+    this.#promised.delete(channel);
   }
 
   /** Own messages right after the last event are known, too. */

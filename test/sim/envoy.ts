@@ -91,10 +91,10 @@ export class Envoy {
       const addr = this.#view?.server(pool, server)?.addr;
       if (addr === undefined || !this.#endpoints[pool].includes(addr)) return dial.fail();
       const place = this.#world.placeOf(addr);
-      const target = (): Process | undefined => doors.get(addr)?.process;
+      let door: Door | undefined;
+      const target = (): Process | undefined => (door = doors.get(addr))?.process;
       const accept = (reply: (done: true) => void): void => {
-        const door = doors.get(addr)!;
-        if (door.link === undefined || door.id !== server) return reply(true);
+        if (door?.link === undefined || door.id !== server) return reply(true);
         const connection = net.connect<LinkMessage>([from.place, this.place, place], from, door.process);
         dial.attach(connection.a, opened);
         connection.b.send(upgraded);
@@ -121,6 +121,7 @@ export class Envoy {
           const connection = net.connect<ClientMessage>([from.place, this.place, door.process.place], from, door.process);
           dial.attach(connection.a, opened);
           connection.b.send(upgraded);
+          reply({ status: 101 });
           return connection.b;
         };
         if (door.upgrade === undefined) return reply({ status: 404 });
@@ -128,7 +129,7 @@ export class Envoy {
       };
       this.#walk<never>(`upgrade of ${from.name}`, list, handle, (answer) => {
         status = answer.status;
-        net.send([this.place, from.place], () => dial.fail());
+        if (status !== 101) net.send([this.place, from.place], () => dial.fail());
       });
     });
     return dial;
@@ -161,11 +162,12 @@ export class Envoy {
     const [addr, ...rest] = list;
     if (addr === undefined || tries > retriesMax) return done(last);
     const pooled = random.chance(0.5);
-    const target = (): Process | undefined => doors.get(addr)?.process;
+    let door: Door | undefined;
+    const target = (): Process | undefined => (door = doors.get(addr))?.process;
     const place = this.#world.placeOf(addr);
     const path = [this.place, place];
     this.#world.trace.line(() => `envoy → ${place}  ${what}`);
-    net.call<Answer<T>>(this.#process, path, target, (reply) => handle(doors.get(addr)!, reply), { timeoutMs: routeMs, connectMs: pooled ? undefined : connectMs }, (outcome) => {
+    net.call<Answer<T>>(this.#process, path, target, (reply) => handle(door!, reply), { timeoutMs: routeMs, connectMs: pooled ? undefined : connectMs }, (outcome) => {
       this.#world.trace.line(() => `${place} → envoy  ${outcome.type === "ok" ? outcome.value.status : outcome.type}`);
       if (outcome.type === "timeout") return done({ status: 504 });
       const lost = this.resets > 0 && random.chance(this.resets);

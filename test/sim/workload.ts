@@ -1,10 +1,12 @@
 /** What people do meanwhile: post by socket and by the API, join, leave, come, go, and say that they are away. */
+import { limits } from "../../services/protocol/limits.ts";
 import type { Client } from "./client.ts";
 import type { Plane } from "./plane.ts";
 import { Process } from "./process.ts";
 import type { Random } from "./random.ts";
 
 const apiMs = 6_000;
+const floodPosts = limits.batchEvents + 50;
 
 export class Workload {
   readonly #plane: Plane;
@@ -14,8 +16,17 @@ export class Workload {
   readonly users: readonly string[];
   /** posts and changes that nobody confirmed yet */
   open = 0;
+
+  /** what is not done yet, in words */
+  unfinished(): string[] {
+    const changing = this.#plane.world.envoy.webapp?.changing ?? 0;
+    return this.open + changing > 0 ? [`${this.open} calls of the API have no answer, ${changing} changes are not done`] : [];
+  }
+
   #keys = 0;
   readonly #changing = new Set<string>();
+  /** memberships whose change failed at least once */
+  readonly #doubtful = new Map<string, readonly [user: string, channel: string]>();
 
   constructor(plane: Plane, random: Random) {
     this.#plane = plane;
@@ -43,6 +54,7 @@ export class Workload {
         for (let n = 0; n < burst; n++) this.#post();
       });
     }
+    if (random.chance(0.1)) kernel.at(random.between(from, until), () => this.#flood());
     for (let i = random.below(6); i > 0; i--) kernel.at(random.between(from, until), () => this.#change());
     for (let i = random.below(3); i > 0; i--) {
       const user = random.pick(this.users);
@@ -57,6 +69,17 @@ export class Workload {
    */
   chooseAgain(): void {
     for (const user of this.users) this.#setPresence(user, this.#plane.world.directory.away.has(user));
+  }
+
+  /**
+   * Who had trouble with a change makes it again. webapp puts the directory back where it gets no answer for an announcement,
+   * but an announcement may be carried out after that: gateways and directory then differ until the next change.
+   */
+  changeAgain(): void {
+    for (const [user, channel] of this.#doubtful.values()) {
+      const join = this.#plane.world.directory.members.get(channel)!.has(user);
+      this.#changeTo(user, channel, !join, () => this.#changeTo(user, channel, join, () => undefined));
+    }
   }
 
   /** A last message in every channel. @returns its key by channel */
@@ -82,6 +105,13 @@ export class Workload {
     client.send(channel, key, key);
   }
 
+  /** More than a replay reads at once. */
+  #flood(): void {
+    const channel = this.#random.pick(this.channels);
+    const [poster] = this.#plane.world.directory.members.get(channel)!;
+    if (poster !== undefined) for (let i = 0; i < floodPosts; i++) this.#byApi(poster, channel);
+  }
+
   #byApi(user: string, channel: string): string {
     const { envoy, monitor, trace } = this.#plane.world;
     const key = `a${++this.#keys}`;
@@ -98,15 +128,19 @@ export class Workload {
     return key;
   }
 
-  /** Somebody joins or leaves a channel; tried until the directory has it. */
+  /** Somebody joins or leaves a channel. */
   #change(): void {
-    const { directory, envoy, trace } = this.#plane.world;
     const channel = this.#random.pick(this.channels);
     const user = this.#random.pick(this.users);
     const what = `${user} ${channel}`;
     if (this.#changing.has(what)) return; // webapp does not order one user's changes of one membership
     this.#changing.add(what);
-    const join = !directory.members.get(channel)!.has(user);
+    this.#changeTo(user, channel, !this.#plane.world.directory.members.get(channel)!.has(user), () => this.#changing.delete(what));
+  }
+
+  /** Tried until the directory has it. */
+  #changeTo(user: string, channel: string, join: boolean, done: () => void): void {
+    const { envoy, trace } = this.#plane.world;
     this.open++;
     const sessions = new Map(this.#plane.clients.filter((client) => client.user === user && client.live).map((client) => [client, client.session]));
     const attempt = (): void =>
@@ -116,12 +150,14 @@ export class Workload {
         60_000,
         (webapp, reply) => (join ? webapp.join(user, channel, reply) : webapp.leave(user, channel, reply)),
         ({ status, value }) => {
-          if (status === 0 || status >= 500) return void this.#people.after(this.#random.between(20, 400), attempt);
+          if (status === 0 || status >= 500) {
+            this.#doubtful.set(`${user} ${channel}`, [user, channel]);
+            return void this.#people.after(this.#random.between(20, 400), attempt);
+          }
           this.open--;
-          this.#changing.delete(what);
           trace.line(() => `webapp → ${user}  ${join ? "joined" : "left"} ${channel}`);
-          if (!join || value === undefined) return;
-          for (const [client, session] of sessions) if (client.session === session) client.joined(channel, value.offset);
+          if (join && value !== undefined) for (const [client, session] of sessions) if (client.session === session) client.joined(channel, value.offset);
+          done();
         },
       );
     attempt();

@@ -27,6 +27,8 @@ export class Webapp {
   readonly process: Process;
   readonly #world: World;
   #made = 0;
+  /** changes of membership that are not done yet, also those whose caller is gone */
+  changing = 0;
 
   constructor(world: World, process: Process) {
     this.#world = world;
@@ -56,8 +58,9 @@ export class Webapp {
   }
 
   /** conversations.join. The directory is put back where the others can't be told. */
-  join(user: string, channel: string, reply: Reply<PublishedAt>): void {
+  join(user: string, channel: string, answer: Reply<PublishedAt>): void {
     const members = this.#world.directory.members.get(channel)!;
+    const reply = this.#changing(answer);
     this.#later(() => {
       if (members.has(user)) return reply({ status: 409 });
       members.add(user);
@@ -79,8 +82,9 @@ export class Webapp {
   }
 
   /** conversations.leave */
-  leave(user: string, channel: string, reply: Reply<PublishedAt>): void {
+  leave(user: string, channel: string, answer: Reply<PublishedAt>): void {
     const members = this.#world.directory.members.get(channel)!;
+    const reply = this.#changing(answer);
     this.#later(() => {
       if (!members.delete(user)) return reply({ status: 409 });
       const undo: Reply<PublishedAt> = (answer) => {
@@ -131,6 +135,14 @@ export class Webapp {
   /** The directory takes a moment. */
   #later(run: () => void): void {
     this.process.after(this.#world.random.between(0.1, 2), run);
+  }
+
+  #changing<T>(reply: Reply<T>): Reply<T> {
+    this.changing++;
+    return (answer) => {
+      this.changing--;
+      reply(answer);
+    };
   }
 
   #key(): string {
