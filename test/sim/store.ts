@@ -30,12 +30,14 @@ export class SimLog {
     return this.#claims.get(slot) ?? { fence: 0, owner: "" };
   }
 
-  append({ channel, slot, fence, entries }: Append): Appended {
+  append({ channel, slot, fence, lastTs, entries }: Append): Appended {
     if (this.claimed(slot).fence !== fence) return { ok: false, reason: "fenced" };
     const log: ChannelLog = this.#logs.get(channel) ?? { entries: [], keys: new Map(), messages: new Map() };
     if (entries.length === 0) return { ok: true };
     const last = log.entries.at(-1);
-    if (entries[0]!.offset !== log.entries.length + 1 || (last !== undefined && tsKey(entries[0]!.ts) <= tsKey(last.ts)) || entries.some(({ key }) => log.keys.has(key))) return { ok: false, reason: "conflict" };
+    const follows = entries[0]!.offset === log.entries.length + 1 && (lastTs === undefined || lastTs === (last?.ts ?? ""));
+    const fresh = (last === undefined || tsKey(entries[0]!.ts) > tsKey(last.ts)) && !entries.some(({ key }) => log.keys.has(key));
+    if (!follows || !fresh) return { ok: false, reason: "conflict" };
     this.#logs.set(channel, log);
     for (const { view, ...entry } of entries) {
       log.entries.push(entry);

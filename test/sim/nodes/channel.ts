@@ -143,9 +143,9 @@ export class ChannelServer implements Door {
         );
       }
       case "append": {
-        const { channel, append, slot, fence, entries } = effect;
+        const { channel, append, slot, fence, lastTs, entries } = effect;
         trace.line(() => `${id} → store  append ${channel} ${span(entries)} with fence ${fence}`);
-        return store.write(process, (log) => this.#world.monitor.append(log, { channel, slot, fence, entries }), (result) => {
+        return store.write(process, (log) => this.#world.monitor.append(log, { channel, slot, fence, lastTs, entries }), (result) => {
           trace.line(() => `store → ${id}  ${channel} ${span(entries)} ${result === undefined ? "unavailable" : result.ok ? "durable" : result.reason}`);
           this.#take({ type: "appended", channel, append, result: result === undefined ? "unavailable" : result.ok ? "ok" : result.reason });
         });
