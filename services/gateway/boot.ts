@@ -91,7 +91,7 @@ export class Boot {
     session.listFailures = 0;
     const now = new Set(channels.filter(isId));
     for (const channel of [...session.members.keys()]) if (!now.has(channel)) this.#members.leave(session, channel);
-    for (const channel of now) this.#members.join(session, channel, session.phase === "live" ? undefined : session.ticketed?.offsets[channel]);
+    for (const channel of now) this.#members.join(session, channel, session.ticketed?.offsets[channel]);
     for (const control of session.controls.splice(0)) this.#members.control(session, control);
     if (session.phase !== "listing") return this.booted(session);
     session.phase = "joining";

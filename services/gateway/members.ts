@@ -24,12 +24,13 @@ export class Members {
   /** @param after deliver the channel's events beyond this offset; undefined: only what comes */
   join(session: Session, channel: string, after: number | undefined): void {
     if (session.members.has(channel)) return;
-    const left = session.left.get(channel);
-    const from = left === undefined || after === undefined ? after : Math.max(left, after);
-    const member: Member = { sub: this.#subs.acquire(channel), mode: "boot", after: from };
+    const known = Math.max(after ?? -1, session.left.get(channel) ?? -1);
+    const member: Member = { sub: this.#subs.acquire(channel), mode: "boot", after: known < 0 ? undefined : known };
     session.members.set(channel, member);
-    if (session.phase === "live") this.start(session, member);
-    else if (member.sub.last === UNKNOWN) member.sub.waiters.add(session.id);
+    if (session.phase === "live") {
+      this.start(session, member);
+      if (member.mode === "live") this.#tellGap(session, member.sub); // found late: nobody said since when
+    } else if (member.sub.last === UNKNOWN) member.sub.waiters.add(session.id);
   }
 
   leave(session: Session, channel: string): void {
@@ -64,8 +65,7 @@ export class Members {
   freshReady(session: Session, sub: Subscription): void {
     const member = session.members.get(sub.channel);
     if (member?.mode !== "fresh") return;
-    this.#core.counters.gaps++;
-    this.#core.emit({ type: "send", session: session.id, text: gap(sub.channel, undefined, sub.last) });
+    this.#tellGap(session, sub);
     member.mode = "live";
     sub.live.add(session.id);
   }
@@ -85,6 +85,11 @@ export class Members {
     }
     if ("join" in control) this.join(session, control.join, control.after);
     else this.leave(session, control.leave);
+  }
+
+  #tellGap(session: Session, sub: Subscription): void {
+    this.#core.counters.gaps++;
+    this.#core.emit({ type: "send", session: session.id, text: gap(sub.channel, undefined, sub.last) });
   }
 
   #end(session: Session, channel: string, { sub }: Member): void {

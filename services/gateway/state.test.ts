@@ -191,6 +191,21 @@ describe("a session's boot", () => {
     expect(t.take()).toEqual(["→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=head id=C2"]);
   });
 
+  test("a channel that is found late is caught up from the client's offset, or told as a gap", () => {
+    const t = booted().connect(2, "UGRACE", { offsets: { C1: 5 } });
+    t.wait(1_500).tell({ type: "listed", session: 2, channels: [] }).wait(1_400);
+    for (const server of ["cs-0", "cs-1"]) t.from(server, { type: "pong", at: 0 });
+    t.wait(100).from("cs-0", subscribed(3, 0));
+    t.connect(3, "UGRACE").tell({ type: "listed", session: 3, channels: [] });
+    t.take();
+    t.tell({ type: "listed", session: 2, channels: ["C1"] });
+    expect(t.take()).toEqual(["→ cs-0 read req=1 chan=2 after=5 limit=200"]);
+    t.from("cs-0", { type: "moved", chan: 3, epoch: 1, owner: "" }).wait(20).from("cs-0", subscribed(4, limits.resumeEvents + 1));
+    t.take();
+    t.tell({ type: "listed", session: 3, channels: ["C1"] });
+    expect(t.take()).toEqual(['to 3: {"type":"x_gap","channel":"C1","head":7}']);
+  });
+
   test("asks webapp again when it does not list the channels, and gives up in time", () => {
     const t = new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
     t.connect(1, "UADA").from("cs-0", subscribed(1, 0));
