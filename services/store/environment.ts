@@ -63,7 +63,9 @@ export class Environment {
     this.#path = path;
     // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
     // eventTurnBatching leaves a promise of its own unheard, which ends the process when a commit fails; groups are made here.
-    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30, eventTurnBatching: false });
+    // overlappingSync syncs under a lock of its own, and lmdb 3.5.6 takes a process that died with it for one of its own threads: a
+    // server killed while it synced left its neighbours with MDB_PANIC at their next write. Without it a commit is synced when it is done.
+    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30, eventTurnBatching: false, overlappingSync: false });
     this.db = openAll(this.#root);
   }
 
@@ -89,7 +91,7 @@ export class Environment {
    * Runs `action` inside a write transaction: it alone writes, in all processes, and reads what was written last.
    * Actions that arrive before the transaction begins share it and its sync. An action checks first and writes after,
    * since what it wrote before throwing stays.
-   * @returns the action's value, once it is synced to disk (lmdb's commit alone is not durable yet)
+   * @returns the action's value, once it is synced to disk
    * @throws StoreUnavailable
    */
   async write<T>(action: () => T): Promise<T> {

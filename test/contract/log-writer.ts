@@ -1,7 +1,8 @@
 /**
  * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout:
  * `claim` → fence; `append <first> <count> <fence>` → one line of the appended offset or the refusal each;
- * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked.
+ * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked;
+ * `churn` → small transactions, one begun while another syncs, until it is killed, saying each fence.
  */
 import { createInterface } from "node:readline";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
@@ -32,6 +33,14 @@ for await (const line of createInterface(process.stdin)) {
     for (let next = first; ; next += 16) {
       await Promise.all(Array.from({ length: 16 }, async (_, i) => say(await append(next + i, second))));
     }
+  } else if (verb === "churn") {
+    const lane = async (slot: number): Promise<never> => {
+      for (;;) {
+        await new Promise((done) => setTimeout(done, Math.random() * 4));
+        say(String(await log.claim(slot, "child")));
+      }
+    };
+    await Promise.all(Array.from({ length: 6 }, (_, i) => lane(100 + i)));
   }
 }
 await log.close();
