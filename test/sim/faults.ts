@@ -178,6 +178,14 @@ export function drawFaults(random: Random, plane: Plane, count: number, from: nu
   return faults.sort((a, b) => a.at - b.at);
 }
 
+/** Nobody leaves a pool without any server that takes work. */
+export function undrainSome(plane: Plane): void {
+  const drained = plane.world.charm?.registry.disk.intents.drain ?? [];
+  for (const ids of Object.values(plane.ids)) {
+    if (ids.every((id) => drained.includes(id))) wish(plane, ids[0]!, { drain: false });
+  }
+}
+
 /** Operators try until charm takes it. */
 export function wish(plane: Plane, id: string, intent: { readonly drain?: boolean; readonly weight?: number }): void {
   const { charm, kernel } = plane.world;

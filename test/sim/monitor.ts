@@ -53,6 +53,7 @@ export class Monitor {
     if (entry === undefined) throw new Broken(`${who} was shown ${channel} ${offset}, which is not in the log`);
     const { ts } = payload as { ts?: string };
     if (ts !== undefined && ts !== entry.ts) throw new Broken(`${who} was shown ${channel} ${offset} with ts ${ts}, the log has ${entry.ts}`);
+    if (entry.origin === session) throw new Broken(`${who} was shown its own message, ${channel} ${offset}`);
     if (last === undefined) return;
     if (offset <= last) throw new Broken(`${who} was shown ${channel} ${offset} after ${last}: twice, or out of order`);
     for (let missing = last + 1; missing < offset; missing++) {

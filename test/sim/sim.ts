@@ -1,6 +1,6 @@
 /** One run: a plane, people and faults, all drawn from a seed, and what must hold. */
 import { loadRingModule, type RingModule } from "../../services/ring/ring.ts";
-import { drawFaults, longestMs } from "./faults.ts";
+import { drawFaults, longestMs, undrainSome } from "./faults.ts";
 import { Broken } from "./monitor.ts";
 import { Plane } from "./plane.ts";
 import { Random } from "./random.ts";
@@ -53,6 +53,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     plane.start();
     kernel.run(until + (faults.length > 0 ? longestMs : 0));
     for (const client of plane.clients) client.start();
+    undrainSome(plane);
     settle(plane, () => work.unfinished());
     work.chooseAgain();
     work.changeAgain();
