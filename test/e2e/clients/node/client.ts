@@ -21,16 +21,15 @@ const tell = (event: string, fields: object = {}): void => void process.stdout.w
 
 // rtm-api brings a web-api of its own, an older one; this one is the current one.
 const web = new WebClient(token, { slackApiUrl: url });
-const rtm = new RTMClient(token, { slackApiUrl: url, replyAckOnReconnectTimeout: 100 });
+const rtm = new RTMClient(token, { slackApiUrl: url });
 
 rtm.on("slack_event", (type: string | undefined, event: SlackEvent) => {
   if (type === undefined && event.reply_to !== undefined) tell("ack", { ok: event["ok"], ts: event["ts"], text: event["text"] });
-  else if (type === "goodbye") tell("goodbye");
+  // What is sent is queued by the library for two seconds after this.
+  else if (type === "hello" || type === "goodbye") tell(type);
   else if (type === "message") tell("message", { channel: event["channel"], user: event["user"], text: event["text"], ts: event["ts"] });
   else if (type === "presence_change") tell("presence", { users: event["users"] ?? [event["user"]], presence: event["presence"] });
 });
-// The library queues what is sent before it says `ready`, which follows `hello`.
-rtm.on("ready", () => tell("hello"));
 
 const commands: Record<string, (args: Record<string, string>) => Promise<unknown>> = {
   send: ({ channel, text }) => rtm.addOutgoingEvent(false, "message", { channel, text }),
