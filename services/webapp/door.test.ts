@@ -52,6 +52,12 @@ test("a body in an encoding that is none is invalid_form_data", async () => {
   expect(await at("/api/auth.test", { method: "POST", body: Buffer.from("not gzip"), headers })).toEqual([200, { ok: false, error: "invalid_form_data" }]);
 });
 
+test("the services' own doors are found under their very paths only: the edge keeps strangers from these", async () => {
+  expect(await at("/v1/users/U0ADA/channels")).toMatchObject([200, { channels: expect.any(Array) }]);
+  for (const path of ["/V1/users/U0ADA/channels", "/v1/Users/U0ADA/channels", "/V1/status", "/%76%31/status"]) expect(await at(path)).toMatchObject([404, { reason: "not_found" }]);
+  expect(await at("/V1/sessions", { method: "POST", body: { ticket: "U0ADA.x" } })).toMatchObject([404, { reason: "not_found" }]);
+});
+
 test("other HTTP methods are refused", async () => {
   expect(await at("/api/auth.test", { method: "DELETE", headers: bearer })).toEqual([200, { ok: false, error: "method_not_allowed" }]);
 });

@@ -29,7 +29,8 @@ const requestTimeoutMs = 30_000;
 /** An HTTP server for clients (`/api/…`, `/`), gateways (`/v1/…`) and operators (`/livez`, `/readyz`, `/v1/status`). Not listening yet. */
 export function createDoor({ house, webApi, log, isReady, status, page }: DoorParts): Server {
   const app = express();
-  app.disable("x-powered-by").disable("etag");
+  // Case-sensitive, as Envoy's routes are: `/V1/…` passes the edge, and must not be the `/v1/…` that the edge keeps from strangers.
+  app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
   // One reader of bodies for all types: what a body must be is decided per door, with this door's own errors.
   const body = express.raw({ type: () => true, limit: limits.bodyBytes });
 
