@@ -25,13 +25,15 @@ import { runAtStore } from "./store-effects.ts";
 const drainMs = 6_000;
 /** How long the registry has to take the farewell, ms. */
 const deregisterMs = 2_000;
+/** How long a starting server waits for the topology before it opens its port, ms. */
+const topologyMs = 2_000;
 /** How long gateways have to close their links after `moved`, ms. */
 const closeMs = 500;
 /** Bytes of payload in one `batch`; the gateway asks on from its last event. */
 const batchBytes = 1024 * 1024;
 
 /**
- * Starts a channel server: opens the store, listens, registers and follows the topology.
+ * Starts a channel server: opens the store, follows the topology, listens and registers.
  * @param store another store than the configured one; it is closed at the end, too
  * @throws StoreUnavailable, KeyError, or the listener's error
  */
@@ -48,16 +50,29 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
     if (wanted !== config.id) throw new ProtocolError("misdirected", `this is ${config.id}`);
     return server.links.attach;
   });
-  const address = await door.listen(config.listen);
+  let heard = (): void => {};
+  const answered = new Promise<void>((resolve) => (heard = resolve));
   const follower = followTopology({
     kvGet: async (key, blocking) => {
       const { index, entry } = await registry.get(key, blocking);
+      if (entry === undefined) heard();
       return { index, value: entry?.value };
     },
     module,
-    onView: (ring) => server.take({ type: "topology", ring }),
+    onView: (ring) => {
+      server.take({ type: "topology", ring });
+      heard();
+    },
     onError: (error) => log.warn({ err: error }, "no new topology"),
     clock,
+  });
+  // A server that knows no ring says no to everybody, and as long as its port answers nobody takes its place.
+  const late = new AbortController();
+  await Promise.race([answered, clock.sleep(topologyMs, late.signal)]);
+  late.abort();
+  const address = await door.listen(config.listen).catch(async (error: unknown) => {
+    await follower.stop();
+    throw error;
   });
   const registration = { service: "ringway-channel", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs };
   const registering = keepRegistered({ registry, registration, passEveryMs: config.passEveryMs, clock, log });
