@@ -18,7 +18,7 @@ let channels: string[];
 beforeAll(async () => {
   channels = await makeChannels(plane(), size.channels, "delivery");
   for (let i = 0; i < size.sockets; i++) sockets.push(await connectRtm(plane().url, everybody[i % everybody.length]!.token));
-}, 60_000);
+}, 120_000);
 afterAll(() => Promise.all(sockets.map((socket) => socket.close())));
 
 /** What an ack told the socket that sent the message. */
@@ -92,7 +92,7 @@ test("50 channels × 200 messages × 20 sockets on both gateways: nothing lost, 
       expect(together, `${channel} at ${socket.user}`).toEqual(order.get(channel));
     }
   }
-}, 60_000);
+}, 120_000);
 
 function countMessages(socket: Rtm): number {
   let count = 0;
