@@ -4,6 +4,7 @@ import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
 import type { AppendResult, Asker, Emit, Found, PublishedBytes } from "./events.ts";
 import { Flights, type Assigned, type Flight, type Job } from "./flights.ts";
+import { logKey } from "./log-key.ts";
 import { messageOf, render } from "./render.ts";
 import { formatTs, nextMicros, parseTs } from "./sequence.ts";
 import type { Subscription } from "./subscription.ts";
@@ -142,7 +143,7 @@ export class Channel {
     if (this.#phase !== "ready" || this.#lookup !== undefined || this.#waiting.length === 0 || this.#flights.failing) return;
     const jobs = this.#waiting.splice(0, batchJobs);
     this.#lookup = { id: this.#host.nextId(), jobs };
-    const keys = [...new Set(jobs.map(({ publish }) => publish.key))];
+    const keys = [...new Set(jobs.map(({ publish }) => logKey(publish)))];
     const messages = [...new Set(jobs.flatMap(({ publish }) => ("ts" in publish ? [publish.ts] : [])))];
     this.#host.emit({ type: "lookup", channel: this.id, lookup: this.#lookup.id, keys, messages });
   }
@@ -198,13 +199,13 @@ export class Channel {
   /** @returns nothing where the job was answered, or follows one on its way */
   #assign(job: Job, found: Found, now: number): Assigned[] {
     const { publish } = job;
-    const underWay = this.#flights.byKey(publish.key);
+    const underWay = this.#flights.byKey(logKey(publish));
     if (underWay !== undefined) {
       if (underWay.landed) this.#published(job, underWay.entry, true, underWay.message);
       else underWay.followers.push(job);
       return [];
     }
-    const stored = found.keys.get(publish.key);
+    const stored = found.keys.get(logKey(publish));
     if (stored !== undefined) {
       this.#published(job, stored, true, messageOf(publish, stored));
       return [];

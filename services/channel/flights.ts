@@ -64,7 +64,7 @@ export class Flights {
 
   /** Makes an assigned publication visible to the ones after it. */
   show(assigned: Assigned): void {
-    this.#keys.set(assigned.job.publish.key, assigned);
+    this.#keys.set(assigned.entry.key, assigned);
     const { view, offset } = assigned.entry;
     if (view !== undefined) this.#messages.set(view.ts, { json: view.message, offset });
   }
@@ -97,8 +97,8 @@ export class Flights {
 
   /** No look-up is under way that began before the landed ones were durable: the store shows them. */
   forget(): void {
-    for (const { job, entry } of this.#landed) {
-      if (this.#keys.get(job.publish.key)?.entry === entry) this.#keys.delete(job.publish.key);
+    for (const { entry } of this.#landed) {
+      if (this.#keys.get(entry.key)?.entry === entry) this.#keys.delete(entry.key);
       if (entry.view !== undefined && this.#messages.get(entry.view.ts)?.offset === entry.offset) this.#messages.delete(entry.view.ts);
     }
     this.#landed = [];

@@ -9,6 +9,7 @@ import type { Message, Publish } from "../protocol/mesh.ts";
 import type { LogStore } from "../store/log.ts";
 import { openMemoryLog } from "../store/memory-log.ts";
 import type { RingView } from "./events.ts";
+import { logKey } from "./log-key.ts";
 import { ChannelState, type Effect, type Event } from "./state.ts";
 import { runAtStore } from "./store-effects.ts";
 
@@ -173,8 +174,9 @@ class World {
     }
     if (reply.type !== "published" || publish === undefined) return;
     this.#asked.delete(req);
-    expect(this.acked.get(publish.key) ?? reply.published.offset).toBe(reply.published.offset);
-    this.acked.set(publish.key, reply.published.offset);
+    const key = logKey(publish);
+    expect(this.acked.get(key) ?? reply.published.offset).toBe(reply.published.offset);
+    this.acked.set(key, reply.published.offset);
   }
 
   #subscribe(gateway: Gateway): void {
@@ -257,7 +259,7 @@ async function live(seed: number): Promise<void> {
   for (let i = 0; i < publications; i++) {
     const key = `k${i}`;
     world.later(chaosMs, async () => {
-      const target = await world.store.byKey(channel, "target");
+      const target = await world.store.byKey(channel, "U0:target");
       if (target === undefined || world.chance(0.6)) return world.publish({ kind: "message", user: "U0", key, draft: { text: key } });
       reactions.add(key);
       return world.publish({ kind: "react", user: `U${i}`, key, ts: target.ts, name: "wave" });
@@ -275,7 +277,7 @@ async function live(seed: number): Promise<void> {
   expect(new Map(entries.map(({ key, offset }) => [key, offset]))).toEqual(world.acked);
   expect(entries.length).toBe(world.acked.size);
   expect(entries.every(({ kind }) => kind === eventKinds.client)).toBe(true);
-  const target = entries.find(({ key }) => key === "target")!;
+  const target = entries.find(({ key }) => key === "U0:target")!;
   const message = JSON.parse(Buffer.from((await world.store.message(channel, target.ts))!).toString()) as Message & { reactions?: { users: string[] }[] };
   expect(new Set(message.reactions?.[0]?.users.map((user) => `k${user.slice(1)}`))).toEqual(reactions);
 }

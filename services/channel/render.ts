@@ -6,6 +6,7 @@ import { eventKinds } from "../protocol/link.ts";
 import type { Draft, Message, Publish } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
+import { logKey } from "./log-key.ts";
 
 /** Where the new entry stands. */
 export interface Place {
@@ -36,7 +37,7 @@ const ownersFields = ["type", "channel", "user", "ts", "client_msg_id", "x_off",
 export function render(publish: Publish, place: Place, current: Uint8Array | undefined): Rendered | Reason {
   switch (publish.kind) {
     case "message":
-      return renderMessage(publish.user, publish.key, publish.draft, publish.origin ?? 0, place);
+      return renderMessage(publish, place);
     case "event":
       return { entry: entry(publish, place, eventKinds.client, renderEvent(publish.event, place)) };
     case "control":
@@ -59,10 +60,11 @@ export function messageOf(publish: Publish, stored: Entry): Uint8Array | undefin
   return message === undefined ? undefined : encode(message);
 }
 
-function renderMessage(user: string, key: string, draft: Draft, origin: number, { channel, offset, ts }: Place): Rendered {
+function renderMessage(publish: Publish & { kind: "message" }, { channel, offset, ts }: Place): Rendered {
+  const { user, key, draft, origin = 0 } = publish;
   const { text, ...rest } = withoutOwners(draft);
   const payload = encode({ type: "message", channel, user, text, ts, client_msg_id: key, ...rest, x_off: offset });
-  return { entry: { offset, ts, kind: eventKinds.client, origin, key, payload, view: { ts, message: payload } }, message: payload };
+  return { entry: { offset, ts, kind: eventKinds.client, origin, key: logKey(publish), payload, view: { ts, message: payload } }, message: payload };
 }
 
 function renderUpdate(publish: Publish & { kind: "update" }, place: Place, previous: Message): Rendered | Reason {
@@ -94,6 +96,7 @@ function renderReaction(publish: Publish & { kind: "react" | "unreact" }, place:
     item: { type: "message", channel: place.channel, ts: previous.ts },
     item_user: previous.user,
     event_ts: place.ts,
+    x_chan: place.channel,
     x_off: place.offset,
   };
   const message = encode(next.length === 0 ? rest : { ...rest, reactions: next });
@@ -127,7 +130,7 @@ function withoutOwners(draft: Draft): Draft {
 }
 
 function entry(publish: Publish, { offset, ts }: Place, kind: number, event: unknown): Entry {
-  return { offset, ts, kind, origin: 0, key: publish.key, payload: encode(event) };
+  return { offset, ts, kind, origin: 0, key: logKey(publish), payload: encode(event) };
 }
 
 function encode(value: unknown): Uint8Array {

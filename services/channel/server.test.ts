@@ -193,6 +193,14 @@ describe.each(engines)("a channel server on %s", (_, open) => {
     expect((await get<ChannelInfo>(address, "C1")).head).toBe(1);
   });
 
+  it("keeps the messages of two users who chose the same key apart, also while both are under way", async () => {
+    const address = await single(await open());
+    const both = await Promise.all(["U1", "U2"].map((user) => post(address, "C1", say(`by ${user}`, "k1", user))));
+    expect(both.map(({ json }) => (json as Published).message)).toMatchObject([{ user: "U1", text: "by U1", client_msg_id: "k1" }, { user: "U2", text: "by U2", client_msg_id: "k1" }]);
+    expect((await post(address, "C1", say("by U2", "k1", "U2"))).json).toEqual({ ...(both[1]!.json as Published), duplicate: true });
+    expect((await get<ChannelInfo>(address, "C1")).head).toBe(2);
+  });
+
   it("loses no reaction of many at once, and shows edits and deletions", async () => {
     const address = await single(await open());
     const { ts } = await said(address, "C1", "hello");
@@ -202,6 +210,9 @@ describe.each(engines)("a channel server on %s", (_, open) => {
     const { reactions } = await get<Message & { reactions: { name: string; users: string[]; count: number }[] }>(address, `C1/messages/${ts}`);
     expect(reactions).toMatchObject([{ name: "wave", count: 40 }]);
     expect(reactions[0]!.users.toSorted()).toEqual(users.toSorted());
+
+    const { events } = await get<{ events: { offset: number; event: object }[] }>(address, "C1/events?after=1&limit=1");
+    expect(events).toMatchObject([{ offset: 2, event: { type: "reaction_added", item: { channel: "C1", ts }, x_chan: "C1", x_off: 2 } }]);
 
     expect(((await post(address, "C1", { kind: "react", user: "U1", key: "again", ts, name: "wave" })).json as Problem).reason).toBe("already_reacted");
     expect(((await post(address, "C1", { kind: "unreact", user: "U1", key: "not", ts, name: "heart" })).json as Problem).reason).toBe("no_reaction");
@@ -341,7 +352,7 @@ describe("ownership", () => {
         // As Envoy does: the owner, and where it is gone or says so, the next.
         let answer = await post(a.address, channel, say(key, key)).catch(() => undefined);
         while (answer?.status !== 201 && answer?.status !== 200) answer = await post(b.address, channel, say(key, key));
-        acked.set(key, (answer.json as Published).offset);
+        acked.set(`U1:${key}`, (answer.json as Published).offset);
       }
     });
     await vi.waitFor(() => expect(acked.size).toBeGreaterThan(50));

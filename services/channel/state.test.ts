@@ -118,12 +118,12 @@ describe("publishing", () => {
     expect(bench.loaded(41, "1700000000.000005")).toMatchInlineSnapshot(`
       [
         "link 1: subscribed chan=1 head=41",
-        "lookup #3 C1 keys=hi messages=",
+        "lookup #3 C1 keys=U1:hi messages=",
       ]
     `);
     expect(bench.lookedUp()).toMatchInlineSnapshot(`
       [
-        "append #4 C1 fence=3 42@0.000006:hi",
+        "append #4 C1 fence=3 42@0.000006:U1:hi",
       ]
     `);
     expect(bench.appended()).toMatchInlineSnapshot(`
@@ -140,14 +140,14 @@ describe("publishing", () => {
     expect([...bench.publish(say("b")), ...bench.publish(say("c"))]).toEqual([]);
     expect(bench.lookedUp()).toMatchInlineSnapshot(`
       [
-        "append #5 C1 fence=1 2@0.000001:a",
-        "lookup #6 C1 keys=b,c messages=",
+        "append #5 C1 fence=1 2@0.000001:U1:a",
+        "lookup #6 C1 keys=U1:b,U1:c messages=",
       ]
     `);
     const first = bench.last("append").append;
     expect(bench.lookedUp()).toMatchInlineSnapshot(`
       [
-        "append #7 C1 fence=1 3@0.000002:b 4@0.000003:c",
+        "append #7 C1 fence=1 3@0.000002:U1:b 4@0.000003:U1:c",
       ]
     `);
     expect(bench.appended("ok", bench.last("append").append)).toEqual([]);
@@ -173,20 +173,20 @@ describe("publishing", () => {
     bench.publish(say("old", "k9"));
     bench.publish(say("twin", "k"));
     bench.publish(say("twin", "k"));
-    expect(bench.lookedUp([["k9", stored(1)]])).toMatchInlineSnapshot(`
+    expect(bench.lookedUp([["U1:k9", stored(1)]])).toMatchInlineSnapshot(`
       [
         "answer 2: 1 (duplicate)",
-        "lookup #5 C1 keys=k messages=",
+        "lookup #5 C1 keys=U1:k messages=",
       ]
     `);
     expect(bench.lookedUp()).toMatchInlineSnapshot(`
       [
-        "append #6 C1 fence=1 2@0.000001:k",
+        "append #6 C1 fence=1 2@0.000001:U1:k",
       ]
     `);
     expect(bench.publish(say("twin", "k"))).toMatchInlineSnapshot(`
       [
-        "lookup #7 C1 keys=k messages=",
+        "lookup #7 C1 keys=U1:k messages=",
       ]
     `);
     expect(bench.appended()).toMatchInlineSnapshot(`
@@ -451,7 +451,7 @@ describe("a store that fails", () => {
     bench.appended("unavailable");
     bench.loaded(1, "1700000000.000000");
     bench.publish(say("a"));
-    expect(bench.lookedUp([["a", stored(2, "a")]])).toMatchInlineSnapshot(`
+    expect(bench.lookedUp([["U1:a", stored(2, "U1:a")]])).toMatchInlineSnapshot(`
       [
         "load #9 C1",
       ]
@@ -459,10 +459,10 @@ describe("a store that fails", () => {
     expect(bench.loaded(2, "1700000000.000001")).toMatchInlineSnapshot(`
       [
         "replay sub=4 after=1",
-        "lookup #10 C1 keys=a messages=",
+        "lookup #10 C1 keys=U1:a messages=",
       ]
     `);
-    expect(bench.lookedUp([["a", stored(2, "a")]])).toEqual(["answer 3: 2 (duplicate)"]);
+    expect(bench.lookedUp([["U1:a", stored(2, "U1:a")]])).toEqual(["answer 3: 2 (duplicate)"]);
   });
 
   it("refuses an append of unknown outcome, appends the ones behind it again, and shows what was stored after all", () => {
@@ -484,12 +484,12 @@ describe("a store that fails", () => {
     expect(bench.loaded(2, "1700000000.000001")).toMatchInlineSnapshot(`
       [
         "replay sub=4 after=1",
-        "lookup #10 C1 keys=b messages=",
+        "lookup #10 C1 keys=U1:b messages=",
       ]
     `);
     expect(bench.lookedUp()).toMatchInlineSnapshot(`
       [
-        "append #11 C1 fence=1 3@0.000003:b",
+        "append #11 C1 fence=1 3@0.000003:U1:b",
       ]
     `);
     expect(bench.step({ type: "replayed", sub: bench.last("replay").sub, entries: [stored(2)] })).toMatchInlineSnapshot(`

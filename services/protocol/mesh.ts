@@ -21,7 +21,7 @@ export interface Draft {
   readonly [field: string]: unknown;
 }
 
-/** `key` is the idempotency key (`client_msg_id`): a second Publish with the same key answers with the first one's result. */
+/** `key` is the idempotency key (`client_msg_id`): a second Publish of the same user (or of none) with the same key answers with the first one's result. */
 export type Publish =
   | { readonly kind: "message"; readonly user: string; readonly key: string; readonly draft: Draft; readonly origin?: number }
   | { readonly kind: "update"; readonly user: string; readonly key: string; readonly ts: string; readonly draft: Draft }

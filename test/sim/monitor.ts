@@ -36,9 +36,9 @@ export class Monitor {
 
   /** Somebody was told that their message is kept. */
   ack(who: string, channel: string, key: string, offset: number, ts: string): void {
-    const entry = this.#log().byKey(channel, key);
-    if (entry === undefined) throw new Broken(`${who} got an ack for ${key}, which ${channel} does not hold`);
-    if (entry.offset !== offset || entry.ts !== ts) throw new Broken(`${who} got an ack for ${key} at ${offset} ${ts}, but it is at ${entry.offset} ${entry.ts}`);
+    const entry = this.#held(channel, key, offset);
+    if (entry === undefined) throw new Broken(`${who} got an ack for ${key}, which ${channel} does not hold at ${offset}`);
+    if (entry.ts !== ts) throw new Broken(`${who} got an ack for ${key} with ts ${ts}, but it has ${entry.ts}`);
     this.acked.push({ who, channel, key, offset });
   }
 
@@ -75,6 +75,12 @@ export class Monitor {
     if (state === "draining") throw new Broken(`a client was given to ${gateway}, which drains in Envoy's own topology ${view.epoch}`);
   }
 
+  /** The entry of a user's message; the log keeps a key with its user before it. */
+  #held(channel: string, key: string, offset: number): Entry | undefined {
+    const entry = this.#log().entries(channel)[offset - 1];
+    return entry?.key.endsWith(`:${key}`) === true ? entry : undefined;
+  }
+
   /** What the log itself must be, at any time. */
   checkLog(): void {
     const log = this.#log();
@@ -90,7 +96,7 @@ export class Monitor {
       }
     }
     for (const { who, channel, key, offset } of this.acked) {
-      if (log.byKey(channel, key)?.offset !== offset) throw new Broken(`${who}'s acked message ${key} (${channel} ${offset}) is lost`);
+      if (this.#held(channel, key, offset) === undefined) throw new Broken(`${who}'s acked message ${key} (${channel} ${offset}) is lost`);
     }
   }
 }
