@@ -27,8 +27,8 @@ export interface PlaneOptions {
   readonly channels: number;
   readonly gateways: number;
   readonly presences: number;
-  /** 0 for clocks that agree */
-  readonly skew?: number;
+  /** clocks agree, and everything takes always the same time */
+  readonly steady?: boolean;
 }
 
 interface Incarnation {
@@ -79,9 +79,10 @@ export class Plane {
   /** @param trace is given one line an event */
   constructor(ring: RingModule, seed: number, options: PlaneOptions, trace?: (line: string) => void) {
     const kernel = new Kernel();
-    const net = new Network(kernel, new Random(seed, "network"));
-    const store = new Store(kernel, net, new Random(seed, "store"));
-    const clocks = new Random(seed, "clocks");
+    const draw = (stream: string): Random => (options.steady === true ? Random.steady() : new Random(seed, stream));
+    const net = new Network(kernel, draw("network"));
+    const store = new Store(kernel, net, draw("store"));
+    const clocks = draw("clocks");
     const skews = new Map<Place, number>();
     const places = new Map<string, Place>();
     const disk = emptyDisk();
@@ -96,7 +97,8 @@ export class Plane {
       trace: new Trace(kernel, trace),
       monitor: new Monitor(() => store.log),
       directory: new Directory(),
-      random: new Random(seed, "world"),
+      random: draw("world"),
+      ids: new Random(seed, "ids"),
       doors: new Map<string, Door>(),
       charm: undefined,
       envoy: undefined as unknown as Envoy,
@@ -108,7 +110,7 @@ export class Plane {
       },
       clock: (place) => {
         let skew = skews.get(place);
-        if (skew === undefined) skews.set(place, (skew = Math.round(clocks.between(-1, 1) * (options.skew ?? skewMs))));
+        if (skew === undefined) skews.set(place, (skew = Math.round(clocks.between(-skewMs, skewMs))));
         return began + kernel.now + skew;
       },
     });

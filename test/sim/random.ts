@@ -22,6 +22,13 @@ export class Random {
     this.#d = split() | 1;
   }
 
+  /** No chance at all: every draw is the middle one. */
+  static steady(): Random {
+    const random = new Random(0);
+    random.next = () => 0.5;
+    return random;
+  }
+
   /** 0 ≤ x < 1 */
   next(): number {
     const times5 = Math.imul(this.#b, 5);

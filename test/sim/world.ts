@@ -21,8 +21,10 @@ export interface World {
   readonly envoy: Envoy;
   readonly monitor: Monitor;
   readonly directory: Directory;
-  /** IDs, tickets, small choices of servers and clients */
+  /** small choices and delays of servers and clients */
   readonly random: Random;
+  /** sessions and tickets */
+  readonly ids: Random;
   /** who listens, by address */
   readonly doors: Map<string, Door>;
   /** the running charm */

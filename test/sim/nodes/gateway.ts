@@ -64,7 +64,7 @@ export class GatewayServer implements Door {
   }
 
   upgrade(ticket: string, accept: () => Side<ClientMessage>, refuse: (status: number) => void): void {
-    const session = 1 + this.#world.random.below(2 ** 40);
+    const session = 1 + this.#world.ids.below(2 ** 40);
     this.#upgrades.set(session, { accept, refuse });
     this.#tell({ type: "upgrade", session, ticket });
   }

@@ -41,9 +41,9 @@ export class Webapp {
   /** rtm.connect */
   connect(user: string, offsets: Readonly<Record<string, number>>, reply: Reply<string>): void {
     this.#later(() => {
-      const { directory, kernel, random } = this.#world;
+      const { directory, kernel, ids } = this.#world;
       const own = new Set([user, ...directory.channelsOf(user)]);
-      const ticket = `${user}.${random.below(2 ** 32).toString(36)}${random.below(2 ** 32).toString(36)}`;
+      const ticket = `${user}.${ids.below(2 ** 32).toString(36)}${ids.below(2 ** 32).toString(36)}`;
       directory.tickets.set(ticket, { user, offsets: Object.fromEntries(Object.entries(offsets).filter(([channel]) => own.has(channel))), expiresAt: kernel.now + ticketMs });
       reply({ status: 200, value: ticket });
     });
