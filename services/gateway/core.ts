@@ -83,7 +83,7 @@ export class Core {
 
   /** A number for a publish or a read; `refused` names either. */
   nextReq(): number {
-    return ++this.#lastReq;
+    return (this.#lastReq = nextU32(this.#lastReq));
   }
 
   after(ms: number, run: () => void): Timer {
@@ -104,6 +104,11 @@ export class Core {
  * than a store that forgot. For so long it is asked again.
  */
 export const doubtMs = 5_000;
+
+/** The next of the numbers that name something on a link, 1..2^32-1 and round again: a gateway that runs for weeks gives out more than there are. */
+export function nextU32(last: number): number {
+  return last >= 0xffff_ffff ? 1 : last + 1;
+}
 
 /** The pause before a retry: doubles from `leastMs` to `mostMs`. @param failures how many there were before, 0.. */
 export function backOffMs(failures: number, leastMs: number, mostMs: number): number {

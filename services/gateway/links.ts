@@ -138,7 +138,7 @@ export class Links {
       if (this.#core.now - link.heardAt >= linkSilenceMs) {
         this.#break(link);
       } else {
-        this.send(link.conn, { type: "ping", at: this.#core.now });
+        this.send(link.conn, { type: "ping", at: Math.floor(this.#core.now) });
         this.#beat(link);
       }
     });

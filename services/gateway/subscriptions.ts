@@ -6,7 +6,7 @@
 import { AFTER_HEAD, eventKinds, type Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { CatchUp } from "./catch-up.ts";
-import { backOffMs, doubtMs, type Core } from "./core.ts";
+import { backOffMs, doubtMs, nextU32, type Core } from "./core.ts";
 import type { Outgoing, SessionId } from "./events.ts";
 import type { Link, Links } from "./links.ts";
 import type { Pending } from "./publishes.ts";
@@ -232,7 +232,9 @@ export class Subscriptions {
   #ask(sub: Subscription, link: Link): void {
     sub.state = "asked";
     sub.conn = link.conn;
-    sub.chan = ++this.#lastChan;
+    do this.#lastChan = nextU32(this.#lastChan);
+    while (this.#byChan.has(this.#lastChan));
+    sub.chan = this.#lastChan;
     this.#byChan.set(sub.chan, sub);
     this.#links.send(sub.conn, { type: "subscribe", chan: sub.chan, after: sub.last === UNKNOWN ? AFTER_HEAD : sub.last, id: sub.channel });
   }
