@@ -70,7 +70,22 @@ describe("FanOut", () => {
     clients.deliver([1, 2], [event("typing")], true);
     expect(sockets.map((socket) => socket.writes.length)).toEqual([3, 4]);
     expect(overflowed).toEqual([]);
-    clients.deliver([1, 2], [event(large)], false);
+    for (let i = 0; i < 2; i++) {
+      expect(overflowed).toEqual([]);
+      clients.deliver([1, 2], [event(large)], false);
+      sockets[1]!.drain();
+    }
+    expect(overflowed).toEqual([1]);
+  });
+
+  test("a burst larger than the queue's bound closes nobody who has read what was before", () => {
+    const { clients, sockets, overflowed } = fanOut(1);
+    const burst = Array.from({ length: 40 }, () => event(large));
+    clients.deliver([1], burst, false);
+    sockets[0]!.drain();
+    clients.deliver([1], burst, false);
+    expect(overflowed).toEqual([]);
+    clients.deliver([1], [event("one more")], false);
     expect(overflowed).toEqual([1]);
   });
 
@@ -82,7 +97,7 @@ describe("FanOut", () => {
     expect([overflowed, written]).toEqual([[], 0]);
     sockets[0]!.drain();
     expect(written).toBe(1);
-    for (let i = 0; i < 4; i++) clients.deliver([1], [event(large)], false);
+    for (let i = 0; i < 5; i++) clients.deliver([1], [event(large)], false);
     expect(overflowed).toEqual([1]);
   });
 });

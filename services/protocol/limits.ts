@@ -12,7 +12,7 @@ export const limits = {
   linkMessageBytes: 8 * 1024 * 1024,
   /** Bytes of a request body at any HTTP door; more is 413 `body_too_large`. */
   bodyBytes: 256 * 1024,
-  /** Bytes a client socket may have queued before it is closed as `slow_consumer` (4008). */
+  /** Bytes a client socket may have queued when more comes; else it is closed as `slow_consumer` (4008). */
   socketQueueBytes: 1024 * 1024,
   /** Bytes a link may have queued before it is closed and re-opened with offsets. */
   linkQueueBytes: 32 * 1024 * 1024,
