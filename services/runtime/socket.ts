@@ -59,6 +59,8 @@ export function acceptSockets(server: HttpServer, maxBytes: number, open: (reque
         acceptor.handleUpgrade(req, stream, head, (ws) => wire(ws, attach));
       } catch (error) {
         const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
+        // Node lets the client keep its end open; nobody would ever close it.
+        stream.once("finish", () => stream.destroy());
         stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
       }
     })();
