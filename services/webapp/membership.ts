@@ -1,8 +1,8 @@
 /**
  * Changes of membership. The directory comes first (it decides who may read and post), then everybody in the channel is
  * told (a client event), then the user's own stream: a `control` for the gateways, which subscribe the user's sockets
- * from exactly that event on, and a client event. Where the announcement can't be made, the directory is put back and
- * the caller gets `service_unavailable`, so that a retry starts afresh.
+ * from exactly that event on, and a client event. Where the control can't be made, the directory is put back and the
+ * caller gets `service_unavailable`, so that a retry starts afresh; once it is made, the gateways act on it and the change stands.
  */
 import { createHash, randomUUID } from "node:crypto";
 import type { Clock } from "../runtime/clock.ts";
@@ -49,13 +49,16 @@ export class Membership {
   /** @returns false where the user is a member already */
   async join(channel: Channel, user: string, inviter?: string): Promise<boolean> {
     if (!(await this.#directory.join(channel.id, user))) return false;
+    const key = randomUUID();
     try {
       const { offset } = await this.#tell(channel, { type: "member_joined_channel", user, ...(inviter === undefined ? {} : { inviter }) });
-      await this.#welcome(channel, user, offset);
+      await this.#subscribe(channel, user, offset, key);
     } catch (error) {
       await this.#directory.leave(channel.id, user);
       throw error;
     }
+    // The gateways follow the control: from here on the change is made, whatever becomes of the notice.
+    await this.#notify(channel, user, key);
     return true;
   }
 
@@ -65,11 +68,11 @@ export class Membership {
     try {
       await this.#tell(channel, { type: "member_left_channel", user });
       await this.#mesh.publish(user, { kind: "control", key: randomUUID(), control: { leave: channel.id } });
-      await this.#mesh.publish(user, { kind: "event", key: randomUUID(), event: { type: leftEvent[channel.type], channel: channel.id } });
     } catch (error) {
       await this.#directory.join(channel.id, user);
       throw error;
     }
+    await this.#mesh.publish(user, { kind: "event", key: randomUUID(), event: { type: leftEvent[channel.type], channel: channel.id } });
     return true;
   }
 
@@ -106,10 +109,18 @@ export class Membership {
   }
 
   async #welcome(channel: Channel, user: string, after: number, key: string = randomUUID()): Promise<void> {
+    await this.#subscribe(channel, user, after, key);
+    await this.#notify(channel, user, key);
+  }
+
+  async #subscribe(channel: Channel, user: string, after: number, key: string): Promise<void> {
+    await this.#mesh.publish(user, { kind: "control", key: `${key}-c`, control: { join: channel.id, after } });
+  }
+
+  async #notify(channel: Channel, user: string, key: string): Promise<void> {
     const partner = await this.partner(channel, user);
     const shape = channelShape(channel, this.#team, { isMember: true, partner });
     const event = { type: joinedEvent[channel.type], channel: shape, ...(channel.type === "im" ? { user: partner } : {}) };
-    await this.#mesh.publish(user, { kind: "control", key: `${key}-c`, control: { join: channel.id, after } });
     await this.#mesh.publish(user, { kind: "event", key: `${key}-e`, event });
   }
 }

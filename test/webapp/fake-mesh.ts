@@ -16,8 +16,8 @@ export interface FakeMesh {
   published(channel: string): readonly Publish[];
   /** controls and client events of a user's own stream, shortened to what they say */
   told(user: string): readonly string[];
-  /** The next `count` publishes are refused with this reason, or cut off without an answer. */
-  fail(reason: Reason | "cut", count: number): void;
+  /** The next `count` publishes, after as many as `passing`, are refused with this reason, or cut off without an answer. */
+  fail(reason: Reason | "cut", count: number, passing?: number): void;
   /** publishes that came in, also those that were refused */
   readonly attempts: readonly Publish[];
   close(): Promise<void>;
@@ -28,7 +28,7 @@ export async function startFakeMesh(): Promise<FakeMesh> {
   const messages = new Map<string, Map<string, Message>>();
   const away = new Set<string>();
   const attempts: Publish[] = [];
-  const failures: (Reason | "cut")[] = [];
+  const failures: (Reason | "cut" | undefined)[] = [];
   let clock = 1_700_000_000_000_000n;
 
   const logOf = (channel: string): Stored[] => logs.get(channel) ?? logs.set(channel, []).get(channel)!;
@@ -120,7 +120,7 @@ export async function startFakeMesh(): Promise<FakeMesh> {
         if (publish.kind === "control") return "join" in publish.control ? `join ${publish.control.join} after ${publish.control.after}` : `leave ${publish.control.leave}`;
         return publish.kind === "event" ? publish.event.type : publish.kind;
       }),
-    fail: (reason, count) => void failures.push(...Array<Reason | "cut">(count).fill(reason)),
+    fail: (reason, count, passing = 0) => void failures.push(...Array<undefined>(passing).fill(undefined), ...Array<Reason | "cut">(count).fill(reason)),
     attempts,
     close: () => door.close(0),
   };

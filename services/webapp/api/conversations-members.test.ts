@@ -65,6 +65,18 @@ test("a change that can't be announced is undone, so that it can be tried again"
   expect(await it.call(grace, "conversations.leave", { channel: id })).toEqual({ ok: true });
 });
 
+test("a change that the gateways were told of stands, also where its last notice fails", async () => {
+  const id = await create("standing");
+  it.mesh.fail("internal", 1, 2);
+  expect(await it.call(grace, "conversations.join", { channel: id })).toMatchObject({ ok: false });
+  expect(it.mesh.told("U0GRACE").at(-1)).toBe(`join ${id} after 2`);
+  expect(await it.directory.isMember(id, "U0GRACE")).toBe(true);
+  it.mesh.fail("internal", 1, 2);
+  expect(await it.call(grace, "conversations.leave", { channel: id })).toMatchObject({ ok: false });
+  expect(it.mesh.told("U0GRACE").at(-1)).toBe(`leave ${id}`);
+  expect(await it.directory.isMember(id, "U0GRACE")).toBe(false);
+});
+
 test("a channel that the mesh does not take spends no name", async () => {
   it.mesh.fail("internal", 1);
   expect(await it.call(ada, "conversations.create", { name: "unlucky" })).toMatchObject({ ok: false });
