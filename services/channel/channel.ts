@@ -148,9 +148,13 @@ export class Channel {
     this.#host.emit({ type: "lookup", channel: this.id, lookup: this.#lookup.id, keys, messages });
   }
 
-  loaded(load: number, head: number | undefined, lastTs: string): void {
-    if (load !== this.#load || this.#phase !== "loading") return;
-    if (head === undefined) return this.#unloadable();
+  /** @returns false where the channel is over: the store can't say where it ends */
+  loaded(load: number, head: number | undefined, lastTs: string): boolean {
+    if (load !== this.#load || this.#phase !== "loading") return true;
+    if (head === undefined) {
+      this.#unloadable();
+      return false;
+    }
     this.#phase = "ready";
     this.#assigned = { offset: head, ts: lastTs };
     this.#micros = Math.max(this.#micros, parseTs(lastTs));
@@ -158,6 +162,7 @@ export class Channel {
     // After an append of unknown outcome the store may hold more than was shown.
     for (const sub of this.#subs) if (sub.state !== "waiting") sub.catchUp(head);
     for (const { go } of this.#onLoaded.splice(0)) go();
+    return true;
   }
 
   lookedUp(lookup: number, found: Found | undefined, now: number): void {

@@ -20,7 +20,7 @@ export class Ownership {
   readonly #emit: Emit;
   readonly #verdicts = new Map<string, { readonly gone: boolean; readonly at: number }>();
   readonly #probing = new Set<string>();
-  readonly #lostUntil = new Map<number, number>();
+  readonly #lostAt = new Map<number, number>();
   #ring: RingView | undefined;
 
   constructor(self: string, emit: Emit) {
@@ -39,7 +39,7 @@ export class Ownership {
 
   adopt(ring: RingView): void {
     this.#ring = ring;
-    this.#lostUntil.clear();
+    this.#lostAt.clear();
   }
 
   /** Whom to ask instead: the slot's first server that isn't this one, "" where there is none. */
@@ -51,7 +51,7 @@ export class Ownership {
   decide(slot: number, now: number): Decision {
     const list = this.#preference(slot);
     const index = list.findIndex(({ id }) => id === this.#self);
-    if (index < 0 || (this.#lostUntil.get(slot) ?? 0) > now) return { type: "other" };
+    if (index < 0 || this.#isLost(slot, now)) return { type: "other" };
     const ahead = list.slice(0, index);
     const unknown = ahead.filter(({ id }) => !this.#fresh(id, now));
     if (ahead.some(({ id }) => this.#fresh(id, now) && !this.#verdicts.get(id)!.gone)) return { type: "other" };
@@ -83,12 +83,17 @@ export class Ownership {
 
   /** Another server has claimed the slot. */
   lost(slot: number, now: number): void {
-    this.#lostUntil.set(slot, now + lostMs);
+    this.#lostAt.set(slot, now);
   }
 
   #fresh(server: string, now: number): boolean {
     const verdict = this.#verdicts.get(server);
-    return verdict !== undefined && now - verdict.at < verdictMs;
+    return verdict !== undefined && within(verdict.at, now, verdictMs);
+  }
+
+  #isLost(slot: number, now: number): boolean {
+    const at = this.#lostAt.get(slot);
+    return at !== undefined && within(at, now, lostMs);
   }
 
   #probe(server: string, addr: string): void {
@@ -100,4 +105,9 @@ export class Ownership {
   #preference(slot: number): readonly { readonly id: string; readonly addr: string }[] {
     return this.#ring?.preferenceOfSlot("channel", slot) ?? [];
   }
+}
+
+/** Whether less than `ms` have passed since; a clock that was set back says nothing, so that nothing lasts longer for it. */
+function within(at: number, now: number, ms: number): boolean {
+  return at <= now && now - at < ms;
 }

@@ -406,7 +406,7 @@ describe("ownership", () => {
     expect(bench.step({ type: "tick" })).toEqual([]);
     expect(bench.claimed()).toContain("load #1 C1");
     bench.loaded();
-    expect(bench.last("lookup").keys).toEqual(["a", "b"]);
+    expect(bench.last("lookup").keys).toEqual(["U1:a", "U1:b"]);
   });
 
   it("hands everything over when it stops", () => {
@@ -428,6 +428,21 @@ describe("ownership", () => {
 });
 
 describe("a store that fails", () => {
+  it("to answer a load of a slot that was handed over meanwhile does no harm to the channel that is loaded again", () => {
+    const bench = new Bench("cs-1", "cs-1");
+    bench.publish(say("first"));
+    bench.claimed();
+    const { load } = bench.last("load");
+    bench.step({ type: "topology", ring: ring(2, "cs-2") });
+    bench.step({ type: "topology", ring: ring(3, "cs-1") });
+    bench.publish(say("second"));
+    bench.claimed(3);
+    expect(bench.step({ type: "loaded", channel: "C1", load, head: undefined, lastTs: "" })).toEqual([]);
+    bench.loaded();
+    bench.lookedUp();
+    expect(bench.appended()).toEqual(["answer 2: 1"]);
+  });
+
   it("refuses the claim's, the load's and the look-up's publications, and tries again at the next", () => {
     const bench = new Bench("cs-1", "cs-1");
     bench.publish(say("a"));
@@ -503,5 +518,30 @@ describe("a store that fails", () => {
         "link 1: event chan=1 offset=3 origin=0 kind=0",
       ]
     `);
+  });
+});
+
+describe("a clock that is set back", () => {
+  const hourMs = 3_600_000;
+
+  it("leaves no slot alone for longer than the lost one is", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.publish(say("late"));
+    bench.lookedUp();
+    bench.appended("fenced");
+    bench.now -= hourMs;
+    expect(bench.publish(say("again"))).toEqual(["claim 7"]);
+  });
+
+  it("keeps no verdict about a server ahead, and no request waiting for a topology", () => {
+    const bench = new Bench("cs-2", "cs-1", "cs-2");
+    bench.publish(say("x"));
+    bench.step({ type: "probed", server: "cs-1", gone: false });
+    bench.now -= hourMs;
+    expect(bench.publish(say("x"))).toEqual(["probe cs-1 cs-1:1"]);
+    bench.step({ type: "probed", server: "cs-1", gone: false });
+    expect(bench.publish(say("early"), "C1", 9)).toEqual([]);
+    bench.now -= hourMs;
+    expect(bench.step({ type: "tick" })).toEqual(["probe cs-1 cs-1:1"]);
   });
 });

@@ -108,8 +108,7 @@ export class ChannelState implements Host, LinkHost {
         return this.#slots.checked(event.check, event.slots, event.fences, this.#now);
       case "loaded":
         return this.#at(event.channel, (channel) => {
-          channel.loaded(event.load, event.head, event.lastTs);
-          if (event.head === undefined) this.#slots.forget(channel);
+          if (!channel.loaded(event.load, event.head, event.lastTs)) this.#slots.forget(channel);
         });
       case "lookedUp":
         return this.#at(event.channel, (channel) => channel.lookedUp(event.lookup, event.found, this.#now));
@@ -159,7 +158,7 @@ export class ChannelState implements Host, LinkHost {
   }
 
   #retryEarly(): void {
-    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || until <= this.#now;
+    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || isPast(until, this.#now, epochWaitMs);
     const list = this.#early.filter(ready);
     if (list.length === 0) return;
     this.#early.splice(0, this.#early.length, ...this.#early.filter((one) => !ready(one)));
@@ -299,6 +298,11 @@ export class ChannelState implements Host, LinkHost {
     const owner = this.#ownership.elsewhere(this.#slotOf(sub.channel));
     this.emit({ type: "send", link: sub.link, frame: { type: "moved", chan: sub.chan, epoch: this.epoch, owner } });
   }
+}
+
+/** Whether a time that was `withinMs` ahead when it was set has come; a clock that was set back since must not put it off. */
+function isPast(until: number, now: number, withinMs: number): boolean {
+  return until <= now || until > now + withinMs;
 }
 
 function parse(bytes: Uint8Array): unknown {
