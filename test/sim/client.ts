@@ -139,7 +139,9 @@ export class Client {
     envoy.api<string>(this.process, "rtm.connect", apiMs, (webapp, reply) => webapp.connect(this.user, offsets, reply), ({ value: ticket }) => {
       if (!mine()) return;
       if (ticket === undefined) return this.#again();
-      this.#shown = new Map(Object.entries(offsets));
+      // webapp leaves out what the user is no member of: that begins anew.
+      this.#shown = new Map(Object.entries(directory.tickets.get(ticket)?.offsets ?? {}));
+      for (const channel of this.#cursors.keys()) if (!this.#shown.has(channel)) this.#forget(channel);
       const opened = (side: Side<ClientMessage>): void => {
         this.#side = side;
         side.handlers = {

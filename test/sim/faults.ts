@@ -134,7 +134,7 @@ const restartEnvoy: Draw = () => ({ text: "restart Envoy", strike: ({ world: { e
 
 const offline: Draw = (random, plane) => {
   const client = random.pick(plane.clients);
-  const long = random.between(200, longestMs);
+  const long = random.chance(0.5) ? random.between(50, 1_000) : random.between(1_000, longestMs);
   const silently = random.chance(0.5);
   return {
     text: `${client.name} ${silently ? "loses its network" : "leaves"} for ${ms(long)}`,
@@ -164,7 +164,7 @@ const kinds: readonly (readonly [weight: number, draw: Draw])[] = [
   [1, slowNetwork],
   [1, lostAnswers],
   [1, restartEnvoy],
-  [3, offline],
+  [6, offline],
 ];
 
 /** @param from, until when faults strike, ms */

@@ -9,7 +9,7 @@ import { Workload } from "./workload.ts";
 
 /** When faults begin, with the plane just starting or up for a while, and how long they go on, ms. */
 const beginMs = { least: 100, most: 3_000 };
-const faultsMs = 6_000;
+const faultsMs = 9_000;
 /** All must be well this long after the last fault ended, ms. */
 const settleMs = 60_000;
 /** How often that is looked at, ms. */
@@ -40,8 +40,8 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   const work = new Workload(plane, new Random(seed, "people"));
   const from = random.chance(0.3) ? beginMs.least : beginMs.most;
   const until = from + faultsMs;
-  const faults = drawFaults(new Random(seed, "faults"), plane, random.below(8), from, until);
-  work.plan(beginMs.least, until, 20 + random.below(60));
+  const faults = drawFaults(new Random(seed, "faults"), plane, random.below(15), from, until);
+  work.plan(beginMs.least, until, 40 + random.below(120));
   for (const { at, text, strike } of faults) {
     kernel.at(at, () => {
       plane.world.trace.line(() => `--- ${text}`);
