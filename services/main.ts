@@ -31,7 +31,7 @@ const verbs: Readonly<Record<string, Verb>> = {
 function overview(): string {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length));
   const rows = Object.entries(verbs).map(([name, verb]) => `  ${name.padEnd(width)}  ${verb.summary}`);
-  return ["usage: ringway <verb> [flags]    (ringway <verb> --help shows a verb's flags)", "", ...rows, "", "exit codes: 0 done, 1 could not, 2 the command line is wrong", ""].join("\n");
+  return ["usage: ringway <verb> [flags]    (ringway <verb> --help shows a verb's flags)", "", ...rows, "", "exit codes: 0 done; 1 could not start, or broke; 2 refused: what was asked is wrong, or nobody answers (one line on stderr says which)", ""].join("\n");
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -43,7 +43,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (verb === undefined) throw new UsageError(`'${name}' is not a verb; ringway --help lists them`);
   if (rest.includes("--help")) {
-    process.stdout.write(`usage: ringway ${name} ${verb.usage ?? ""}[flags]\n${verb.summary}\n\n${describeFlags(verb.flags)}\n`);
+    process.stdout.write(`usage: ringway ${[name, verb.usage, "[flags]"].filter((word) => word !== undefined).join(" ")}\n${verb.summary}\n\n${describeFlags(verb.flags)}\n`);
     return 0;
   }
   return verb.run(rest);

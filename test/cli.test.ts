@@ -1,6 +1,6 @@
 /** The CLI as a person meets it: the real program, its exit codes, its one-line complaints. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -63,12 +63,16 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["channel"], "--id is required"],
     [["channel", "--id", "a b"], "--id: 'a b' is not valid"],
     [["gateway", "--id", "gw-0", "--listen", "here"], "--listen: 'here' is not valid"],
+    [["gateway", "--id", "gw-0", "--listen", "127.0.0.1:65536"], "--listen: '127.0.0.1:65536' is not valid"],
     [["charm", "--listen", "127.0.0.1:1", "--ring-key", "short"], "--ring-key: 'short' is not valid"],
     [["dev", "--port", "eighty"], "--port must be a whole number"],
     [["dev", "--port", "65500", "--channels", "50"], "leaves no room for the other ports"],
     [["dev", "--store", "disk"], "--store must be one of lmdb, memory"],
     [["ring", "steal"], "'ring steal' is not known"],
-    [["ring", "owner"], "usage: ringway ring owner"],
+    [["ring"], "ring needs a verb"],
+    [["ring", "toString"], "'ring toString' is not known"],
+    [["ring", "owner"], "usage: ringway ring owner <id>"],
+    [["ring", "drain", "gw-0", "gw-1"], "usage: ringway ring drain <server>"],
     [["ring", "owner", "C1", "--charm-url", "http://127.0.0.1:1"], "does not answer"],
     [["ring", "owner", "C1", "--topology", "/nowhere.json"], "cannot be read (ENOENT)"],
     [["ring", "weight", "cs-0", "many"], "whole number from 0 to 65535"],
@@ -95,6 +99,21 @@ test("ring owner names slot, owner and preference list; ring diff counts what mo
   expect(diff.channel_slots_moved).toBeLessThan(65_536 / 3 + 1_500);
 });
 
+test("a topology of another hash key is refused in one line, not answered wrongly", async () => {
+  const topology = await topologyFile("of-dev-key.json", 1, ["cs-0"]);
+  const { code, err } = await ringway("ring", "owner", "C0GENERAL", "--topology", topology, "--ring-key", "f".repeat(32));
+  expect(code).toBe(2);
+  expect(err).toMatch(/^ringway: topology keyId: names key \w+, this process has \w+\n$/);
+});
+
+test("a folder that cannot be made is one line", async () => {
+  const file = join(folder, "a-file");
+  await writeFile(file, "");
+  const { code, err } = await ringway("dev", "--data", join(file, "data"));
+  expect(code).toBe(1);
+  expect(err).toMatch(/^ringway: the folder \S+ cannot be made \(ENOTDIR\); choose another --data\n$/);
+});
+
 describe("check", () => {
   test("says that flags are good without starting anything", async () => {
     expect(await ringway("check", "gateway", "--id", "gw-0", "--listen", "127.0.0.1:9", "--ring-key", DEV_KEY)).toMatchObject({ code: 0, out: "gateway: flags are good\n" });
@@ -116,6 +135,13 @@ describe("check", () => {
     const refused = await ringway("check", "--envoy", bad);
     expect(refused.code).toBe(2);
     expect(refused.err).toContain("nme");
+    const shipped = await readFile(join(root, "envoy", "envoy.yaml"), "utf8");
+    await writeFile(bad, shipped.replaceAll(DEV_KEY, "short"));
+    expect(await ringway("check", "--envoy", bad)).toMatchObject({ code: 2, err: `ringway: ${bad}: plugin configuration: hashKey: not a string of 32 hexadecimal digits\n` });
+    await writeFile(bad, shipped.replaceAll("override_host", "overide_host"));
+    const long = await ringway("check", "--envoy", bad);
+    expect(long.err).toContain("overide_host");
+    expect(long.err.length).toBeLessThan(1_000);
   });
 });
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { pools, type Pool, type Topology } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule } from "../ring/ring.ts";
-import { validateTopology } from "../ring/topology.ts";
+import { TopologyError, validateTopology } from "../ring/topology.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import type { Verb } from "./verb.ts";
@@ -17,12 +17,13 @@ const flags = {
 
 type Options = ReturnType<typeof parseFlags<typeof flags>>;
 
-const verbs: Record<string, (options: Options, args: readonly string[]) => Promise<unknown>> = {
-  owner: (options, [id]) => owner(options, need(id, "ring owner <id>")),
-  diff: (options, [file]) => diff(options, need(file, "ring diff <topology-file>")),
-  drain: (options, [server]) => change(options, need(server, "ring drain <server>"), { drain: true }),
-  undrain: (options, [server]) => change(options, need(server, "ring undrain <server>"), { drain: false }),
-  weight: (options, [server, weight]) => change(options, need(server, "ring weight <server> <weight>"), { weight: wholeWeight(weight) }),
+/** Each with its arguments as they are written: exactly so many are taken. */
+const verbs: Record<string, { readonly args: string; readonly run: (options: Options, first: string, second: string) => Promise<unknown> }> = {
+  owner: { args: "<id>", run: owner },
+  diff: { args: "<topology-file>", run: diff },
+  drain: { args: "<server>", run: (options, server) => change(options, server, { drain: true }) },
+  undrain: { args: "<server>", run: (options, server) => change(options, server, { drain: false }) },
+  weight: { args: "<server> <weight>", run: (options, server, weight) => change(options, server, { weight: wholeWeight(weight) }) },
 };
 
 export const ring: Verb = {
@@ -30,24 +31,22 @@ export const ring: Verb = {
   usage: "owner|diff|drain|undrain|weight …",
   flags,
   async run(argv) {
-    const options = parseFlags(flags, argv, 3);
+    const options = parseFlags(flags, argv, Number.MAX_SAFE_INTEGER);
     const [verb, ...args] = options._;
-    const run = verbs[verb ?? ""];
-    if (run === undefined) throw new UsageError(`'ring ${verb ?? ""}' is not known: one of ${Object.keys(verbs).join(", ")}`);
-    const result = await run(options, args);
+    const known = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
+    if (known === undefined) throw new UsageError(`${verb === undefined ? "ring needs a verb" : `'ring ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
+    if (args.length !== known.args.split(" ").length) throw new UsageError(`usage: ringway ring ${verb} ${known.args}`);
+    const result = await known.run(options, args[0]!, args[1] ?? "").catch((error: unknown) => {
+      throw error instanceof TopologyError ? new UsageError(error.message) : error;
+    });
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${lines(result).join("\n")}\n`);
     return 0;
   },
 };
 
-function need(value: string | undefined, usage: string): string {
-  if (value === undefined) throw new UsageError(`usage: ringway ${usage}`);
-  return value;
-}
-
-function wholeWeight(text: string | undefined): number {
+function wholeWeight(text: string): number {
   const weight = Number(text);
-  if (text === undefined || !Number.isInteger(weight) || weight < 0 || weight > 65_535) throw new UsageError("the weight must be a whole number from 0 to 65535");
+  if (text === "" || !Number.isInteger(weight) || weight < 0 || weight > 65_535) throw new UsageError("the weight must be a whole number from 0 to 65535");
   return weight;
 }
 

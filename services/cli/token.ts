@@ -8,7 +8,7 @@ import { hashToken, issueToken, revokeToken, TokenError } from "../webapp/tokens
 import type { Verb } from "./verb.ts";
 
 const flags = {
-  data: { ...storeFlags.data, default: ".ringway/store" },
+  data: storeFlags.data,
   user: { type: "string", default: "", help: "create: name of the user, who is created where absent", matches: /^([a-z0-9][a-z0-9._-]{0,20})?$/ },
   bot: { type: "boolean", help: "create: a bot user's token (xoxb-)" },
   label: { type: "string", default: "", help: "create: what the token is for", matches: /^.{0,100}$/ },
@@ -44,8 +44,8 @@ export const token: Verb = {
   async run(argv) {
     const options = parseFlags(flags, argv, 2);
     const [verb, arg] = options._;
-    const run = verbs[verb ?? ""];
-    if (run === undefined) throw new UsageError(`'token ${verb ?? ""}' is not known: one of ${Object.keys(verbs).join(", ")}`);
+    const run = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
+    if (run === undefined) throw new UsageError(`${verb === undefined ? "token needs a verb" : `'token ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
     const directory = openDirectory("lmdb", options.data);
     try {
       for (const line of await run(directory, options, arg)) process.stdout.write(`${line}\n`);

@@ -5,7 +5,7 @@ export interface Verb {
   readonly summary: string;
   /** how its positional arguments are written in `--help`, e.g. `<channel>` */
   readonly usage?: string;
-  /** several tables where sub-verbs have flags of their own: the first word chooses */
+  /** of all its sub-verbs together */
   readonly flags: Flags;
   /** @returns the exit code; a service never returns */
   run(argv: readonly string[]): Promise<number>;

@@ -18,7 +18,7 @@ export type Config = ReturnType<typeof readConfig>;
 /** @throws UsageError */
 export function readConfig(argv: readonly string[]) {
   const config = parseFlags(flags, argv);
-  const last = config.port + 10 + config.channels + config.presences + config.gateways;
+  const last = config.port + 10 + config.channels + config.presences + config.gateways - 1;
   if (last > 65_535) throw new UsageError(`--port ${config.port} leaves no room for the other ports (the last would be ${last})`);
   return config;
 }

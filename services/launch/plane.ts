@@ -42,7 +42,9 @@ const readyMs = 30_000;
 export async function startPlane(config: Config, say: (line: string) => void, stopped: Promise<void>): Promise<Plane> {
   const data = resolve(config.data);
   const ports = planPorts(config.port, config);
-  await mkdir(join(data, "logs"), { recursive: true });
+  await mkdir(join(data, "logs"), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new LaunchError(`the folder ${data} cannot be made (${error.code}); choose another --data`);
+  });
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);

@@ -1,7 +1,7 @@
 import type { Flags } from "./flags.ts";
 
-/** `host:port` */
-export const hostPort = /^[A-Za-z0-9.\-[\]:]+:\d{1,5}$/;
+/** `host:port`, port 0..65535 */
+export const hostPort = /^[A-Za-z0-9.\-[\]:]+:(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
 
 /** Flags that every server behind the ring takes. */
 export const serverFlags = {
@@ -20,5 +20,5 @@ export const serverFlags = {
 /** Flags of a server that keeps things in the store. */
 export const storeFlags = {
   store: { type: "string", default: "lmdb", oneOf: ["lmdb", "memory"], help: "engine; memory forgets all at the process's end" },
-  data: { type: "string", default: ".ringway", help: "folder of the embedded store" },
+  data: { type: "string", default: ".ringway/store", help: "folder of the embedded store" },
 } as const satisfies Flags;
