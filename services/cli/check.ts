@@ -40,9 +40,7 @@ export function checkVerb(readers: Readonly<Record<string, (argv: readonly strin
       }
       const options = parseFlags(flags, argv);
       if (options.topology === "" && options.envoy === "") throw new UsageError("say what to check: a service with its flags, --topology or --envoy");
-      const key = options.ringKey === "" ? DEV_KEY : options.ringKey;
-      if (key.toLowerCase() === DEV_KEY) complain(new Error("warning: the development hash key is in use; a cluster that strangers reach needs its own --ring-key"));
-      if (options.topology !== "") await checkTopology(options.topology, key);
+      if (options.topology !== "") await checkTopology(options.topology, options.ringKey === "" ? DEV_KEY : options.ringKey.toLowerCase());
       if (options.envoy !== "") await checkEnvoy(options.envoy);
       return 0;
     },
@@ -50,6 +48,7 @@ export function checkVerb(readers: Readonly<Record<string, (argv: readonly strin
 }
 
 async function checkTopology(path: string, key: string): Promise<void> {
+  if (key === DEV_KEY) warnOfKey();
   const text = await read(path);
   let parsed: unknown;
   try {
@@ -67,8 +66,21 @@ async function checkTopology(path: string, key: string): Promise<void> {
   }
 }
 
+function warnOfKey(): void {
+  complain(new Error("warning: the development hash key is in use; a cluster that strangers reach needs its own --ring-key"));
+}
+
+/** What Envoy refuses a configuration for, from what it logged: the filter's own word, else Envoy's, which may quote all of the file. */
+function reasonIn(output: string): string {
+  const ofFilter = /wasm log [^:]*: (.*)/.exec(output)?.[1];
+  const ofEnvoy = /error initializing configuration '[^']*': (.*)/.exec(output)?.[1];
+  const reason = ofFilter ?? ofEnvoy ?? output.trim().split("\n").at(-1)!;
+  return reason === "" ? "Envoy refuses it" : reason.slice(0, 400);
+}
+
 async function checkEnvoy(path: string): Promise<void> {
   const text = await read(path);
+  if (text.includes(DEV_KEY)) warnOfKey();
   const envoy = await findEnvoy(join(root, ".cache", "envoy"), (line) => process.stderr.write(`${line}\n`));
   const folder = await mkdtemp(join(tmpdir(), "ringway-check-"));
   try {
@@ -76,7 +88,7 @@ async function checkEnvoy(path: string): Promise<void> {
     const copy = join(folder, "envoy.yaml");
     await writeFile(copy, text);
     const { code, output } = await validate(envoy, copy);
-    if (code !== 0) throw new UsageError(`${path}: ${output.trim().split("\n").at(-1) ?? "Envoy refuses it"}`);
+    if (code !== 0) throw new UsageError(`${path}: ${reasonIn(output)}`);
     process.stdout.write(`${path}: Envoy takes it\n`);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -88,7 +100,7 @@ function validate(envoy: string, file: string): Promise<{ code: number; output: 
     const child = spawn(envoy, ["--mode", "validate", "-c", file, "--log-level", "error", "--disable-hot-restart"], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     const collect = (chunk: Buffer): void => {
-      output = (output + chunk.toString("utf8")).slice(-8_000);
+      output = (output + chunk.toString("utf8")).slice(0, 64_000);
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
