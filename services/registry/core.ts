@@ -110,6 +110,9 @@ export class Core {
         this.sessions.remove(session.id);
         return change;
       });
+    } catch (error) {
+      this.sessions.restore(session); // its locks still name it: the next sweep tries again
+      throw error;
     } finally {
       this.#ending.delete(session.id);
     }

@@ -50,6 +50,11 @@ export class Sessions {
     return session;
   }
 
+  /** Its end could not be kept. */
+  restore(session: Session): void {
+    this.#sessions.set(session.id, session);
+  }
+
   /** A session ended while it held `key`: nobody may lock it for the session's lock delay. */
   delay(key: string, session: Session, now: number): void {
     if (session.lockDelayMs > 0) this.#delays.set(key, now + session.lockDelayMs);
