@@ -26,6 +26,9 @@ const BOOT_RETRY_MS = 250;
 /** Attempts at changing the intents while others change them, too. */
 const CAS_TRIES = 5;
 
+/** Monotonic, in ms since the epoch: a system clock that is set back must not keep servers out of the ring. */
+const monotonicMs = (): number => performance.timeOrigin + performance.monotonicMs();
+
 /** @throws UsageError where the topology in the registry belongs to another cluster key; Error where address or data folder is unusable */
 export async function start(config: Config, log: Log): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
@@ -101,7 +104,7 @@ class Runner {
     if (boot === undefined) return;
     const { settleMs, lingerMs, bootGraceMs, guardWindowMs, sessionTtlMs } = this.#config;
     this.#topology = boot.topology;
-    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.now() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs }, Date.now());
+    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.monotonicMs() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs }, monotonicMs());
     const common = { clock: systemClock, log: this.#log, signal };
     this.#running = Promise.all([
       ...pools.map((pool) =>
@@ -149,7 +152,7 @@ class Runner {
     const charm = this.#charm;
     if (charm === undefined || this.#stopped.signal.aborted) return;
     clearTimeout(this.#timer);
-    for (const effect of charm.step(event, Date.now())) this.#carryOut(effect);
+    for (const effect of charm.step(event, monotonicMs())) this.#carryOut(effect);
   }
 
   #carryOut(effect: Effect): void {
@@ -162,7 +165,7 @@ class Runner {
         this.#log.info({ pool: effect.pool, addresses: effect.addresses.length }, "endpoints changed");
         break;
       case "wake":
-        this.#timer = setTimeout(() => this.#step({ type: "tick" }), Math.max(1, Math.min(effect.at - Date.now(), 60_000)));
+        this.#timer = setTimeout(() => this.#step({ type: "tick" }), Math.max(1, Math.min(effect.at - monotonicMs(), 60_000)));
         break;
       case "held":
         this.#counters.heldChanges++;
