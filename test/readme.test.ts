@@ -56,6 +56,24 @@ test("the Python snippet receives what it posted", async () => {
   expect(await run(command, ["-c", await snippet("python")], root, env)).toMatchObject({ code: 0, out: expect.stringContaining("U0ADA: hello from Python") as unknown });
 });
 
+test("the operator's commands do what their comments say", async () => {
+  const folder = await mkdtemp(join(root, ".cache", "readme-"));
+  const ringway = `node ${join(root, "services", "main.ts")}`;
+  try {
+    const script = (await snippet("operate")).replaceAll("npm run ringway --", ringway);
+    const { code, out } = await run("bash", ["-euo", "pipefail", "-c", script], folder, { RINGWAY_CHARM_URL: plane().charm });
+    expect(code, out).toBe(0);
+    expect(out).toMatch(/^owner +cs-\d$/m);
+    expect(out).toMatch(/^id +gw-0\ndrain +true$/m);
+    expect(out).toMatch(/^id +cs-1\n(?:.*\n)?weight +50$/m);
+    expect(out).toMatch(/^xoxp-[0-9a-f]{40}$/m);
+  } finally {
+    const back = `${ringway} ring undrain gw-0 && ${ringway} ring weight cs-1 100`;
+    await run("bash", ["-c", back], folder, { RINGWAY_CHARM_URL: plane().charm });
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test("the README's port table and drawing name every service folder", async () => {
   const readme = await readFile(join(root, "README.md"), "utf8");
   for (const folder of ["charm", "webapp", "channel", "presence", "gateway", "registry", "store"]) expect(readme).toContain(`services/${folder}`);
