@@ -27,7 +27,7 @@ const BOOT_RETRY_MS = 250;
 const CAS_TRIES = 5;
 
 /** Monotonic, in ms since the epoch: a system clock that is set back must not keep servers out of the ring. */
-const monotonicMs = (): number => performance.timeOrigin + performance.monotonicMs();
+const monotonicMs = (): number => performance.timeOrigin + performance.now();
 
 /** @throws UsageError where the topology in the registry belongs to another cluster key; Error where address or data folder is unusable */
 export async function start(config: Config, log: Log): Promise<Running> {
@@ -104,7 +104,7 @@ class Runner {
     if (boot === undefined) return;
     const { settleMs, lingerMs, bootGraceMs, guardWindowMs, sessionTtlMs } = this.#config;
     this.#topology = boot.topology;
-    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.monotonicMs() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs }, monotonicMs());
+    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.now() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs }, monotonicMs());
     const common = { clock: systemClock, log: this.#log, signal };
     this.#running = Promise.all([
       ...pools.map((pool) =>
