@@ -3,6 +3,7 @@
  * the message that history shows. Shapes are those of Slack's public RTM documentation; `x_off` and `x_chan` are ours.
  */
 import { eventKinds } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Draft, Message, Publish } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
@@ -89,6 +90,7 @@ function renderReaction(publish: Publish & { kind: "react" | "unreact" }, place:
 
   const { reactions: _, ...rest } = previous;
   const next = adding ? withReaction(reactions, name, user) : withoutReaction(reactions, name, user);
+  if (adding && encode(next).length > limits.reactionsBytes) return "too_many_reactions";
   const event = {
     type: adding ? "reaction_added" : "reaction_removed",
     user,

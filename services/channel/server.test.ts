@@ -201,6 +201,17 @@ describe.each(engines)("a channel server on %s", (_, open) => {
     expect((await get<ChannelInfo>(address, "C1")).head).toBe(2);
   });
 
+  it("bounds what reactions make of a message", async () => {
+    const address = await single(await open());
+    const { ts } = await said(address, "C1", "popular");
+    const react = async (i: number): Promise<Answer> => post(address, "C1", { kind: "react", user: "U1", key: `r${i}`, ts, name: `${i}`.padStart(100, "x") });
+    const answers = await Promise.all(Array.from({ length: 600 }, (_, i) => react(i)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 409]));
+    expect(((await react(600)).json as Problem).reason).toBe("too_many_reactions");
+    expect((await post(address, "C1", { kind: "unreact", user: "U1", key: "less", ts, name: "0".padStart(100, "x") })).status).toBe(201);
+    expect((await react(601)).status).toBe(201);
+  });
+
   it("loses no reaction of many at once, and shows edits and deletions", async () => {
     const address = await single(await open());
     const { ts } = await said(address, "C1", "hello");

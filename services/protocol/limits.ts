@@ -18,6 +18,8 @@ export const limits = {
   linkQueueBytes: 32 * 1024 * 1024,
   /** Users in one `presence_sub` or `presence_query`; more is `too_many_users`. */
   presenceSubUsers: 500,
+  /** Bytes of JSON of a message's reactions; more is `too_many_reactions`. Every edit carries them twice, to every socket. */
+  reactionsBytes: 64 * 1024,
   /** Appends of one channel that wait for the store; more is refused as `rate_limited`. */
   channelPendingAppends: 1_000,
   /** Events that a resume replays per channel; more becomes an explicit `x_gap`. */

@@ -13,6 +13,7 @@ export const problems = {
   cant_update_message: [403, "Only its author may change the message"],
   already_reacted: [409, "That reaction is there already"],
   no_reaction: [409, "That reaction is not there"],
+  too_many_reactions: [409, "The message holds as many reactions as it takes"],
   body_too_large: [413, "The body is larger than this door takes"],
   msg_too_long: [413, "The text is longer than 40,000 characters"],
   misdirected: [421, "This server does not own that slot"],

@@ -44,6 +44,7 @@ export const apiErrors = {
   cant_delete_message: "only its author may delete the message",
   already_reacted: "the caller reacted with that name before",
   no_reaction: "the caller did not react with that name",
+  too_many_reactions: "the message holds 64 KiB of reactions",
   already_in_channel: "the user is a member already",
   cant_invite_self: "nobody invites themselves",
   cant_kick_self: "nobody kicks themselves",

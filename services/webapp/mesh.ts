@@ -16,6 +16,7 @@ const refusals: Partial<Record<Reason, ApiErrorCode>> = {
   cant_update_message: "cant_update_message",
   already_reacted: "already_reacted",
   no_reaction: "no_reaction",
+  too_many_reactions: "too_many_reactions",
   msg_too_long: "msg_too_long",
   body_too_large: "msg_too_long",
   rate_limited: "ratelimited",
