@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { StoreUnavailable } from "../../store/log.ts";
 import { ada, grace, linus, robot, startFixture, type Fixture } from "../../../test/webapp/fixture.ts";
 
 let it: Fixture;
@@ -109,3 +110,11 @@ test("when nobody takes it for five seconds it is service_unavailable with Retry
   const response = await fetch(`${it.url}/api/chat.postMessage?channel=C0GENERAL&text=x&token=${ada}`);
   expect([response.status, response.headers.get("retry-after"), await response.json()]).toEqual([200, "1", { ok: false, error: "service_unavailable" }]);
 }, 20_000);
+
+test("a store that does not answer is not called a channel that does not exist", async () => {
+  const { directory } = it;
+  const user = directory.user.bind(directory);
+  const failing = vi.spyOn(directory, "user").mockImplementation((id) => (id === "U0GRACE" ? Promise.reject(new StoreUnavailable("gone")) : user(id)));
+  expect(await it.call(ada, "chat.postMessage", { channel: "U0GRACE", text: "x" })).toMatchObject({ ok: false, error: "service_unavailable" });
+  failing.mockRestore();
+});

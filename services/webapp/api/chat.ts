@@ -56,8 +56,8 @@ export const chatMethods: Methods = {
 /** A channel of the caller's by ID or by name (`#general`), or the conversation with a user by the user's ID. */
 async function postable(context: Context, given: string): Promise<Channel> {
   if (isUserChannel(given)) {
-    const other = await existingUser(context.directory, given).catch(() => {
-      throw new ApiError("channel_not_found");
+    const other = await existingUser(context.directory, given).catch((error: unknown) => {
+      throw error instanceof ApiError ? new ApiError("channel_not_found") : error;
     });
     const members = other.id === context.user.id ? [other] : [context.user, other];
     return (await context.membership.open(context.user, members)).channel;
