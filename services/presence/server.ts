@@ -18,6 +18,9 @@ import type { Effect, Event } from "./events.ts";
 import { LinkDoors } from "./link-doors.ts";
 import { Presence } from "./state.ts";
 
+/** How long the farewell waits for a registry that does not answer, ms: more would use up the time that a stop has. */
+const deregisterWithinMs = 1_000;
+
 interface Asker {
   resolve(info: PresenceInfo): void;
   reject(error: ProtocolError): void;
@@ -114,7 +117,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   return {
     address,
     async stop() {
-      await registration.stop();
+      await Promise.race([registration.stop(), systemClock.sleep(deregisterWithinMs)]);
       registered = false;
       await follower.stop();
       doors.closeAll();

@@ -20,6 +20,9 @@ import { createWebApi } from "./web-api.ts";
 /** Running calls get this long to end when the process stops: a publish is tried for 5 s. */
 const stopGraceMs = 6_000;
 
+/** How long the farewell waits for a registry that does not answer, ms: more would use up the time that a stop has. */
+const deregisterWithinMs = 1_000;
+
 /** @param directory already open; default: the one that `--store` and `--data` name */
 export async function start(config: Config, log: Log, directory: Directory = openDirectory(config.store as "lmdb" | "memory", config.data)): Promise<Running> {
   try {
@@ -58,7 +61,7 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
     address,
     async stop() {
       ready = false;
-      await registration.stop();
+      await Promise.race([registration.stop(), systemClock.sleep(deregisterWithinMs)]);
       await close(server);
       await directory.close();
     },
