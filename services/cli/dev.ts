@@ -12,9 +12,11 @@ export const dev: Verb = {
   async run(argv) {
     const config = readConfig(argv);
     const say = (line: string): void => void process.stdout.write(`${line}\n`);
+    // A terminal or pipe that went away must not end the launcher before its children are stopped.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
     let stopEarly = false;
     const stopped = new Promise<void>((resolve) => {
-      for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
         process.on(signal, () => {
           if (stopEarly) return;
           stopEarly = true;

@@ -95,6 +95,15 @@ test("a launcher that is killed leaves nothing that runs, and its folder can be 
   await plane({ data });
 }, 90_000);
 
+test("a launcher whose terminal is closed stops everything, though nobody reads what it says", async () => {
+  const first = await plane();
+  first.launcher.process.stdout!.destroy();
+  first.launcher.process.stderr!.destroy();
+  const old = await first.kill("webapp");
+  await until("a new webapp, of which it can't tell anybody", async () => ![null, old].includes((await first.pids())["webapp"] ?? null));
+  await first.stop("SIGHUP");
+}, 90_000);
+
 test("a taken port is one clear line", async () => {
   const port = await freePorts(40);
   const taken = await takePort(port + 3);

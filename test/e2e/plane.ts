@@ -26,6 +26,8 @@ export interface PlaneOptions {
 /** Ports a plane may take from its edge port on. */
 const portBlock = 40;
 const startMs = 90_000;
+/** util-linux, on any Debian */
+const setpriv = "/usr/bin/setpriv";
 
 /** `ringway dev` as a child process, whatever becomes of it. */
 export class Launcher {
@@ -35,21 +37,18 @@ export class Launcher {
   stderr = "";
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.process = spawn(process.execPath, [join(root, "services", "main.ts"), "dev", ...args], {
+    // A test runner that dies must not leave planes behind, however it dies.
+    const leash = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--"] : [];
+    const [command, ...rest] = [...leash, process.execPath, join(root, "services", "main.ts"), "dev", ...args] as [string, ...string[]];
+    this.process = spawn(command, rest, {
       cwd: root,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.process.stdout!.on("data", (chunk: Buffer) => (this.stdout += chunk.toString("utf8")));
     this.process.stderr!.on("data", (chunk: Buffer) => (this.stderr += chunk.toString("utf8")));
-    // A test runner that gives up must not leave planes behind.
-    const abandon = (): void => void this.process.kill("SIGTERM");
-    process.once("exit", abandon);
     this.exited = new Promise((resolve) => {
-      this.process.once("close", (code, signal) => {
-        process.removeListener("exit", abandon);
-        resolve({ code, signal });
-      });
+      this.process.once("close", (code, signal) => resolve({ code, signal }));
     });
   }
 
@@ -178,6 +177,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     const logs = await tailLogs(data, 20);
     launcher.process.kill("SIGTERM");
     await launcher.exited;
+    if (options.data === undefined) await rm(data, { recursive: true, force: true });
     throw new Error(`the plane did not come up: ${(error as Error).message}\n${launcher.stdout}${launcher.stderr}\n${logs}`, { cause: error });
   }
   return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data));
