@@ -3,7 +3,7 @@ import { encodeLink, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { connectRegistry } from "../registry/consul.ts";
-import { keepRegistered } from "../registry/register.ts";
+import { kvReader, registerServer } from "../registry/server.ts";
 import { followTopology } from "../ring/follow.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
@@ -52,11 +52,12 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   });
   let heard = (): void => {};
   const answered = new Promise<void>((resolve) => (heard = resolve));
+  const read = kvReader(registry);
   const follower = followTopology({
     kvGet: async (key, blocking) => {
-      const { index, entry } = await registry.get(key, blocking);
-      if (entry === undefined) heard();
-      return { index, value: entry?.value };
+      const answer = await read(key, blocking);
+      if (answer.value === undefined) heard();
+      return answer;
     },
     module,
     onView: (ring) => {
@@ -74,8 +75,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
     await follower.stop();
     throw error;
   });
-  const registration = { service: "ringway-channel", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs };
-  const registering = keepRegistered({ registry, registration, passEveryMs: config.passEveryMs, clock, log });
+  const registering = registerServer(registry, "ringway-channel", config, address, clock, log);
   void registering.registered.then(() => (registered = true));
 
   return {

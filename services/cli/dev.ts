@@ -2,7 +2,7 @@
 import { BuildError } from "../launch/build.ts";
 import { flags, readConfig } from "../launch/config.ts";
 import { NoEnvoyError } from "../launch/find-envoy.ts";
-import { LaunchError, startPlane } from "../launch/plane.ts";
+import { LaunchError, startPlane, StoppedEarly } from "../launch/plane.ts";
 import { complain } from "./output.ts";
 import type { Verb } from "./verb.ts";
 
@@ -11,6 +11,9 @@ export const dev: Verb = {
   flags,
   async run(argv) {
     const config = readConfig(argv);
+    if (config.ringKey === "" && !config.host.startsWith("127.")) {
+      complain(new Error(`warning: others may reach ${config.host}, where the hash key and the demo tokens are the ones that everybody knows`));
+    }
     const say = (line: string): void => void process.stdout.write(`${line}\n`);
     // A terminal or pipe that went away must not end the launcher before its children are stopped.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
@@ -28,6 +31,10 @@ export const dev: Verb = {
     try {
       plane = await startPlane(config, say, stopped);
     } catch (error) {
+      if (error instanceof StoppedEarly) {
+        say("Stopped before it was up; nothing is left running");
+        return 0;
+      }
       if (![LaunchError, BuildError, NoEnvoyError].some((known) => error instanceof known)) throw error;
       complain(error as Error);
       return 1;

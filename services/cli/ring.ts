@@ -85,7 +85,8 @@ async function diff(options: Options, file: string): Promise<unknown> {
 }
 
 async function change(options: Options, server: string, body: object): Promise<unknown> {
-  return askCharm(options.charmUrl, `/v1/charm/servers/${encodeURIComponent(server)}`, { method: "PUT", body });
+  const changed = (await askCharm(options.charmUrl, `/v1/charm/servers/${encodeURIComponent(server)}`, { method: "PUT", body })) as { drain: boolean; weight: number | null };
+  return { server, drain: changed.drain, weight: changed.weight ?? "as registered" };
 }
 
 function lines(result: unknown): string[] {

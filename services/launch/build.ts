@@ -18,16 +18,17 @@ export class BuildError extends Error {
 
 /**
  * @param say told before what takes long
+ * @param signal ends a compiler that runs
  * @throws BuildError
  */
-export async function buildWasm(say: (line: string) => void): Promise<void> {
+export async function buildWasm(say: (line: string) => void, signal?: AbortSignal): Promise<void> {
   const newest = await newestSource();
   for (const { name, entry } of targets) {
     const output = join(root, "build", `${name}.wasm`);
     const made = await stat(output).then(({ mtimeMs }) => mtimeMs, () => 0);
     if (made > newest) continue;
     say(`Compiling ${entry} to build/${name}.wasm`);
-    await compile(name, entry, output);
+    await compile(name, entry, output, signal);
   }
 }
 
@@ -38,12 +39,12 @@ async function newestSource(): Promise<number> {
 }
 
 /** Under another name first: somebody may be loading the old one, or compiling too. */
-async function compile(name: string, entry: string, output: string): Promise<void> {
+async function compile(name: string, entry: string, output: string, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(join(root, "build"), { recursive: true });
   const fresh = `${output}.${process.pid}`;
   const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
   const { code, said } = await new Promise<{ code: number | null; said: string }>((resolve) => {
-    const child = spawn(process.execPath, [asc, entry, "--target", name, "--outFile", fresh], { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [asc, entry, "--target", name, "--outFile", fresh], { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...(signal === undefined ? {} : { signal }) });
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString("utf8")));
     child.on("error", (error) => resolve({ code: 127, said: error.message }));

@@ -52,14 +52,18 @@ export class Child {
     this.#process = child;
     child.stdout?.pipe(this.#log, { end: false });
     child.stderr?.pipe(this.#log, { end: false });
-    child.on("error", (error) => this.#changed(`${this.spec.name} could not start: ${error.message}`));
-    child.on("exit", (code, signal) => {
+    const ended = (how: string): void => {
       this.#process = undefined;
       if (this.#stopping) return;
       if (Date.now() - startedAt > backOff.steadyMs) this.#waitMs = backOff.firstMs;
-      this.#changed(`${this.spec.name} (${child.pid}) ended (${signal ?? `exit code ${code}`}); starting it again in ${this.#waitMs} ms; its log: ${this.spec.logFile}`);
+      this.#changed(`${this.spec.name} ${how}; starting it again in ${this.#waitMs} ms; its log: ${this.spec.logFile}`);
       this.#timer = setTimeout(() => this.start(), this.#waitMs);
       this.#waitMs = Math.min(this.#waitMs * 2, backOff.longestMs);
+    };
+    child.on("exit", (code, signal) => ended(`(${child.pid}) ended (${signal ?? `exit code ${code}`})`));
+    child.on("error", (error) => {
+      // Where it was never started no exit follows.
+      if (child.pid === undefined) ended(`could not start (${error.message})`);
     });
     this.#changed(undefined);
   }

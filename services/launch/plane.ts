@@ -26,6 +26,11 @@ export interface PlaneFile {
   readonly processes: readonly { readonly name: string; readonly role: string; readonly address: string; readonly pid: number | null }[];
 }
 
+/** Somebody wanted it stopped before it was up; nothing is left running. */
+export class StoppedEarly extends Error {
+  override name = "StoppedEarly";
+}
+
 /** The plane could not start; the message is one line for people. */
 export class LaunchError extends Error {
   override name = "LaunchError";
@@ -37,7 +42,7 @@ const readyMs = 30_000;
 /**
  * @param say prints one line for people
  * @param stopped resolves when the person wants it stopped, which may be while it starts
- * @throws LaunchError, BuildError, NoEnvoyError, UsageError
+ * @throws LaunchError, BuildError, NoEnvoyError, UsageError, StoppedEarly
  */
 export async function startPlane(config: Config, say: (line: string) => void, stopped: Promise<void>): Promise<Plane> {
   const data = resolve(config.data);
@@ -48,13 +53,17 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
-  await buildWasm(say);
+  const early = new AbortController();
+  void stopped.then(() => early.abort());
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(early.signal.aborted ? new StoppedEarly() : error));
+  await unlessStopped(buildWasm(say, early.signal));
   const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
-  const envoy = await findEnvoy(join(root, ".cache", "envoy"), say);
+  const envoy = await unlessStopped(findEnvoy(join(root, ".cache", "envoy"), say, early.signal));
   const wasmFile = join(root, "build", "filter.wasm");
   const envoyFile = join(data, "envoy.json");
   await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local" }));
 
+  if (early.signal.aborted) throw new StoppedEarly();
   const plane = new Plane(data, config, ports, say);
   void stopped.then(() => plane.stop());
   try {
@@ -155,7 +164,7 @@ export class Plane {
   async #until(what: string, holds: () => Promise<boolean>, logFile?: string): Promise<void> {
     const deadline = Date.now() + readyMs;
     while (!(await holds().catch(() => false))) {
-      if (this.#stop !== undefined) throw new LaunchError("stopped while starting");
+      if (this.#stop !== undefined) throw new StoppedEarly();
       if (Date.now() > deadline) throw new LaunchError(`${what} was not ready within ${readyMs / 1_000} s; see ${logFile ?? join(this.#data, "logs")}`);
       await new Promise((done) => setTimeout(done, 50));
     }

@@ -4,7 +4,7 @@ import { limits } from "../protocol/limits.ts";
 import type { PresenceInfo } from "../protocol/mesh.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { connectRegistry } from "../registry/consul.ts";
-import { keepRegistered } from "../registry/register.ts";
+import { kvReader, registerServer } from "../registry/server.ts";
 import { followTopology } from "../ring/follow.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -90,10 +90,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   });
   const registry = connectRegistry(config.registryUrl);
   const follower = followTopology({
-    kvGet: async (key, query) => {
-      const { index, entry } = await registry.get(key, query);
-      return { index, value: entry?.value };
-    },
+    kvGet: kvReader(registry),
     module,
     onView: (ring) => tell({ type: "topology", ring }),
     onError: (error) => log.warn({ err: error }, "topology not taken"),
@@ -105,13 +102,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     await follower.stop();
     throw error;
   }
-  const registration = keepRegistered({
-    registry,
-    registration: { service: "ringway-presence", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs },
-    passEveryMs: config.passEveryMs,
-    clock: systemClock,
-    log,
-  });
+  const registration = registerServer(registry, "ringway-presence", config, address, systemClock, log);
   void registration.registered.then(() => (registered = true));
 
   return {

@@ -76,7 +76,8 @@ export interface Directory {
   lastRead(channel: string, user: string): Promise<string>;
   mark(channel: string, user: string, ts: string): Promise<void>;
 
-  putTicket(ticket: Ticket): Promise<void>;
+  /** Keeps a ticket, and forgets some of those that nobody took in time. */
+  putTicket(ticket: Ticket, now: number): Promise<void>;
   /** Takes a ticket out, so that it serves once. @returns undefined where it is unknown or `now` is past its end */
   takeTicket(secretHash: string, now: number): Promise<Ticket | undefined>;
 

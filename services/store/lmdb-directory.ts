@@ -2,7 +2,7 @@ import type { Channel, Directory, Ticket, Token, User } from "./directory.ts";
 import { Environment, type TextKey, type Texts } from "./environment.ts";
 
 /** Expired tickets that are swept whenever one is taken. */
-const sweptPerTake = 16;
+const sweptAtOnce = 16;
 
 /**
  * The directory on lmdb. Every read-then-write is one transaction, so it holds between processes too: a name is given
@@ -33,6 +33,10 @@ export function openLmdbDirectory(folder: string): Directory {
   const dropTicket = (ticket: Ticket): void => {
     void tickets.remove(ticket.secretHash);
     void ticketEnds.remove([ticket.expiresAt, ticket.secretHash]);
+  };
+  const sweepTickets = (now: number): void => {
+    const ended = Array.from(ticketEnds.getKeys({ end: [now], limit: sweptAtOnce }), (key) => key as [number, string]);
+    for (const [expiresAt, hash] of ended) dropTicket({ expiresAt, secretHash: hash } as Ticket);
   };
 
   return {
@@ -92,8 +96,9 @@ export function openLmdbDirectory(folder: string): Directory {
     lastRead: (channel, user) => env.read(() => lastReads.get([channel, user]) ?? ""),
     mark: (channel, user, ts) => env.write(() => void lastReads.put([channel, user], ts)),
 
-    putTicket: (ticket) =>
+    putTicket: (ticket, now) =>
       env.write(() => {
+        sweepTickets(now);
         put(tickets, ticket.secretHash, ticket);
         void ticketEnds.put([ticket.expiresAt, ticket.secretHash], "");
       }),
@@ -101,8 +106,7 @@ export function openLmdbDirectory(folder: string): Directory {
       env.write(() => {
         const ticket = get<Ticket>(tickets, secretHash);
         if (ticket !== undefined) dropTicket(ticket);
-        const ended = Array.from(ticketEnds.getKeys({ end: [now], limit: sweptPerTake }), (key) => key as [number, string]);
-        for (const [expiresAt, hash] of ended) dropTicket({ expiresAt, secretHash: hash } as Ticket);
+        sweepTickets(now);
         return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
       }),
 

@@ -8,6 +8,9 @@ export function openMemoryDirectory(): Directory {
   const members = new Map<string, Set<string>>();
   const lastReads = new Map<string, string>();
   const tickets = new Map<string, Ticket>();
+  const sweepTickets = (now: number): void => {
+    for (const old of tickets.values()) if (old.expiresAt < now) tickets.delete(old.secretHash);
+  };
 
   const page = <T extends { readonly id: string }>(all: Map<string, T>, after: string, limit: number): T[] =>
     [...all.values()].filter(({ id }) => id > after).sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
@@ -53,11 +56,14 @@ export function openMemoryDirectory(): Directory {
     lastRead: async (channel, user) => lastReads.get(`${channel} ${user}`) ?? "",
     mark: async (channel, user, ts) => void lastReads.set(`${channel} ${user}`, ts),
 
-    putTicket: async (ticket) => void tickets.set(ticket.secretHash, ticket),
+    async putTicket(ticket, now) {
+      sweepTickets(now);
+      tickets.set(ticket.secretHash, ticket);
+    },
     async takeTicket(secretHash, now) {
       const ticket = tickets.get(secretHash);
       tickets.delete(secretHash);
-      for (const old of tickets.values()) if (old.expiresAt < now) tickets.delete(old.secretHash);
+      sweepTickets(now);
       return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
     },
 

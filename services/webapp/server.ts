@@ -1,6 +1,6 @@
 import type { Topology } from "../protocol/topology.ts";
 import { connectRegistry } from "../registry/consul.ts";
-import { keepRegistered } from "../registry/register.ts";
+import { registerServer } from "../registry/server.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -48,13 +48,7 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
     page: async (url) => renderPage({ url, dev: config.dev, topology: await readTopology(config.registryUrl) }),
   });
   const address = await listen(server, config.listen);
-  const registration = keepRegistered({
-    registry: connectRegistry(config.registryUrl),
-    registration: { service: "ringway-webapp", id: config.id, addr: address, meta: { zone: config.zone, weight: String(config.weight) }, ttlMs: config.ttlMs },
-    passEveryMs: config.passEveryMs,
-    clock: systemClock,
-    log,
-  });
+  const registration = registerServer(connectRegistry(config.registryUrl), "ringway-webapp", config, address, systemClock, log);
   void registration.registered.then(() => (ready = true));
   if (config.dev) log.warn("development mode: everybody knows the tokens");
   return {

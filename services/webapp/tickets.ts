@@ -25,7 +25,8 @@ export class Tickets {
   /** @param offsets what the client wants to resume: channel → last offset it has seen */
   async issue(user: User, offsets: Readonly<Record<string, number>>, batchPresence: boolean): Promise<string> {
     const ticket = `${user.id}.${randomBytes(24).toString("base64url")}`;
-    await this.#directory.putTicket({ secretHash: hashToken(ticket), user: user.id, expiresAt: this.#clock.now() + this.#ttlMs, offsets, batchPresence });
+    const now = this.#clock.now();
+    await this.#directory.putTicket({ secretHash: hashToken(ticket), user: user.id, expiresAt: now + this.#ttlMs, offsets, batchPresence }, now);
     return ticket;
   }
 

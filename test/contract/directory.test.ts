@@ -29,7 +29,7 @@ describe("one lmdb folder", () => {
     const folder = await newFolder();
     const directory = openLmdbDirectory(folder);
     const all = Array.from({ length: tickets }, (_, i) => `h${i}`);
-    await Promise.all(all.map((secretHash) => directory.putTicket({ secretHash, user: "U1", expiresAt: 10, offsets: {}, batchPresence: false })));
+    await Promise.all(all.map((secretHash) => directory.putTicket({ secretHash, user: "U1", expiresAt: 10, offsets: {}, batchPresence: false }, 0)));
     const script = fileURLToPath(new URL("directory-taker.ts", import.meta.url));
     const child = spawn(process.execPath, [script, folder, String(tickets)], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

@@ -77,14 +77,22 @@ export function directoryContract(name: string, open: () => Promise<Directory> |
     });
 
     it("gives a ticket out once, also when it is asked for at once", async () => {
-      await directory.putTicket(ticket("h1", 1000));
+      await directory.putTicket(ticket("h1", 1000), 0);
       const taken = await Promise.all(Array.from({ length: 10 }, () => directory.takeTicket("h1", 999)));
       expect(taken.filter((found) => found !== undefined)).toEqual([ticket("h1", 1000)]);
     });
 
+    it("forgets tickets that nobody took in time when others are put", async () => {
+      await directory.putTicket(ticket("h1", 1000), 0);
+      await directory.putTicket(ticket("h2", 9000), 2000);
+      // Asked for as if it were still time: what is left of it would be given out.
+      expect(await directory.takeTicket("h1", 500)).toBeUndefined();
+      expect(await directory.takeTicket("h2", 2000)).toEqual(ticket("h2", 9000));
+    });
+
     it("gives no expired or unknown ticket out", async () => {
-      await directory.putTicket(ticket("h1", 1000));
-      await directory.putTicket(ticket("h2", 1000));
+      await directory.putTicket(ticket("h1", 1000), 0);
+      await directory.putTicket(ticket("h2", 1000), 0);
       expect(await directory.takeTicket("h9", 0)).toBeUndefined();
       expect(await directory.takeTicket("h1", 1001)).toBeUndefined();
       expect(await directory.takeTicket("h2", 1000)).toBeUndefined();
