@@ -10,9 +10,7 @@ beforeAll(async () => void (ring = await loadRing()));
 /** Each fails where the rule behind it is taken out. They are seeds of today's workload: when that changes, find new ones. */
 const found: readonly (readonly [rule: string, seeds: readonly number[]])[] = [
   // A write that its caller gave up is carried out late, between a look-up and the append behind another one.
-  ["an append follows the entry that its caller knows, or is a conflict", [28, 63, 82, 86, 139, 147]],
-  // Live events overtake the answer to its read.
-  ["a client that has seen more than its new gateway is told of no gap", [2150]],
+  ["an append follows the entry that its caller knows, or is a conflict", [2, 9, 10]],
 ];
 
 test.each(found.flatMap(([rule, seeds]) => seeds.map((seed) => [rule, seed] as const)))("%s: seed %i", (_rule, seed) => {

@@ -17,6 +17,13 @@ export class Directory {
   readonly members = new Map<string, Set<string>>();
   readonly tickets = new Map<string, { readonly user: string; readonly offsets: Readonly<Record<string, number>>; readonly expiresAt: number }>();
   readonly away = new Set<string>();
+  /** `user channel` of all who left, also for a moment */
+  readonly left = new Set<string>();
+
+  leave(channel: string, user: string): boolean {
+    this.left.add(`${user} ${channel}`);
+    return this.members.get(channel)!.delete(user);
+  }
 
   channelsOf(user: string): string[] {
     return [...this.members].filter(([, users]) => users.has(user)).map(([channel]) => channel);
@@ -57,7 +64,7 @@ export class Webapp {
     });
   }
 
-  /** conversations.join. The directory is put back where the others can't be told. */
+  /** conversations.join. The directory is put back where the control can't be made; once it is, the change stands. */
   join(user: string, channel: string, answer: Reply<PublishedAt>): void {
     const members = this.#world.directory.members.get(channel)!;
     const reply = this.#changing(answer);
@@ -65,7 +72,7 @@ export class Webapp {
       if (members.has(user)) return reply({ status: 409 });
       members.add(user);
       const undo: Reply<PublishedAt> = (answer) => {
-        members.delete(user);
+        this.#world.directory.leave(channel, user);
         reply({ status: answer.status });
       };
       this.#insist(channel, { kind: "event", key: this.#key(), event: { type: "member_joined_channel", user, channel } }, (told) => {
@@ -73,9 +80,7 @@ export class Webapp {
         const at = told.value;
         this.#insist(user, { kind: "control", key: this.#key(), control: { join: channel, after: at.offset } }, (controlled) => {
           if (controlled.value === undefined) return undo(controlled);
-          this.#insist(user, { kind: "event", key: this.#key(), event: { type: "channel_joined", channel: { id: channel } } }, (done) =>
-            done.value === undefined ? undo(done) : reply({ status: 200, value: at }),
-          );
+          this.#insist(user, { kind: "event", key: this.#key(), event: { type: "channel_joined", channel: { id: channel } } }, () => reply({ status: 200, value: at }));
         });
       });
     });
@@ -86,7 +91,7 @@ export class Webapp {
     const members = this.#world.directory.members.get(channel)!;
     const reply = this.#changing(answer);
     this.#later(() => {
-      if (!members.delete(user)) return reply({ status: 409 });
+      if (!this.#world.directory.leave(channel, user)) return reply({ status: 409 });
       const undo: Reply<PublishedAt> = (answer) => {
         members.add(user);
         reply({ status: answer.status });
@@ -96,9 +101,7 @@ export class Webapp {
         const at = told.value;
         this.#insist(user, { kind: "control", key: this.#key(), control: { leave: channel } }, (controlled) => {
           if (controlled.value === undefined) return undo(controlled);
-          this.#insist(user, { kind: "event", key: this.#key(), event: { type: "channel_left", channel } }, (done) =>
-            done.value === undefined ? undo(done) : reply({ status: 200, value: at }),
-          );
+          this.#insist(user, { kind: "event", key: this.#key(), event: { type: "channel_left", channel } }, () => reply({ status: 200, value: at }));
         });
       });
     });
