@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { expect, test } from "vitest";
 import { pythonProgram } from "./e2e/clients/programs.ts";
+import { planPorts } from "../services/launch/ports.ts";
 import { root, usePlane } from "./e2e/plane.ts";
 
 const plane = usePlane();
@@ -64,8 +65,8 @@ test("the operator's commands do what their comments say", async () => {
     const { code, out } = await run("bash", ["-euo", "pipefail", "-c", script], folder, { RINGWAY_CHARM_URL: plane().charm });
     expect(code, out).toBe(0);
     expect(out).toMatch(/^owner +cs-\d$/m);
-    expect(out).toMatch(/^id +gw-0\ndrain +true$/m);
-    expect(out).toMatch(/^id +cs-1\n(?:.*\n)?weight +50$/m);
+    expect(out).toMatch(/^server +gw-0\ndrain +true$/m);
+    expect(out).toMatch(/^server +cs-1\n(?:.*\n)?weight +50$/m);
     expect(out).toMatch(/^xoxp-[0-9a-f]{40}$/m);
   } finally {
     const back = `${ringway} ring undrain gw-0 && ${ringway} ring weight cs-1 100`;
@@ -74,7 +75,14 @@ test("the operator's commands do what their comments say", async () => {
   }
 });
 
-test("the README's port table and drawing name every service folder", async () => {
+test("the README's table of ports is what the launcher plans for --port 8080", async () => {
   const readme = await readFile(join(root, "README.md"), "utf8");
+  const ports = planPorts(8080, { channels: 3, gateways: 2, presences: 2 });
+  const range = (list: readonly number[]): string => `${list[0]}–${list.at(-1)}`;
+  const row = (name: string): string => new RegExp(`^\\| ${name}[^|]*\\|([^|]*)\\|([^|]*)\\|`, "m").exec(readme)?.[0] ?? "";
+  expect(row("Envoy")).toContain(`${ports.edge} edge, ${ports.mesh} mesh, ${ports.admin} admin`);
+  expect(row("charm")).toContain(`| ${ports.charm} |`);
+  expect(row("webapp")).toContain(`| ${ports.webapp} |`);
+  for (const name of ["channel", "presence", "gateway"] as const) expect(row(name)).toContain(`| ${range(ports[name])} |`);
   for (const folder of ["charm", "webapp", "channel", "presence", "gateway", "registry", "store"]) expect(readme).toContain(`services/${folder}`);
 });

@@ -138,10 +138,10 @@ class World {
           run: async () => {
             const refused = !this.calm && this.chance(0.03);
             const silent = !this.calm && this.chance(0.03);
-            const answer = refused ? undefined : await runAtStore(effect, this.store, node.id);
+            const answer = refused ? undefined : await runAtStore(effect, this.store, node.id, () => {});
             // Given up, and carried out after all.
-            if (refused && this.chance(0.5)) this.later(500, async () => void (await runAtStore(effect, this.store, node.id)));
-            const failed = await runAtStore(effect, unavailable, node.id);
+            if (refused && this.chance(0.5)) this.later(500, async () => void (await runAtStore(effect, this.store, node.id, () => {})));
+            const failed = await runAtStore(effect, unavailable, node.id, () => {});
             this.later(20, () => tell(answer === undefined || silent ? failed : answer));
           },
         });

@@ -107,6 +107,7 @@ class ChannelServer {
   readonly #drained: Promise<void>;
   #onDrained!: () => void;
   #lastRequest = 0;
+  #lastFailure = "";
   #timer: NodeJS.Timeout | undefined;
 
   constructor(id: string, slotOf: (id: string) => number, store: LogStore, log: Log) {
@@ -117,6 +118,13 @@ class ChannelServer {
     this.links = new LinkSockets(this.take, clock);
     this.#drained = new Promise((resolve) => (this.#onDrained = resolve));
   }
+
+  /** Said once per cause: a store that is down fails every request. */
+  readonly #storeFailed = (cause: StoreUnavailable): void => {
+    if (cause.message === this.#lastFailure) return;
+    this.#lastFailure = cause.message;
+    this.#log.error({ err: cause }, "the store does not answer");
+  };
 
   readonly take = (event: Event): void => {
     for (const effect of this.state.step(event, clock.now())) this.#run(effect);
@@ -145,7 +153,7 @@ class ChannelServer {
       case "load":
       case "lookup":
       case "append":
-        return this.#later(runAtStore(effect, this.#store, this.#id));
+        return this.#later(runAtStore(effect, this.#store, this.#id, this.#storeFailed));
       case "probe":
         return this.#later(isGone(effect.addr).then((gone) => ({ type: "probed", server: effect.server, gone })));
       case "replay":

@@ -4,8 +4,17 @@ import type { Effect, Event, Found } from "./events.ts";
 
 export type StoreEffect = Extract<Effect, { type: "claim" | "check" | "load" | "lookup" | "append" }>;
 
-/** @returns the event that answers the effect; a store that fails is an answer too */
-export async function runAtStore(effect: StoreEffect, store: LogStore, server: string): Promise<Event> {
+/**
+ * @param failed told why the store did not answer
+ * @returns the event that answers the effect; a store that fails is an answer too
+ */
+export async function runAtStore(effect: StoreEffect, store: LogStore, server: string, failed: (cause: StoreUnavailable) => void): Promise<Event> {
+  const orUndefined = <T>(answer: Promise<T>): Promise<T | undefined> =>
+    answer.catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      failed(error);
+      return undefined;
+    });
   switch (effect.type) {
     case "claim":
       return { type: "claimed", slot: effect.slot, fence: await orUndefined(store.claim(effect.slot, server)) };
@@ -40,13 +49,4 @@ async function find({ channel, keys, messages }: Extract<Effect, { type: "lookup
 
 function present<T>(names: readonly string[], values: readonly (T | undefined)[]): Map<string, T> {
   return new Map(names.flatMap((name, i) => (values[i] === undefined ? [] : [[name, values[i]] as [string, T]])));
-}
-
-async function orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,10 @@
 /** The launcher as a person meets it: `npm start` and its ways to fail. */
-import { rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
+import type { PlaneFile } from "../../services/launch/plane.ts";
 import { call } from "./client.ts";
 import { historyOf } from "./history.ts";
 import { people } from "./people.ts";
@@ -65,6 +68,27 @@ test("it shows what runs where, and restarts what dies", async () => {
     });
     await until("the plane to work again", async () => (await call(running.url, people.ada.token, "auth.test")).ok);
   }
+}, 90_000);
+
+test("npm start brings it up, and a SIGTERM to npm stops all of it", async () => {
+  const data = await folder();
+  const launcher = new Launcher(planeArgs({ ...small, data, port: await freePorts(40) }), {}, ["npm", "start", "--"]);
+  const url = await launcher.up();
+  const file = JSON.parse(await readFile(join(data, "plane.json"), "utf8")) as PlaneFile;
+  expect(file).toMatchObject({ url, processes: expect.arrayContaining([expect.objectContaining({ role: "envoy" })]) as unknown });
+  launcher.process.kill("SIGTERM");
+  await launcher.exited;
+  await until("everything to end", () => !file.processes.some(({ pid }) => pid !== null && isAlive(pid)) && !existsSync(join(data, "plane.json")));
+}, 90_000);
+
+test("a start that is stopped half-way leaves nothing and says so", async () => {
+  const data = await folder();
+  const launcher = new Launcher(planeArgs({ ...small, data, port: await freePorts(40) }));
+  await until("charm to start", () => launcher.stdout.includes("Starting charm"));
+  launcher.process.kill("SIGTERM");
+  expect(await launcher.exited).toMatchObject({ code: 0 });
+  expect(launcher.stdout).toContain("Stopped before it was up; nothing is left running");
+  expect(existsSync(join(data, "plane.json"))).toBe(false);
 }, 90_000);
 
 test("what was said is there after the whole plane was restarted, and a folder in use is refused", async () => {

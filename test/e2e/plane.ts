@@ -36,10 +36,11 @@ export class Launcher {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /** @param program what is started: the launcher itself, or `npm start` */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, program: readonly string[] = [process.execPath, join(root, "services", "main.ts"), "dev"]) {
     // A test runner that dies must not leave planes behind, however it dies.
     const leash = existsSync(setpriv) ? [setpriv, "--pdeathsig", "TERM", "--"] : [];
-    const [command, ...rest] = [...leash, process.execPath, join(root, "services", "main.ts"), "dev", ...args] as [string, ...string[]];
+    const [command, ...rest] = [...leash, ...program, ...args] as [string, ...string[]];
     this.process = spawn(command, rest, {
       cwd: root,
       env: { ...process.env, ...env },
