@@ -91,7 +91,7 @@ afterAll(async () => {
 describe("the shipped configurations", () => {
   test("are all valid, and this many", async () => {
     const files = await shippedConfigs();
-    expect(files).toHaveLength(2);
+    expect(files).toHaveLength(5);
     for (const file of files) expect(await validate(file)).toMatchObject({ code: 0, output: expect.stringContaining("OK") });
   });
 

@@ -72,6 +72,11 @@ export class Envoy {
   /** Starts Envoy with two workers and waits until it is live. */
   static async start(options: EnvoyOptions): Promise<Envoy> {
     const { text, ...ports } = await launched(options);
+    return Envoy.run(text, ports);
+  }
+
+  /** Starts Envoy with a configuration that holds these ports already (0 for a listener that it lacks). */
+  static async run(text: string, ports: { edge: number; mesh: number; admin: number }): Promise<Envoy> {
     const folder = await mkdtemp(join(tmpdir(), "ringway-envoy-"));
     const file = join(folder, "envoy.json");
     await writeFile(file, text);
@@ -90,6 +95,11 @@ export class Envoy {
       stats: { name?: string; value?: number }[];
     };
     return all.stats.find((stat) => stat.name === name)?.value ?? 0;
+  }
+
+  /** All of `/stats/prometheus`. */
+  async prometheus(): Promise<string> {
+    return (await fetch(`${this.#admin}/stats/prometheus`)).text();
   }
 
   async stop(): Promise<void> {
