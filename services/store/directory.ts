@@ -42,6 +42,17 @@ export interface Ticket {
   readonly batchPresence: boolean;
 }
 
+/** A change of who is in a channel. It is unsettled from the moment it is made until all who must hear of it were told. */
+export interface Change {
+  readonly channel: string;
+  readonly user: string;
+  /** true: joins, false: leaves */
+  readonly member: boolean;
+  /** what its announcements' keys are made of, so that telling again is telling once */
+  readonly key: string;
+  readonly inviter?: string;
+}
+
 /** @remarks Every call may reject with StoreUnavailable; nothing else. */
 export interface Directory {
   user(id: string): Promise<User | undefined>;
@@ -58,15 +69,24 @@ export interface Directory {
 
   channel(id: string): Promise<Channel | undefined>;
   channelByName(name: string): Promise<Channel | undefined>;
-  /** Creates the channel with its first members in one transaction. @returns false where the ID or the (non-empty) name is taken */
-  createChannel(channel: Channel, members: readonly string[]): Promise<boolean>;
+  /**
+   * Creates the channel with its first members in one transaction.
+   * @param key each member's joining is kept as an unsettled change with this key; absent: nobody needs to be told
+   * @returns false where the ID or the (non-empty) name is taken
+   */
+  createChannel(channel: Channel, members: readonly string[], key?: string): Promise<boolean>;
   /** in order of ID, IDs > after */
   channels(after: string, limit: number): Promise<Channel[]>;
 
-  /** @returns false where the user was a member already */
-  join(channel: string, user: string): Promise<boolean>;
-  /** @returns false where the user was no member */
-  leave(channel: string, user: string): Promise<boolean>;
+  /**
+   * Makes the change and keeps it as unsettled, in one transaction. At most one change of a channel and a user is unsettled.
+   * @returns where nothing was done: `already`, or the unsettled change that must be settled first
+   */
+  change(change: Change): Promise<"made" | "already" | Change>;
+  /** Forgets an unsettled change, where it is still this one (by its key). */
+  settle(change: Change): Promise<void>;
+  /** in order of channel and user, beyond these */
+  unsettled(after: readonly [channel: string, user: string], limit: number): Promise<Change[]>;
   isMember(channel: string, user: string): Promise<boolean>;
   /** in order of ID, IDs > after */
   members(channel: string, after: string, limit: number): Promise<string[]>;

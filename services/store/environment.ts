@@ -36,6 +36,8 @@ function openAll(root: RootDatabase) {
     /** [channel, user] and [user, channel], kept in step */
     members: text("members"),
     memberships: text("memberships"),
+    /** [channel, user] → JSON of the change that not everybody was told of */
+    unsettled: text("unsettled"),
     /** [channel, user] → ts */
     lastReads: text("last_reads"),
     tickets: text("tickets"),

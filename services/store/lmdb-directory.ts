@@ -1,4 +1,4 @@
-import type { Channel, Directory, Ticket, Token, User } from "./directory.ts";
+import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
 import { Environment, type TextKey, type Texts } from "./environment.ts";
 
 /** Expired tickets that are swept whenever one is taken. */
@@ -11,7 +11,7 @@ const sweptAtOnce = 16;
  */
 export function openLmdbDirectory(folder: string): Directory {
   const env = Environment.open(folder);
-  const { users, userNames, tokens, channels, channelNames, members, memberships, lastReads, tickets, ticketEnds } = env.db;
+  const { users, userNames, tokens, channels, channelNames, members, memberships, unsettled, lastReads, tickets, ticketEnds } = env.db;
 
   const get = <T>(db: Texts, key: TextKey): T | undefined => {
     const text = db.get(key);
@@ -24,11 +24,9 @@ export function openLmdbDirectory(folder: string): Directory {
   const seconds = (db: Texts, first: string, after: string, limit: number): string[] =>
     Array.from(db.getKeys({ start: [first, after], exclusiveStart: true, end: [first, "\u{10ffff}"], limit }), (key) => (key as [string, string])[1]);
 
-  const addMember = (channel: string, user: string): boolean => {
-    if (members.doesExist([channel, user])) return false;
+  const addMember = (channel: string, user: string): void => {
     void members.put([channel, user], "");
     void memberships.put([user, channel], "");
-    return true;
   };
   const dropTicket = (ticket: Ticket): void => {
     void tickets.remove(ticket.secretHash);
@@ -71,24 +69,38 @@ export function openLmdbDirectory(folder: string): Directory {
         const id = channelNames.get(nameKey(name));
         return id === undefined ? undefined : get<Channel>(channels, id);
       }),
-    createChannel: (channel, first) =>
+    createChannel: (channel, first, key) =>
       env.write(() => {
         if (channels.doesExist(channel.id) || (channel.name !== "" && channelNames.doesExist(nameKey(channel.name)))) return false;
         put(channels, channel.id, channel);
         if (channel.name !== "") void channelNames.put(nameKey(channel.name), channel.id);
-        for (const user of first) addMember(channel.id, user);
+        for (const user of first) {
+          addMember(channel.id, user);
+          if (key !== undefined) put(unsettled, [channel.id, user], { channel: channel.id, user, member: true, key });
+        }
         return true;
       }),
     channels: (after, limit) => env.read(() => page<Channel>(channels, after, limit)),
 
-    join: (channel, user) => env.write(() => addMember(channel, user)),
-    leave: (channel, user) =>
+    change: (change) =>
       env.write(() => {
-        if (!members.doesExist([channel, user])) return false;
-        void members.remove([channel, user]);
-        void memberships.remove([user, channel]);
-        return true;
+        const { channel, user, member } = change;
+        const earlier = get<Change>(unsettled, [channel, user]);
+        if (earlier !== undefined) return earlier;
+        if (members.doesExist([channel, user]) === member) return "already";
+        if (member) addMember(channel, user);
+        else {
+          void members.remove([channel, user]);
+          void memberships.remove([user, channel]);
+        }
+        put(unsettled, [channel, user], change);
+        return "made";
       }),
+    settle: ({ channel, user, key }) =>
+      env.write(() => {
+        if (get<Change>(unsettled, [channel, user])?.key === key) void unsettled.remove([channel, user]);
+      }),
+    unsettled: (after, limit) => env.read(() => Array.from(unsettled.getRange({ start: [...after], exclusiveStart: true, limit }), ({ value }) => JSON.parse(value) as Change)),
     isMember: (channel, user) => env.read(() => members.doesExist([channel, user])),
     members: (channel, after, limit) => env.read(() => seconds(members, channel, after, limit)),
     channelsOf: (user) => env.read(() => seconds(memberships, user, "", Number.MAX_SAFE_INTEGER)),

@@ -1,4 +1,4 @@
-import type { Channel, Directory, Ticket, Token, User } from "./directory.ts";
+import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
 
 /** The directory in this process's memory. No other process sees it; nothing survives the process. */
 export function openMemoryDirectory(): Directory {
@@ -6,6 +6,7 @@ export function openMemoryDirectory(): Directory {
   const tokens = new Map<string, Token>();
   const channels = new Map<string, Channel>();
   const members = new Map<string, Set<string>>();
+  const unsettled = new Map<string, Change>();
   const lastReads = new Map<string, string>();
   const tickets = new Map<string, Ticket>();
   const sweepTickets = (now: number): void => {
@@ -19,10 +20,7 @@ export function openMemoryDirectory(): Directory {
     members.set(channel, set);
     return set;
   };
-  const join = (channel: string, user: string): boolean => {
-    const set = membersOf(channel);
-    return set.size !== set.add(user).size;
-  };
+  const pair = (channel: string, user: string): string => `${channel} ${user}`;
   const byName = <T extends { readonly name: string }>(all: Map<string, T>, name: string): T | undefined =>
     name === "" ? undefined : [...all.values()].find((item) => item.name === name);
 
@@ -39,22 +37,41 @@ export function openMemoryDirectory(): Directory {
 
     channel: async (id) => channels.get(id),
     channelByName: async (name) => byName(channels, name),
-    async createChannel(channel, first) {
+    async createChannel(channel, first, key) {
       if (channels.has(channel.id) || byName(channels, channel.name) !== undefined) return false;
       channels.set(channel.id, channel);
-      for (const user of first) join(channel.id, user);
+      for (const user of first) {
+        membersOf(channel.id).add(user);
+        if (key !== undefined) unsettled.set(pair(channel.id, user), { channel: channel.id, user, member: true, key });
+      }
       return true;
     },
     channels: async (after, limit) => page(channels, after, limit),
 
-    join: async (channel, user) => join(channel, user),
-    leave: async (channel, user) => membersOf(channel).delete(user),
+    async change(change) {
+      const { channel, user, member } = change;
+      const earlier = unsettled.get(pair(channel, user));
+      if (earlier !== undefined) return earlier;
+      if (membersOf(channel).has(user) === member) return "already";
+      if (member) membersOf(channel).add(user);
+      else membersOf(channel).delete(user);
+      unsettled.set(pair(channel, user), change);
+      return "made";
+    },
+    async settle({ channel, user, key }) {
+      if (unsettled.get(pair(channel, user))?.key === key) unsettled.delete(pair(channel, user));
+    },
+    unsettled: async ([channel, user], limit) =>
+      [...unsettled.values()]
+        .filter((change) => change.channel > channel || (change.channel === channel && change.user > user))
+        .sort((a, b) => (a.channel < b.channel || (a.channel === b.channel && a.user < b.user) ? -1 : 1))
+        .slice(0, limit),
     isMember: async (channel, user) => membersOf(channel).has(user),
     members: async (channel, after, limit) => [...membersOf(channel)].filter((user) => user > after).sort().slice(0, limit),
     channelsOf: async (user) => [...members].filter(([, set]) => set.has(user)).map(([channel]) => channel).sort(),
 
-    lastRead: async (channel, user) => lastReads.get(`${channel} ${user}`) ?? "",
-    mark: async (channel, user, ts) => void lastReads.set(`${channel} ${user}`, ts),
+    lastRead: async (channel, user) => lastReads.get(pair(channel, user)) ?? "",
+    mark: async (channel, user, ts) => void lastReads.set(pair(channel, user), ts),
 
     async putTicket(ticket, now) {
       sweepTickets(now);

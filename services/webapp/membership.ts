@@ -1,34 +1,34 @@
 /**
- * Changes of membership. The directory comes first (it decides who may read and post), then everybody in the channel is
- * told (a client event), then the user's own stream: a `control` for the gateways, which subscribe the user's sockets
- * from exactly that event on, and a client event. Where the control can't be made, the directory is put back and the
- * caller gets `service_unavailable`, so that a retry starts afresh; once it is made, the gateways act on it and the change stands.
+ * Changes of membership. The directory comes first: it decides who may read and post, and it keeps each change as unsettled
+ * until it was announced (announcements.ts), so that what one webapp leaves undone is done later (settler.ts). A change is
+ * never taken back, and no other of the same channel and user is made before it is settled: the last control in the
+ * user's stream says what the directory says, however long an announcement takes and whoever repeats it.
  */
 import { createHash, randomUUID } from "node:crypto";
 import type { Clock } from "../runtime/clock.ts";
-import type { Channel, ChannelType, Directory, User } from "../store/directory.ts";
+import type { Change, Channel, ChannelType, Directory, User } from "../store/directory.ts";
+import { Announcements, partnerIn } from "./announcements.ts";
+import { ApiError } from "./errors.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Team } from "./method.ts";
-import { channelShape } from "./shapes.ts";
 import { newId } from "./tokens.ts";
+import { Turns } from "./turns.ts";
 
-/** Direct conversations whose announcement is known to be made; forgetting one costs four idempotent publishes. */
-const announcedMost = 10_000;
+/** Here a pair's changes are made one after the other; only other webapps of the same directory can come between, this often at most. */
+const attemptsMost = 4;
 
-const joinedEvent = { channel: "channel_joined", group: "group_joined", mpim: "mpim_joined", im: "im_created" } as const satisfies Record<ChannelType, string>;
-const leftEvent = { channel: "channel_left", group: "group_left", mpim: "mpim_close", im: "im_close" } as const satisfies Record<ChannelType, string>;
+const turnOf = ({ channel, user }: Change): string => `${channel} ${user}`;
 
 export class Membership {
   readonly #directory: Directory;
-  readonly #mesh: Mesh;
-  readonly #team: Team;
+  readonly #announcements: Announcements;
   readonly #clock: Clock;
-  readonly #announced = new Set<string>();
+  /** Right it would be without them; so nobody announces what another call here is just announcing. */
+  readonly #turns = new Turns();
 
   constructor(directory: Directory, mesh: Mesh, team: Team, clock: Clock) {
     this.#directory = directory;
-    this.#mesh = mesh;
-    this.#team = team;
+    this.#announcements = new Announcements(directory, mesh, team);
     this.#clock = clock;
   }
 
@@ -39,46 +39,34 @@ export class Membership {
   async create(creator: User, name: string, type: "channel" | "group"): Promise<Channel | undefined> {
     if ((await this.#directory.channelByName(name)) !== undefined) return undefined;
     const channel: Channel = { id: newId("C"), name, type, creator: creator.id, createdAt: this.#clock.now(), topic: "", purpose: "" };
+    const change: Change = { channel: channel.id, user: creator.id, member: true, key: randomUUID(), inviter: creator.id };
     // The other order than `join`: nobody can hear the event of a channel that does not exist yet, and where the mesh takes nothing, no name is spent.
-    const { offset } = await this.#tell(channel, { type: "member_joined_channel", user: creator.id, inviter: creator.id });
-    if (!(await this.#directory.createChannel(channel, [creator.id]))) return undefined;
-    await this.#welcome(channel, creator.id, offset);
+    await this.#announcements.tellChannel(channel, change);
+    if (!(await this.#directory.createChannel(channel, [creator.id], change.key))) return undefined;
+    // The name is spent: to be told to try again would be to find it taken. What fails here is made up for by the settler.
+    await this.#announce(channel, change).catch(() => undefined);
     return channel;
   }
 
-  /** @returns false where the user is a member already */
-  async join(channel: Channel, user: string, inviter?: string): Promise<boolean> {
-    if (!(await this.#directory.join(channel.id, user))) return false;
-    const key = randomUUID();
-    try {
-      const { offset } = await this.#tell(channel, { type: "member_joined_channel", user, ...(inviter === undefined ? {} : { inviter }) });
-      await this.#subscribe(channel, user, offset, key);
-    } catch (error) {
-      await this.#directory.leave(channel.id, user);
-      throw error;
-    }
-    // The gateways follow the control: from here on the change is made, whatever becomes of the notice.
-    await this.#notify(channel, user, key);
-    return true;
+  /**
+   * @returns false where the user is a member already, and everybody knows
+   * @throws where it could not be announced; it is made all the same, unless an earlier change of the pair stood in its way
+   */
+  join(channel: Channel, user: string, inviter?: string): Promise<boolean> {
+    return this.#make(channel, { channel: channel.id, user, member: true, key: randomUUID(), ...(inviter === undefined ? {} : { inviter }) });
   }
 
-  /** @returns false where the user is no member */
-  async leave(channel: Channel, user: string): Promise<boolean> {
-    if (!(await this.#directory.leave(channel.id, user))) return false;
-    try {
-      await this.#tell(channel, { type: "member_left_channel", user });
-      await this.#mesh.publish(user, { kind: "control", key: randomUUID(), control: { leave: channel.id } });
-    } catch (error) {
-      await this.#directory.join(channel.id, user);
-      throw error;
-    }
-    await this.#mesh.publish(user, { kind: "event", key: randomUUID(), event: { type: leftEvent[channel.type], channel: channel.id } });
-    return true;
+  /**
+   * @returns false where the user is no member, and everybody knows
+   * @throws as `join` does
+   */
+  leave(channel: Channel, user: string): Promise<boolean> {
+    return this.#make(channel, { channel: channel.id, user, member: false, key: randomUUID() });
   }
 
   /**
    * The direct conversation of these users (the caller among them), made where it does not exist. Its ID follows from its
-   * members and its announcements carry keys that follow from the ID, so that all of it may be repeated.
+   * members. Announcements that failed are made up for by opening it again.
    */
   async open(opener: User, members: readonly User[]): Promise<{ readonly channel: Channel; readonly existed: boolean }> {
     const ids = members.map((member) => member.id).sort();
@@ -87,40 +75,43 @@ export class Membership {
     const name = type === "im" ? "" : `mpdm-${members.map((member) => member.name).sort().join("--")}-${id.slice(-6).toLowerCase()}`;
     const known = await this.#directory.channel(id);
     const fresh: Channel = { id, name, type, creator: opener.id, createdAt: this.#clock.now(), topic: "", purpose: "" };
-    const existed = known !== undefined || !(await this.#directory.createChannel(fresh, ids));
+    const existed = known !== undefined || !(await this.#directory.createChannel(fresh, ids, `open-${id}`));
     const channel = known ?? fresh;
-    if (!this.#announced.has(id)) {
-      await Promise.all(ids.map((user) => this.#welcome(channel, user, 0, `open-${id}`)));
-      if (this.#announced.size >= announcedMost) this.#announced.clear();
-      this.#announced.add(id);
-    }
+    const unsettled = (await this.#directory.unsettled([id, ""], ids.length)).filter((change) => change.channel === id);
+    await Promise.all(unsettled.map((change) => this.#announce(channel, change)));
     return { channel, existed };
   }
 
   /** The other one of an im (oneself in a conversation with oneself). */
-  async partner(channel: Channel, user: string): Promise<string | undefined> {
-    if (channel.type !== "im") return undefined;
-    return (await this.#directory.members(channel.id, "", 2)).find((member) => member !== user) ?? user;
+  partner(channel: Channel, user: string): Promise<string | undefined> {
+    return partnerIn(this.#directory, channel, user);
   }
 
-  async #tell(channel: Channel, event: { readonly type: string; readonly [field: string]: unknown }): Promise<{ readonly offset: number }> {
-    const kind = channel.type === "channel" ? "C" : "G";
-    return this.#mesh.publish(channel.id, { kind: "event", key: randomUUID(), event: { ...event, channel: channel.id, channel_type: kind, team: this.#team.id } });
+  /**
+   * Announces a change that was left unsettled; one that somebody works at here and now is left to them.
+   * @throws as `join` does
+   */
+  async settle(change: Change): Promise<void> {
+    if (this.#turns.isBusy(turnOf(change))) return;
+    const channel = await this.#directory.channel(change.channel);
+    if (channel !== undefined) await this.#announce(channel, change);
   }
 
-  async #welcome(channel: Channel, user: string, after: number, key: string = randomUUID()): Promise<void> {
-    await this.#subscribe(channel, user, after, key);
-    await this.#notify(channel, user, key);
+  #make(channel: Channel, change: Change): Promise<boolean> {
+    return this.#turns.run(turnOf(change), async () => {
+      for (let attempt = 0; attempt < attemptsMost; attempt++) {
+        const outcome = await this.#directory.change(change);
+        if (outcome === "already") return false;
+        const unsettled = outcome === "made" ? change : outcome;
+        await this.#announcements.make(channel, unsettled);
+        // An earlier change to the same end is this one: a call that failed is repeated.
+        if (unsettled.member === change.member) return true;
+      }
+      throw new ApiError("service_unavailable");
+    });
   }
 
-  async #subscribe(channel: Channel, user: string, after: number, key: string): Promise<void> {
-    await this.#mesh.publish(user, { kind: "control", key: `${key}-c`, control: { join: channel.id, after } });
-  }
-
-  async #notify(channel: Channel, user: string, key: string): Promise<void> {
-    const partner = await this.partner(channel, user);
-    const shape = channelShape(channel, this.#team, { isMember: true, partner });
-    const event = { type: joinedEvent[channel.type], channel: shape, ...(channel.type === "im" ? { user: partner } : {}) };
-    await this.#mesh.publish(user, { kind: "event", key: `${key}-e`, event });
+  #announce(channel: Channel, change: Change): Promise<void> {
+    return this.#turns.run(turnOf(change), () => this.#announcements.make(channel, change));
   }
 }

@@ -14,6 +14,7 @@ import { Membership } from "./membership.ts";
 import { connectMesh } from "./mesh.ts";
 import type { House } from "./method.ts";
 import { renderPage } from "./page.ts";
+import { keepSettling } from "./settler.ts";
 import { Tickets } from "./tickets.ts";
 import { createWebApi } from "./web-api.ts";
 
@@ -50,11 +51,13 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
   const address = await listen(server, config.listen);
   const registration = registerServer(connectRegistry(config.registryUrl), "ringway-webapp", config, address, systemClock, log);
   void registration.registered.then(() => (ready = true));
+  const settling = keepSettling(directory, house.membership, systemClock, log);
   if (config.dev) log.warn("development mode: everybody knows the tokens");
   return {
     address,
     async stop() {
       ready = false;
+      settling.stop();
       await Promise.race([registration.stop(), systemClock.sleep(deregisterWithinMs)]);
       await close(server);
       await directory.close();

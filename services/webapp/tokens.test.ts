@@ -53,7 +53,7 @@ test("a data folder that development mode has seeded refuses the development tok
 test("seeding twice changes nothing", async () => {
   const directory = openMemoryDirectory();
   await seedDev(directory, 1);
-  await directory.leave("C0RANDOM", "U0LINUS");
+  await directory.change({ channel: "C0RANDOM", user: "U0LINUS", member: false, key: "k1" });
   await seedDev(directory, 2);
   expect(await directory.isMember("C0RANDOM", "U0LINUS")).toBe(false);
   expect(await directory.user("U0ADA")).toMatchObject({ createdAt: 1 });

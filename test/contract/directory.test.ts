@@ -49,9 +49,10 @@ describe("one lmdb folder", () => {
       const log = openLmdbLog(folder);
       const directory = openLmdbDirectory(folder);
       expect(await log.claim(1, "cs-0")).toBe(fence);
-      await directory.join("C1", `U${fence}`);
+      await directory.change({ channel: "C1", user: `U${fence}`, member: true, key: `k${fence}` });
       await log.close();
       expect((await directory.members("C1", "", 10)).length).toBe(fence);
+      expect((await directory.unsettled(["", ""], 10)).length).toBe(fence);
       await directory.close();
     }
   });

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Channel, Directory, Ticket, User } from "../../services/store/directory.ts";
+import type { Change, Channel, Directory, Ticket, User } from "../../services/store/directory.ts";
 
 const user = (id: string, name = id.toLowerCase()): User => ({ id, name, realName: name, botId: null, manualAway: false, createdAt: 1 });
 const channel = (id: string, name = id.toLowerCase()): Channel => ({ id, name, type: "channel", creator: "U1", createdAt: 1, topic: "", purpose: "" });
 const ticket = (secretHash: string, expiresAt: number): Ticket => ({ secretHash, user: "U1", expiresAt, offsets: { C1: 5 }, batchPresence: true });
+
+const change = (key: string, member: boolean, channelId = "C1", userId = "U2"): Change => ({ channel: channelId, user: userId, member, key });
 
 /** What every engine of the directory promises. @param open a directory that is empty at each call */
 export function directoryContract(name: string, open: () => Promise<Directory> | Directory): void {
@@ -55,18 +57,49 @@ export function directoryContract(name: string, open: () => Promise<Directory> |
     it("knows memberships from both sides", async () => {
       await directory.createChannel(channel("C1"), ["U1"]);
       await directory.createChannel(channel("C10"), ["U1"]);
-      expect(await directory.join("C1", "U2")).toBe(true);
-      expect(await directory.join("C1", "U2")).toBe(false);
+      expect(await directory.change(change("k1", true))).toBe("made");
       expect(await directory.members("C1", "", 10)).toEqual(["U1", "U2"]);
       expect(await directory.members("C1", "U1", 10)).toEqual(["U2"]);
       expect(await directory.members("C1", "", 1)).toEqual(["U1"]);
       expect(await directory.channelsOf("U1")).toEqual(["C1", "C10"]);
-      expect(await directory.leave("C1", "U1")).toBe(true);
-      expect(await directory.leave("C1", "U1")).toBe(false);
+      expect(await directory.change(change("k2", false, "C1", "U1"))).toBe("made");
       expect(await directory.isMember("C1", "U1")).toBe(false);
       expect(await directory.isMember("C1", "U2")).toBe(true);
       expect(await directory.channelsOf("U1")).toEqual(["C10"]);
       expect(await directory.channelsOf("U9")).toEqual([]);
+    });
+
+    it("keeps a change as unsettled until it is settled, and makes no other of the same pair meanwhile", async () => {
+      const joined: Change = { ...change("k1", true), inviter: "U1" };
+      expect(await directory.change(change("k0", false))).toBe("already");
+      expect(await directory.change(joined)).toBe("made");
+      expect(await directory.change(change("k2", false))).toEqual(joined);
+      expect(await directory.change(change("k3", true))).toEqual(joined);
+      expect(await directory.isMember("C1", "U2")).toBe(true);
+      await directory.settle(change("k2", false));
+      expect(await directory.unsettled(["", ""], 10)).toEqual([joined]);
+      await directory.settle(joined);
+      expect(await directory.unsettled(["", ""], 10)).toEqual([]);
+      expect(await directory.change(change("k3", true))).toBe("already");
+      expect(await directory.change(change("k4", false))).toBe("made");
+      expect(await directory.isMember("C1", "U2")).toBe(false);
+      expect(await directory.unsettled(["", ""], 10)).toEqual([change("k4", false)]);
+    });
+
+    it("makes one of two changes of a pair that are asked for at once", async () => {
+      const [first, second] = await Promise.all([directory.change(change("k1", true)), directory.change(change("k2", true))]);
+      expect([first, second]).toEqual(["made", change("k1", true)]);
+    });
+
+    it("pages unsettled changes, the first members of a new channel among them", async () => {
+      await directory.createChannel(channel("C2"), ["U2", "U1"], "k1");
+      await directory.createChannel(channel("C3"), ["U1"]);
+      await directory.change(change("k2", true, "C1", "U3"));
+      const all = [change("k2", true, "C1", "U3"), change("k1", true, "C2", "U1"), change("k1", true, "C2", "U2")];
+      expect(await directory.unsettled(["", ""], 10)).toEqual(all);
+      expect(await directory.unsettled(["", ""], 2)).toEqual(all.slice(0, 2));
+      expect(await directory.unsettled(["C2", ""], 2)).toEqual(all.slice(1));
+      expect(await directory.unsettled(["C2", "U1"], 2)).toEqual(all.slice(2));
     });
 
     it("remembers how far a user has read a channel", async () => {
