@@ -52,9 +52,13 @@ export function parseDraft(value: unknown): Draft {
 }
 
 function control(fields: Fields): Control {
-  const { join, leave, after } = fields;
+  const { join, leave, after, presence, at } = fields;
+  if (presence === "auto" || presence === "away") {
+    if (!Number.isSafeInteger(at) || (at as number) < 0) throw bad("control.at must be a safe integer >= 0");
+    return { presence, at: at as number };
+  }
   if (typeof leave === "string" && isId(leave)) return { leave };
-  if (typeof join !== "string" || !isId(join)) throw bad("control needs a channel's ID in join or leave");
+  if (typeof join !== "string" || !isId(join)) throw bad("control needs a channel's ID in join or leave, or presence auto or away");
   if (!Number.isSafeInteger(after) || (after as number) < 0) throw bad("control.after must be a safe integer >= 0");
   return { join, after: after as number };
 }

@@ -422,6 +422,7 @@ describe("trouble", () => {
     ["a long text", { kind: "message", user: "U1", key: "k", draft: { text: "x".repeat(40_001) } }, "msg_too_long"],
     ["a ts that is none", { kind: "delete", user: "U1", key: "k", ts: "now" }, "bad_request"],
     ["a ts of nothing", { kind: "delete", user: "U1", key: "k", ts: "1.000001" }, "message_not_found"],
+    ["a choice of presence without version", { kind: "control", key: "k", control: { presence: "away" } }, "bad_request"],
     ["a control without channel", { kind: "control", key: "k", control: { after: 1 } }, "bad_request"],
     ["a draft that is too deep", Buffer.from(`{"kind":"message","user":"U1","key":"k","draft":{"text":"x","deep":${"[".repeat(50_000)}${"]".repeat(50_000)}}}`), "bad_json"],
     ["a large body", Buffer.alloc(300_000, " "), "body_too_large"],

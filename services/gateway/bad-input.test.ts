@@ -20,7 +20,7 @@ function serving(): Gateway {
     gateway.step({ type: "linkOpened", conn }, 1);
     gateway.step({ type: "linkFrames", conn, frames: [{ type: "hello", v: 1, server, epoch: 1 }] }, 1);
   }
-  const ticketed = { user: { id: "UADA", name: "a" }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, offsets: {}, batch_presence: false };
+  const ticketed = { user: { id: "UADA", name: "a" }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false };
   gateway.step({ type: "upgrade", session: 1, ticket: "UADA.s" }, 1);
   gateway.step({ type: "redeemed", session: 1, ticketed }, 1);
   gateway.step({ type: "opened", session: 1 }, 1);
@@ -60,7 +60,7 @@ const linkFrame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ type: fc.constant("moved" as const), chan: number, epoch: number, owner: fc.string() }),
   fc.record({ type: fc.constant("batch" as const), req: number, chan: number, head: number, events: bytes }),
   fc.record({ type: fc.constant("presence" as const), user, active: fc.integer({ min: 0, max: 255 }) }),
-  fc.record({ type: fc.constant("manual" as const), user, away: fc.integer({ min: 0, max: 255 }) }),
+  fc.record({ type: fc.constant("manual" as const), user, away: fc.integer({ min: 0, max: 255 }), at: fc.maxSafeNat() }),
   fc.record({ type: fc.constant("watch" as const), user }),
 );
 

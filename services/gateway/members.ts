@@ -1,5 +1,5 @@
 /** Which sessions are in which channels: only these publish there, and only these get what is published. */
-import type { Control } from "../protocol/mesh.ts";
+import type { Control, MembershipControl } from "../protocol/mesh.ts";
 import { isId } from "../protocol/ids.ts";
 import type { CatchUps } from "./catch-up.ts";
 import { gap } from "./client-frames.ts";
@@ -78,7 +78,7 @@ export class Members {
   }
 
   /** From the user's own channel, to all of the user's sessions. */
-  control(session: Session, control: Control): void {
+  control(session: Session, control: MembershipControl): void {
     if (session.asking) {
       session.controls.push(control);
       return;
@@ -110,7 +110,8 @@ export function parseControl(payload: Uint8Array): Control | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { join, leave, after } = value;
+  const { join, leave, after, presence, at } = value;
+  if (presence === "auto" || presence === "away") return typeof at === "number" && Number.isSafeInteger(at) && at >= 0 ? { presence, at } : undefined;
   if (typeof join === "string" && isId(join)) return { join, after: typeof after === "number" && Number.isSafeInteger(after) && after >= 0 ? after : 0 };
   return typeof leave === "string" && isId(leave) ? { leave } : undefined;
 }

@@ -2,6 +2,7 @@
  * The gateway's side of presence: tells each user's presence server who is online here and who is watched here, tells it
  * again whenever its link or the ring changes, and hands changes to the sessions that watch.
  */
+import { isNewer, noChoice, type Choice } from "../protocol/choice.ts";
 import type { Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { manualPresenceChange, presenceChange, presenceChanges } from "./client-frames.ts";
@@ -14,7 +15,8 @@ interface UserRecord {
   readonly user: string;
   /** sessions of this user here */
   online: number;
-  manualAway: boolean;
+  /** the newest choice of the user's own that a ticket or a presence server told */
+  choice: Choice;
   /** sessions that watch the user, and sessions that asked once */
   readonly watchers: Set<SessionId>;
   readonly askers: Set<SessionId>;
@@ -45,7 +47,9 @@ export class Presence {
 
   online(session: Session): void {
     const record = this.#record(session.user);
-    if (record.online++ === 0) record.manualAway = session.ticketed?.manual_away ?? false;
+    record.online++;
+    const { manual_away: away, manual_away_at: at } = session.ticketed!;
+    this.#choose(record, { away, at }, 0, session.id);
     this.#sync(record);
   }
 
@@ -127,11 +131,30 @@ export class Presence {
   }
 
   onManual(conn: number, frame: Frame<"manual">): void {
-    const record = this.#users.get(frame.user);
-    if (record === undefined || record.conn !== conn || record.manualAway === (frame.away !== 0)) return;
-    record.manualAway = frame.away !== 0;
-    for (const session of this.#sessions.ofUser(frame.user)) {
-      if (session.phase === "live") this.#core.emit({ type: "send", session: session.id, text: manualPresenceChange(record.manualAway) });
+    this.chosen(frame.user, { away: frame.away !== 0, at: frame.at }, conn);
+  }
+
+  /** @param conn the presence server that told it; 0: the user's own channel did */
+  chosen(user: string, choice: Choice, conn = 0): void {
+    const record = this.#users.get(user);
+    if (record === undefined) return;
+    this.#choose(record, choice, conn, undefined);
+    this.#sync(record);
+  }
+
+  /**
+   * Takes a choice that is newer; the user's sessions learn what changed.
+   * @param conn the presence server that told it, maybe one that was the user's when it was made; 0: another source
+   * @param knows a session that knows it, as it comes from its own ticket
+   */
+  #choose(record: UserRecord, choice: Choice, conn: number, knows: SessionId | undefined): void {
+    if (!isNewer(choice, record.choice)) return;
+    const changed = choice.away !== record.choice.away;
+    record.choice = choice;
+    if (conn !== record.conn) record.toldOnline = false; // announced again, with the newer choice
+    if (!changed) return;
+    for (const session of this.#sessions.ofUser(record.user)) {
+      if (session.phase === "live" && session.id !== knows) this.#core.emit({ type: "send", session: session.id, text: manualPresenceChange(choice.away) });
     }
   }
 
@@ -143,7 +166,7 @@ export class Presence {
   #record(user: string): UserRecord {
     let record = this.#users.get(user);
     if (record === undefined) {
-      record = { user, online: 0, manualAway: false, watchers: new Set(), askers: new Set(), active: undefined, link: undefined, conn: 0, toldOnline: false, toldWatch: false };
+      record = { user, online: 0, choice: noChoice, watchers: new Set(), askers: new Set(), active: undefined, link: undefined, conn: 0, toldOnline: false, toldWatch: false };
       this.#users.set(user, record);
     }
     return record;
@@ -175,9 +198,9 @@ export class Presence {
   }
 
   #say(record: UserRecord, online: boolean, watch: boolean): void {
-    const { user, conn } = record;
+    const { user, conn, choice } = record;
     if (conn === 0 || !this.#links.isOpen(conn)) return;
-    if (online !== record.toldOnline) this.#links.send(conn, online ? { type: "online", user, manualAway: record.manualAway ? 1 : 0 } : { type: "offline", user });
+    if (online !== record.toldOnline) this.#links.send(conn, online ? { type: "online", user, manualAway: choice.away ? 1 : 0, at: choice.at } : { type: "offline", user });
     if (watch !== record.toldWatch) this.#links.send(conn, { type: watch ? "watch" : "unwatch", user });
     record.toldOnline = online;
     record.toldWatch = watch;

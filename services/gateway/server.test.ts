@@ -165,7 +165,7 @@ class Plane {
 
   ticket(user: string, more: object = {}): string {
     const ticket = `${user}.${randomUUID()}`;
-    this.tickets.set(ticket, { user: { id: user, name: user }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, offsets: {}, batch_presence: false, ...more });
+    this.tickets.set(ticket, { user: { id: user, name: user }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false, ...more });
     return ticket;
   }
 

@@ -1,5 +1,5 @@
 /** The sessions of this gateway, by ID and by user. */
-import type { Control, Session as Ticketed } from "../protocol/mesh.ts";
+import type { MembershipControl, Session as Ticketed } from "../protocol/mesh.ts";
 import type { SessionId } from "./events.ts";
 import type { Subscription } from "./subscriptions.ts";
 import type { Timer } from "../runtime/timers.ts";
@@ -25,7 +25,7 @@ export interface Session {
   /** a list of the user's channels was asked for; controls that arrive meanwhile are newer or older than it and wait */
   asking: boolean;
   listFailures: number;
-  readonly controls: Control[];
+  readonly controls: MembershipControl[];
   /** the list was asked for before the user's own channel was subscribed: ask again when it is */
   listAgain: boolean;
   /** frames that came before hello */

@@ -127,7 +127,7 @@ class World {
     const client: Client = { session, user, hello: false, open: true, seen: new Map(Object.entries(offsets)), acks: new Map(), asked: 0 };
     this.clients.push(client);
     this.tell({ type: "upgrade", session, ticket: `${user}.s` });
-    this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, offsets, batch_presence: false } });
+    this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, manual_away_at: 0, offsets, batch_presence: false } });
     this.tell({ type: "opened", session });
   }
 

@@ -66,10 +66,10 @@ class Trace {
   from(server: string, ...frames: LinkFrame[]): this {
     return this.tell({ type: "linkFrames", conn: this.conns.get(server)!, frames });
   }
-  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; manual_away: boolean }> = {}): this {
+  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; manual_away: boolean; manual_away_at: number }> = {}): this {
     this.tell({ type: "upgrade", session, ticket: `${user}.secret` });
     const team = { id: "T1", name: "team", domain: "team" };
-    this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team, manual_away: false, offsets: {}, batch_presence: false, ...ticketed } });
+    this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false, ...ticketed } });
     return this.tell({ type: "opened", session });
   }
   say(session: number, frame: unknown): this {
@@ -564,7 +564,7 @@ describe("presence", () => {
         "→ cs-0 subscribe chan=1 after=head id=UADA",
         "list UADA for 1",
         "to 1: {"type":"hello","x_session":1,"x_gateway":"gw-0"}",
-        "→ ps-0 online user=UADA manualAway=0",
+        "→ ps-0 online user=UADA manualAway=0 at=0",
         "redeem 2",
         "accept 2",
         "list UADA for 2",
@@ -592,17 +592,17 @@ describe("presence", () => {
 
   test("after a link breaks all is announced and watched at the next server; what did not change is not told again", () => {
     const t = booted({}, two).say(1, { type: "presence_sub", ids: ["UGRACE"] }).from("ps-0", { type: "presence", user: "UGRACE", active: 1 });
-    t.from("ps-0", { type: "manual", user: "UADA", away: 1 });
+    t.from("ps-0", { type: "manual", user: "UADA", away: 1, at: 7 });
     t.take();
     t.break("ps-0");
-    expect(t.take()).toEqual(["→ ps-1 online user=UADA manualAway=1", "→ ps-1 watch user=UGRACE"]);
+    expect(t.take()).toEqual(["→ ps-1 online user=UADA manualAway=1 at=7", "→ ps-1 watch user=UGRACE"]);
     expect(t.from("ps-1", { type: "presence", user: "UGRACE", active: 1 }).take()).toEqual([]);
     t.wait(50).open("ps-0");
     expect(t.quiet()).toEqual([
       "connect ps-0",
       "→ ps-0 hello v=1 server=gw-0 epoch=1",
       "→ ps-1 offline user=UADA",
-      "→ ps-0 online user=UADA manualAway=1",
+      "→ ps-0 online user=UADA manualAway=1 at=7",
       "→ ps-1 unwatch user=UGRACE",
       "→ ps-0 watch user=UGRACE",
       "→ ps-0 announced epoch=1",
@@ -610,7 +610,37 @@ describe("presence", () => {
   });
 
   test("a user's own choice is told to the user's sessions", () => {
-    expect(booted({}, two).from("ps-0", { type: "manual", user: "UADA", away: 1 }).take()).toEqual(['to 1: {"type":"manual_presence_change","presence":"away"}']);
+    expect(booted({}, two).from("ps-0", { type: "manual", user: "UADA", away: 1, at: 7 }).take()).toEqual(['to 1: {"type":"manual_presence_change","presence":"away"}']);
+  });
+
+  test("an older choice than the known one changes nothing, whoever brings it", () => {
+    const t = booted({}, two).from("ps-0", { type: "manual", user: "UADA", away: 1, at: 7 });
+    t.take();
+    t.from("ps-0", { type: "manual", user: "UADA", away: 0, at: 6 });
+    expect(t.take()).toEqual([]);
+    t.from("ps-0", { type: "manual", user: "UADA", away: 1, at: 8 });
+    expect(t.take()).toEqual([]);
+  });
+
+  test("a newer choice that the user's presence server has not told is announced to it", () => {
+    const t = booted({}, two);
+    t.from("ps-1", { type: "manual", user: "UADA", away: 1, at: 7 });
+    expect(t.take()).toEqual(['to 1: {"type":"manual_presence_change","presence":"away"}', "→ ps-0 online user=UADA manualAway=1 at=7"]);
+    t.connect(2, "UADA", { manual_away: false, manual_away_at: 9 }).tell({ type: "listed", session: 2, channels: [] });
+    expect(t.take().slice(-3)).toEqual([
+      'to 2: {"type":"hello","x_session":2,"x_gateway":"gw-0"}',
+      'to 1: {"type":"manual_presence_change","presence":"active"}',
+      "→ ps-0 online user=UADA manualAway=0 at=9",
+    ]);
+  });
+
+  test("a choice on the user's own channel counts as one that a presence server tells", () => {
+    const t = booted({}, two);
+    const chose = (offset: number, presence: "auto" | "away", at: number): LinkFrame => ({ type: "event", chan: 1, offset, origin: 0, kind: 1, payload: new TextEncoder().encode(JSON.stringify({ presence, at })) });
+    t.from("cs-0", chose(1, "away", 7));
+    expect(t.take()).toEqual(['to 1: {"type":"manual_presence_change","presence":"away"}', "→ ps-0 online user=UADA manualAway=1 at=7"]);
+    t.from("cs-0", chose(2, "auto", 5), chose(3, "auto", -1));
+    expect(t.take()).toEqual([]);
   });
 
   test("more than 500 users, or as many open questions, are refused", () => {

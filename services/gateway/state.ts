@@ -69,7 +69,9 @@ export class Gateway {
       advanced: (sub) => this.#catchUps.advance(sub),
       control: (sub, payload) => {
         const control = parseControl(payload);
-        if (control !== undefined) for (const session of [...this.#sessions.ofUser(sub.channel)]) this.#members.control(session, control);
+        if (control === undefined) return;
+        if ("presence" in control) return this.#presence.chosen(sub.channel, { away: control.presence === "away", at: control.at });
+        for (const session of [...this.#sessions.ofUser(sub.channel)]) this.#members.control(session, control);
       },
       gapped: (sub, after) => {
         this.#subs.deliver(sub, new TextEncoder().encode(gap(sub.channel, after, sub.last)), 0, false);

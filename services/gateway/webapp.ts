@@ -27,6 +27,11 @@ export async function listChannels(meshUrl: string, user: string): Promise<strin
 
 function isSession(value: unknown): value is Session {
   if (typeof value !== "object" || value === null) return false;
-  const { user, offsets } = value as Partial<Session>;
-  return typeof user?.id === "string" && isId(user.id) && typeof offsets === "object" && offsets !== null && Object.values(offsets).every((offset) => Number.isSafeInteger(offset) && offset >= 0);
+  const { user, offsets, manual_away_at: at } = value as Partial<Session>;
+  if (!isWhole(at)) return false;
+  return typeof user?.id === "string" && isId(user.id) && typeof offsets === "object" && offsets !== null && Object.values(offsets).every(isWhole);
+}
+
+function isWhole(value: unknown): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }

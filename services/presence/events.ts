@@ -1,4 +1,5 @@
 /** What a presence server's state is told, and what it wants done. */
+import type { Choice } from "../protocol/choice.ts";
 import type { LinkFrame } from "../protocol/link.ts";
 import type { PresenceInfo } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
@@ -19,7 +20,7 @@ export type Event =
   | { readonly type: "linkClosed"; readonly link: number }
   /** HTTP: answered by `answer` with the same `req` */
   | { readonly type: "get"; readonly req: number; readonly user: string }
-  | { readonly type: "put"; readonly req: number; readonly user: string; readonly away: boolean }
+  | { readonly type: "put"; readonly req: number; readonly user: string; readonly choice: Choice }
   /** `wakeAt()` is due */
   | { readonly type: "tick" };
 

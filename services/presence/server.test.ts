@@ -64,12 +64,12 @@ describe("a presence server", () => {
   test("answers over HTTP and links alike", async () => {
     const address = await serve();
     const [one, two] = [await Gateway.open(address), await Gateway.open(address, "gw-1")];
-    one.send({ type: "online", user: "UADA", manualAway: 0 }, { type: "announced", epoch: 1 });
+    one.send({ type: "online", user: "UADA", manualAway: 0, at: 0 }, { type: "announced", epoch: 1 });
     two.send({ type: "watch", user: "UADA" });
     await vi.waitFor(() => expect(two.told).toEqual([["hello", 1, "ps-0", 1], ["presence", "UADA", 1]]));
     expect((await ask(url(address, "UADA"))).json).toEqual({ user: "UADA", presence: "active", online: true, manual_away: false });
-    expect((await ask(url(address, "UADA"), { method: "PUT", body: { presence: "away" } })).json).toEqual({ user: "UADA", presence: "away", online: true, manual_away: true });
-    await vi.waitFor(() => expect(one.told.at(-1)).toEqual(["manual", "UADA", 1]));
+    expect((await ask(url(address, "UADA"), { method: "PUT", body: { presence: "away", at: 7 } })).json).toEqual({ user: "UADA", presence: "away", online: true, manual_away: true });
+    await vi.waitFor(() => expect(one.told.at(-1)).toEqual(["manual", "UADA", 1, 7]));
     await vi.waitFor(() => expect(two.told.at(-1)).toEqual(["presence", "UADA", 0]));
   });
 
@@ -79,7 +79,7 @@ describe("a presence server", () => {
     const gateway = await Gateway.open(address);
     gateway.send({ type: "ping", at: 1 });
     await vi.waitFor(() => expect(gateway.told.at(-1)).toEqual(["pong", 1]));
-    gateway.send({ type: "online", user: "UADA", manualAway: 0 });
+    gateway.send({ type: "online", user: "UADA", manualAway: 0, at: 0 });
     expect((await answer).json).toMatchObject({ presence: "active" });
     gateway.send({ type: "announced", epoch: 1 });
     expect((await ask(url(address, "UGRACE"))).json).toMatchObject({ presence: "away", online: false });
@@ -88,7 +88,7 @@ describe("a presence server", () => {
   test("a gateway's death makes its users away after the grace period", async () => {
     const address = await serve("--grace-ms", "200", "--settle-ms", "0");
     const [one, two] = [await Gateway.open(address), await Gateway.open(address, "gw-1")];
-    one.send({ type: "online", user: "UADA", manualAway: 0 });
+    one.send({ type: "online", user: "UADA", manualAway: 0, at: 0 });
     two.send({ type: "watch", user: "UADA" });
     await vi.waitFor(() => expect(two.told.at(-1)).toEqual(["presence", "UADA", 1]));
     one.socket.destroy();

@@ -75,9 +75,10 @@ export async function start(config: Config, log: Log): Promise<Running> {
       },
       "PUT /v1/presence/users/{id}": async (request) => {
         const user = userOf(request);
-        const { presence } = ((await request.json()) ?? {}) as { presence?: unknown };
+        const { presence, at = systemClock.now() } = ((await request.json()) ?? {}) as { presence?: unknown; at?: unknown };
         if (presence !== "auto" && presence !== "away") throw new ProtocolError("bad_request", 'presence must be "auto" or "away"');
-        return { status: 200, body: await asking((req) => ({ type: "put", req, user, away: presence === "away" })) };
+        if (!isVersion(at)) throw new ProtocolError("bad_request", "at must be a whole number of milliseconds");
+        return { status: 200, body: await asking((req) => ({ type: "put", req, user, choice: { away: presence === "away", at } })) };
       },
     },
     log,
@@ -118,6 +119,10 @@ export async function start(config: Config, log: Log): Promise<Running> {
       driven.stop();
     },
   };
+}
+
+function isVersion(at: unknown): at is number {
+  return typeof at === "number" && Number.isSafeInteger(at) && at >= 0;
 }
 
 /** @throws ProtocolError bad_id */

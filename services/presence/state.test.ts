@@ -74,7 +74,8 @@ class Trace {
   }
 }
 
-const online = (user: string, manualAway = 0): LinkFrame => ({ type: "online", user, manualAway });
+const online = (user: string, manualAway = 0, at = 0): LinkFrame => ({ type: "online", user, manualAway, at });
+const put = (req: number, user: string, away: boolean, at: number): Event => ({ type: "put", req, user, choice: { away, at } });
 const offline = (user: string): LinkFrame => ({ type: "offline", user });
 const watch = (user: string): LinkFrame => ({ type: "watch", user });
 
@@ -116,10 +117,10 @@ describe("a user", () => {
   test("who chose away is away at once; their gateways learn it, and repeat it when they announce again", () => {
     const t = settled().from("gw-0", online("UADA")).from("gw-1", watch("UADA"));
     t.take();
-    t.tell({ type: "put", req: 1, user: "UADA", away: true }).from("gw-1", online("UADA"));
-    expect(t.take()).toEqual(["→ gw-0 manual UADA 1", "→ gw-1 presence UADA 0", "answer 1: away online manual", "→ gw-1 manual UADA 1"]);
-    t.tell({ type: "put", req: 2, user: "UADA", away: false }).tell({ type: "get", req: 3, user: "UADA" });
-    expect(t.take()).toEqual(["→ gw-0 manual UADA 0", "→ gw-1 manual UADA 0", "→ gw-1 presence UADA 1", "answer 2: active online", "answer 3: active online"]);
+    t.tell(put(1, "UADA", true, 1)).from("gw-1", online("UADA"));
+    expect(t.take()).toEqual(["→ gw-0 manual UADA 1 1", "→ gw-1 presence UADA 0", "answer 1: away online manual", "→ gw-1 manual UADA 1 1"]);
+    t.tell(put(2, "UADA", false, 2)).tell({ type: "get", req: 3, user: "UADA" });
+    expect(t.take()).toEqual(["→ gw-0 manual UADA 0 2", "→ gw-1 manual UADA 0 2", "→ gw-1 presence UADA 1", "answer 2: active online", "answer 3: active online"]);
   });
 
   test("whose gateway says that they chose away is away on a server that never heard of it", () => {
@@ -129,18 +130,29 @@ describe("a user", () => {
 
   test("who chose away at another server meanwhile is away here, too, when they come back within the grace period", () => {
     const t = settled().from("gw-0", online("UADA")).topology(2, ["gw-0", "gw-1"], "ps-1").from("gw-0", offline("UADA")).wait(3_000);
-    t.topology(3, ["gw-0", "gw-1"]).from("gw-0", online("UADA", 1)).tell({ type: "get", req: 1, user: "UADA" });
+    t.topology(3, ["gw-0", "gw-1"]).from("gw-0", online("UADA", 1, 1)).tell({ type: "get", req: 1, user: "UADA" });
     expect(t.take()).toEqual(["answer 1: away online manual"]);
   });
 
   test("who chose while their gateway's link was broken: the choice holds against what the gateway repeats", () => {
-    const t = settled().from("gw-0", online("UADA")).dead("gw-0").wait(1_000).tell({ type: "put", req: 1, user: "UADA", away: true });
-    expect(t.link("gw-0", 3).from("gw-0", online("UADA")).take()).toEqual(["answer 1: away online manual", "→ gw-0 manual UADA 1"]);
+    const t = settled().from("gw-0", online("UADA")).dead("gw-0").wait(1_000).tell(put(1, "UADA", true, 1));
+    expect(t.link("gw-0", 3).from("gw-0", online("UADA")).take()).toEqual(["answer 1: away online manual", "→ gw-0 manual UADA 1 1"]);
+  });
+
+  test("whose gateway was cut off for long: a choice that was made meanwhile holds against the older one, also \"auto\"", () => {
+    const t = settled().from("gw-0", online("UADA", 1, 1)).dead("gw-0").wait(60_000).tell(put(1, "UADA", false, 2)).wait(60_000);
+    expect(t.link("gw-0", 3).from("gw-0", online("UADA", 1, 1)).take()).toEqual(["answer 1: away", "→ gw-0 manual UADA 0 2"]);
+  });
+
+  test("whose gateway brings a newer choice: it holds here, and the other gateways learn it", () => {
+    const t = settled().tell(put(1, "UADA", true, 1)).from("gw-0", online("UADA", 1, 1)).from("gw-1", online("UADA", 0, 3), watch("UADA"));
+    expect(t.take()).toEqual(["answer 1: away manual", "→ gw-0 manual UADA 0 3", "→ gw-1 presence UADA 1"]);
+    expect(t.tell(put(2, "UADA", true, 2)).take()).toEqual(["answer 2: active online"]);
   });
 
   test("who chose away while offline stays away when they come", () => {
-    const t = settled().tell({ type: "put", req: 1, user: "UADA", away: true }).from("gw-0", online("UADA", 0));
-    expect(t.take()).toEqual(["answer 1: away manual", "→ gw-0 manual UADA 1"]);
+    const t = settled().tell(put(1, "UADA", true, 1)).from("gw-0", online("UADA", 0));
+    expect(t.take()).toEqual(["answer 1: away manual", "→ gw-0 manual UADA 1 1"]);
   });
 });
 
@@ -214,8 +226,16 @@ describe("links", () => {
   test("users and watches beyond the bounds are not kept, and counted", () => {
     const t = settled({ maxUsers: 2, maxWatches: 1 }).from("gw-0", online("U1"), online("U2"), online("U3"), watch("U1"), watch("U2"));
     expect(t.take()).toEqual(["→ gw-0 presence U1 1"]);
-    expect(t.tell({ type: "put", req: 1, user: "U4", away: true }).take()).toEqual(["refuse 1: unavailable"]);
+    expect(t.tell(put(1, "U4", true, 1)).take()).toEqual(["refuse 1: unavailable"]);
     expect(t.state.status()).toMatchObject({ users: 2, watches: 1, counters: { overflow: 3 } });
+  });
+
+  test("users who are kept for their choice alone make room, the longest unneeded first", () => {
+    const t = settled({ maxUsers: 2 }).tell(put(1, "U1", true, 1)).tell(put(2, "U2", true, 1)).tell(put(3, "U1", true, 2)).tell(put(4, "U3", false, 1));
+    t.take();
+    t.from("gw-0", online("U1"), online("U2"));
+    expect(t.take()).toEqual(["→ gw-0 manual U1 1 2"]);
+    expect(t.state.status()).toMatchObject({ users: 2, counters: { overflow: 0 } });
   });
 
   test("users whom nobody needs are forgotten", () => {

@@ -2,12 +2,13 @@
  * The pure core of a presence server. A user is active while a gateway announces them and they did not say "away"
  * themselves. Gateways hear of the users they watch, and only when the answer changed.
  */
+import { isNewer, type Choice } from "../protocol/choice.ts";
 import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import { isId } from "../protocol/ids.ts";
 import { Timers } from "../runtime/timers.ts";
 import type { Effect, Event, Ring } from "./events.ts";
 import { Settle } from "./settle.ts";
-import { createUser, describeUser, isActive, isIdle, isOnline, type User } from "./users.ts";
+import { createUser, describeUser, hasChosen, isActive, isIdle, isOnline, type User } from "./users.ts";
 
 export type { Effect, Event, Ring } from "./events.ts";
 
@@ -21,11 +22,6 @@ export interface Options {
   readonly maxWatches: number;
 }
 
-/**
- * For so long a choice that was made here is newer than what a gateway says that comes to announce the user (its link
- * may have been broken when it was made). Later the gateway knows better: the choice may have been changed elsewhere.
- */
-const choiceHoldsMs = 10_000;
 /** Requests that wait to know a user; more are refused as `unavailable`. */
 const askersMax = 10_000;
 
@@ -42,6 +38,8 @@ export class Presence {
   readonly #timers = new Timers();
   readonly #settle: Settle;
   readonly #users = new Map<string, User>();
+  /** users whom nobody needs now, kept for their choice while there is room; the longest unneeded first */
+  readonly #remembered = new Set<User>();
   readonly #links = new Map<number, GatewayLink>();
   readonly #counters = { changes: 0, graces: 0, flickersSaved: 0, overflow: 0, deadGateways: 0 };
   #ring: Ring | undefined;
@@ -54,7 +52,10 @@ export class Presence {
   constructor(options: Options) {
     this.#options = options;
     this.#settle = new Settle(this.#timers, options.settleMs, () => {
-      for (const user of [...this.#users.values()]) this.#tell(user);
+      for (const user of [...this.#users.values()]) {
+        this.#tell(user);
+        this.#forgetIdle(user);
+      }
     });
   }
 
@@ -99,7 +100,7 @@ export class Presence {
       case "get":
         return this.#get(event.req, event.user);
       case "put":
-        return this.#put(event.req, event.user, event.away);
+        return this.#put(event.req, event.user, event.choice);
       case "tick":
         return;
     }
@@ -110,9 +111,6 @@ export class Presence {
     const gateways = ring.servers("gateway").filter(({ state }) => state !== "down");
     this.#settle.topology(ring.epoch, gateways.map(({ id }) => id), this.#now);
     for (const user of [...this.#users.values()]) {
-      // Whoever owns the user now hears the next choice; ours would be stale when the user comes back here.
-      if (!this.#owns(user.id) && user.announcers.size === 0) user.choseAt = -Infinity;
-      if (!this.#owns(user.id) && !isOnline(user) && user.watchers.size === 0) user.manualAway = undefined;
       this.#tell(user);
       this.#forgetIdle(user);
     }
@@ -136,7 +134,7 @@ export class Presence {
       case "watch":
       case "unwatch":
         if (!isId(frame.user)) return this.#close(number, `${frame.type}.user is not an ID`);
-        if (frame.type === "online") return this.#online(number, link, frame.user, frame.manualAway !== 0);
+        if (frame.type === "online") return this.#online(number, link, frame.user, { away: frame.manualAway !== 0, at: frame.at });
         if (frame.type === "watch") return this.#watch(number, link, frame.user);
         return this.#release(number, link, frame.type, this.#users.get(frame.user));
       default:
@@ -152,17 +150,16 @@ export class Presence {
     link.gateway = gateway;
   }
 
-  #online(number: number, link: GatewayLink, id: string, manualAway: boolean): void {
+  #online(number: number, link: GatewayLink, id: string, choice: Choice): void {
     const user = this.#need(id);
     if (user === undefined) return;
     if (user.grace !== undefined) this.#counters.flickersSaved++;
     this.#timers.cancel(user.grace);
     user.grace = undefined;
-    const known = user.announcers.size > 0 || this.#now - user.choseAt < choiceHoldsMs;
     user.announcers.add(number);
     link.announced.add(user);
-    if (!known || user.manualAway === undefined) user.manualAway = manualAway;
-    else if (user.manualAway !== manualAway) this.#send(number, { type: "manual", user: id, away: user.manualAway ? 1 : 0 });
+    this.#choose(user, choice, number);
+    if (isNewer(user.choice, choice)) this.#tellChoice(number, user);
     this.#tell(user);
   }
 
@@ -192,7 +189,6 @@ export class Presence {
     this.#counters.graces++;
     user.grace = this.#timers.set(this.#now + this.#options.graceMs, () => {
       user.grace = undefined;
-      if (user.manualAway === false) user.manualAway = undefined;
       this.#tell(user);
       this.#forgetIdle(user);
     });
@@ -219,17 +215,24 @@ export class Presence {
     this.#tell(asked);
   }
 
-  #put(req: number, id: string, away: boolean): void {
+  #put(req: number, id: string, choice: Choice): void {
     const user = this.#need(id);
     if (user === undefined) return this.#refuse(req);
-    user.choseAt = this.#now;
-    if (user.manualAway !== away) {
-      user.manualAway = away;
-      for (const link of user.announcers) this.#send(link, { type: "manual", user: id, away: away ? 1 : 0 });
-    }
+    this.#choose(user, choice, undefined);
     this.#tell(user);
     this.#answer(req, user);
     this.#forgetIdle(user);
+  }
+
+  /** Takes a choice that is newer, and tells the gateways of the user, save the one that brought it. */
+  #choose(user: User, choice: Choice, from: number | undefined): void {
+    if (!isNewer(choice, user.choice)) return;
+    user.choice = choice;
+    for (const link of user.announcers) if (link !== from) this.#tellChoice(link, user);
+  }
+
+  #tellChoice(link: number, { id, choice }: User): void {
+    this.#send(link, { type: "manual", user: id, away: choice.away ? 1 : 0, at: choice.at });
   }
 
   /** Tells everybody who should know and does not, if it is known. */
@@ -271,12 +274,18 @@ export class Presence {
   }
 
   #need(id: string): User | undefined {
-    let user = this.#users.get(id);
-    if (user === undefined) {
-      if (this.#users.size >= this.#options.maxUsers) return this.#overflow();
-      user = createUser(id, this.#now);
-      this.#users.set(id, user);
+    const known = this.#users.get(id);
+    if (known !== undefined) {
+      this.#remembered.delete(known);
+      return known;
     }
+    if (this.#users.size >= this.#options.maxUsers) {
+      const [oldest] = this.#remembered;
+      if (oldest === undefined) return this.#overflow();
+      this.#forget(oldest);
+    }
+    const user = createUser(id, this.#now);
+    this.#users.set(id, user);
     return user;
   }
 
@@ -288,7 +297,15 @@ export class Presence {
   #forgetIdle(user: User): void {
     if (!isIdle(user)) return;
     this.#timers.cancel(user.settling);
-    if (this.#users.get(user.id) === user) this.#users.delete(user.id);
+    user.settling = undefined;
+    if (this.#users.get(user.id) !== user) return;
+    if (hasChosen(user)) this.#remembered.add(user);
+    else this.#forget(user);
+  }
+
+  #forget(user: User): void {
+    this.#remembered.delete(user);
+    this.#users.delete(user.id);
   }
 
   #sweep(): void {

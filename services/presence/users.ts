@@ -1,4 +1,5 @@
 /** What one presence server knows of one user. */
+import { isNewer, noChoice, type Choice } from "../protocol/choice.ts";
 import type { PresenceInfo } from "../protocol/mesh.ts";
 import type { Timer } from "../runtime/timers.ts";
 
@@ -11,10 +12,8 @@ export interface User {
   readonly watchers: Map<number, boolean | undefined>;
   /** HTTP requests that wait until it is known whether the user is online */
   readonly askers: Set<number>;
-  /** the user's own choice; undefined before anybody said */
-  manualAway: boolean | undefined;
-  /** when the choice was made at this very server */
-  choseAt: number;
+  /** the newest choice of the user's own that anybody told */
+  choice: Choice;
   /** runs after the last gateway took leave or died; the user counts as online until then */
   grace: Timer | undefined;
   /** runs while a user of another server, which seems to be gone, is not known yet */
@@ -22,7 +21,7 @@ export interface User {
 }
 
 export function createUser(id: string, now: number): User {
-  return { id, createdAt: now, announcers: new Set(), watchers: new Map(), askers: new Set(), manualAway: undefined, choseAt: -Infinity, grace: undefined, settling: undefined };
+  return { id, createdAt: now, announcers: new Set(), watchers: new Map(), askers: new Set(), choice: noChoice, grace: undefined, settling: undefined };
 }
 
 export function isOnline(user: User): boolean {
@@ -30,14 +29,19 @@ export function isOnline(user: User): boolean {
 }
 
 export function isActive(user: User): boolean {
-  return isOnline(user) && user.manualAway !== true;
+  return isOnline(user) && !user.choice.away;
 }
 
-/** Whether anything would be lost by forgetting the user. */
+/** Whether nobody needs the user now. */
 export function isIdle(user: User): boolean {
-  return !isOnline(user) && user.watchers.size === 0 && user.askers.size === 0 && user.manualAway !== true;
+  return !isOnline(user) && user.watchers.size === 0 && user.askers.size === 0;
+}
+
+/** Whether a choice would be lost by forgetting the user: a gateway that was cut off may still bring an older one. */
+export function hasChosen(user: User): boolean {
+  return isNewer(user.choice, noChoice);
 }
 
 export function describeUser(user: User): PresenceInfo {
-  return { user: user.id, presence: isActive(user) ? "active" : "away", online: isOnline(user), manual_away: user.manualAway === true };
+  return { user: user.id, presence: isActive(user) ? "active" : "away", online: isOnline(user), manual_away: user.choice.away };
 }

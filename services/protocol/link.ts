@@ -40,7 +40,7 @@ const frames = {
   /** answer to `read`: `events` holds `event` records in order (decodeLink reads them); none where `after` is the head */
   batch: [38, { req: "u32", chan: "u32", head: "int", events: "bytes" }],
   // gateway → presence
-  online: [48, { user: "str", manualAway: "u8" }],
+  online: [48, { user: "str", manualAway: "u8", at: "int" }],
   offline: [49, { user: "str" }],
   watch: [50, { user: "str" }],
   unwatch: [51, { user: "str" }],
@@ -48,7 +48,7 @@ const frames = {
   announced: [52, { epoch: "int" }],
   // presence → gateway
   presence: [64, { user: "str", active: "u8" }],
-  manual: [65, { user: "str", away: "u8" }],
+  manual: [65, { user: "str", away: "u8", at: "int" }],
 } as const satisfies Record<string, readonly [number, Record<string, Field>]>;
 
 type Frames = typeof frames;

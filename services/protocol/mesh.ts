@@ -10,7 +10,7 @@
  *   GET  /v1/channels/{id}                       → ChannelInfo
  *   POST /v1/channels/{id}/typing                {user} → 202
  *   GET  /v1/presence/users/{id}                 → PresenceInfo
- *   PUT  /v1/presence/users/{id}                 {presence: "auto" | "away"} → PresenceInfo
+ *   PUT  /v1/presence/users/{id}                 {presence: "auto" | "away", at} → PresenceInfo (`at`: Choice in choice.ts)
  *   POST /v1/sessions                            {ticket} → Session          (webapp)
  *   GET  /v1/users/{id}/channels                 → {channels: string[]}      (webapp)
  */
@@ -32,10 +32,15 @@ export type Publish =
   /** A stored event for gateways. */
   | { readonly kind: "control"; readonly key: string; readonly control: Control };
 
-/** Published to a user's own channel when a membership changes. `after`: deliver the channel's events beyond this offset. */
+/**
+ * Published to a user's own channel when a membership changes (`after`: deliver the channel's events beyond this offset), or
+ * the user's choice of presence: it then reaches their gateways though the presence server that took it is lost.
+ */
 export type Control =
-  | { readonly join: string; readonly after: number }
-  | { readonly leave: string };
+  | MembershipControl
+  | { readonly presence: "auto" | "away"; readonly at: number };
+
+export type MembershipControl = { readonly join: string; readonly after: number } | { readonly leave: string };
 
 export interface Published {
   readonly channel: string;
@@ -91,6 +96,8 @@ export interface Session {
   readonly user: { readonly id: string; readonly name: string };
   readonly team: { readonly id: string; readonly name: string; readonly domain: string };
   readonly manual_away: boolean;
+  /** version of `manual_away`: `Choice.at` */
+  readonly manual_away_at: number;
   /** what the client asked to resume: channel → last offset it has seen */
   readonly offsets: Readonly<Record<string, number>>;
   /** `batch_presence_aware=1` was asked for at rtm.connect */

@@ -10,6 +10,8 @@ export interface User {
   /** set for bot users */
   readonly botId: string | null;
   readonly manualAway: boolean;
+  /** version of `manualAway`: `Choice.at` in protocol/choice.ts; 0 where it was stored without one */
+  readonly manualAwayAt: number;
   readonly createdAt: number;
 }
 
@@ -58,6 +60,12 @@ export interface Directory {
   user(id: string): Promise<User | undefined>;
   userByName(name: string): Promise<User | undefined>;
   putUser(user: User): Promise<void>;
+  /**
+   * Keeps a user's choice of presence under the next version: `now`, or the last one + 1 where that is more.
+   * @param now whole milliseconds
+   * @returns the version; undefined where there is no such user
+   */
+  chooseAway(user: string, away: boolean, now: number): Promise<number | undefined>;
   /** in order of ID, IDs > after */
   users(after: string, limit: number): Promise<User[]>;
 

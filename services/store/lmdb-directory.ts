@@ -24,6 +24,11 @@ export function openLmdbDirectory(folder: string): Directory {
   const seconds = (db: Texts, first: string, after: string, limit: number): string[] =>
     Array.from(db.getKeys({ start: [first, after], exclusiveStart: true, end: [first, "\u{10ffff}"], limit }), (key) => (key as [string, string])[1]);
 
+  const getUser = (id: string): User | undefined => {
+    const stored = get<StoredUser>(users, id);
+    return stored === undefined ? undefined : asUser(stored);
+  };
+
   const addMember = (channel: string, user: string): void => {
     void members.put([channel, user], "");
     void memberships.put([user, channel], "");
@@ -38,11 +43,11 @@ export function openLmdbDirectory(folder: string): Directory {
   };
 
   return {
-    user: (id) => env.read(() => get<User>(users, id)),
+    user: (id) => env.read(() => getUser(id)),
     userByName: (name) =>
       env.read(() => {
         const id = userNames.get(nameKey(name));
-        return id === undefined ? undefined : get<User>(users, id);
+        return id === undefined ? undefined : getUser(id);
       }),
     putUser: (user) =>
       env.write(() => {
@@ -51,7 +56,15 @@ export function openLmdbDirectory(folder: string): Directory {
         put(users, user.id, user);
         void userNames.put(nameKey(user.name), user.id);
       }),
-    users: (after, limit) => env.read(() => page<User>(users, after, limit)),
+    chooseAway: (id, away, now) =>
+      env.write(() => {
+        const user = getUser(id);
+        if (user === undefined) return undefined;
+        const at = Math.max(now, user.manualAwayAt + 1);
+        put(users, id, { ...user, manualAway: away, manualAwayAt: at });
+        return at;
+      }),
+    users: (after, limit) => env.read(() => page<StoredUser>(users, after, limit).map(asUser)),
 
     tokenByHash: (hash) => env.read(() => get<Token>(tokens, hash)),
     putToken: (token) => env.write(() => put(tokens, token.hash, token)),
@@ -124,6 +137,13 @@ export function openLmdbDirectory(folder: string): Directory {
 
     close: () => env.close(),
   };
+}
+
+/** Records of before choices had versions lack `manualAwayAt`. */
+type StoredUser = Omit<User, "manualAwayAt"> & Partial<Pick<User, "manualAwayAt">>;
+
+function asUser(stored: StoredUser): User {
+  return { ...stored, manualAwayAt: stored.manualAwayAt ?? 0 };
 }
 
 /** lmdb takes no empty key, and asking for the name "" must find nobody. */

@@ -28,6 +28,13 @@ export function openMemoryDirectory(): Directory {
     user: async (id) => users.get(id),
     userByName: async (name) => byName(users, name),
     putUser: async (user) => void users.set(user.id, user),
+    async chooseAway(id, away, now) {
+      const user = users.get(id);
+      if (user === undefined) return undefined;
+      const at = Math.max(now, user.manualAwayAt + 1);
+      users.set(id, { ...user, manualAway: away, manualAwayAt: at });
+      return at;
+    },
     users: async (after, limit) => page(users, after, limit),
 
     tokenByHash: async (hash) => tokens.get(hash),

@@ -14,7 +14,7 @@ const people = [
 ] as const;
 
 function devUsers(now: number): User[] {
-  const rest = { manualAway: false, createdAt: now };
+  const rest = { manualAway: false, manualAwayAt: 0, createdAt: now };
   return [
     ...people.map(([name, realName]) => ({ id: `U0${name.toUpperCase()}`, name, realName, botId: null, ...rest })),
     { id: "U0ROBOT", name: "robot", realName: "Robot", botId: "B0ROBOT", ...rest },

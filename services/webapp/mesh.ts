@@ -37,7 +37,8 @@ export interface Mesh {
   message(channel: string, ts: string): Promise<Message>;
   info(channel: string): Promise<ChannelInfo>;
   presence(user: string): Promise<PresenceInfo>;
-  setPresence(user: string, presence: "auto" | "away"): Promise<PresenceInfo>;
+  /** @param at version of the choice, `Choice.at` */
+  setPresence(user: string, presence: "auto" | "away", at: number): Promise<PresenceInfo>;
 }
 
 /** @param url the mesh listener, e.g. `http://127.0.0.1:8081` */
@@ -52,7 +53,7 @@ export function connectMesh(url: string, clock: Clock): Mesh {
     message: async (channel, ts) => (await call(`/v1/channels/${channel}/messages/${ts}`)) as Message,
     info: async (channel) => (await call(`/v1/channels/${channel}`)) as ChannelInfo,
     presence: async (user) => (await call(`/v1/presence/users/${user}`)) as PresenceInfo,
-    setPresence: async (user, presence) => (await call(`/v1/presence/users/${user}`, { method: "PUT", body: { presence } })) as PresenceInfo,
+    setPresence: async (user, presence, at) => (await call(`/v1/presence/users/${user}`, { method: "PUT", body: { presence, at } })) as PresenceInfo,
   };
 }
 

@@ -17,6 +17,7 @@ test("rtm.connect hands out a ticket that serves once", async () => {
     user: { id: "U0ADA", name: "ada" },
     team: { id: "T0RINGWAY", name: "Ringway", domain: "ringway" },
     manual_away: false,
+    manual_away_at: 0,
     offsets: { C0GENERAL: 7 },
     batch_presence: true,
   });

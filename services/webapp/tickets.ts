@@ -40,6 +40,7 @@ export class Tickets {
       user: { id: user.id, name: user.name },
       team: this.#team,
       manual_away: user.manualAway,
+      manual_away_at: user.manualAwayAt,
       offsets: found.offsets,
       batch_presence: found.batchPresence,
     };

@@ -73,5 +73,5 @@ export function newId(prefix: string): string {
 
 function newUser(request: TokenRequest, now: number): User {
   const id = newId("U");
-  return { id, name: request.name, realName: request.realName ?? request.name, botId: request.bot === true ? botIdOf(id) : null, manualAway: false, createdAt: now };
+  return { id, name: request.name, realName: request.realName ?? request.name, botId: request.bot === true ? botIdOf(id) : null, manualAway: false, manualAwayAt: 0, createdAt: now };
 }

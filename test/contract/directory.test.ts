@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import type { User } from "../../services/store/directory.ts";
 import { openLmdbDirectory } from "../../services/store/lmdb-directory.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
 import { openMemoryDirectory } from "../../services/store/memory-directory.ts";
@@ -55,6 +56,15 @@ describe("one lmdb folder", () => {
       expect((await directory.unsettled(["", ""], 10)).length).toBe(fence);
       await directory.close();
     }
+  });
+
+  it("gives version 0 to the choice of presence of a user who was stored without one", async () => {
+    const directory = openLmdbDirectory(await newFolder());
+    const stored = { id: "U1", name: "ada", realName: "Ada", botId: null, manualAway: true, createdAt: 1 };
+    await directory.putUser(stored as User);
+    expect([await directory.user("U1"), await directory.userByName("ada"), ...(await directory.users("", 9))]).toEqual(Array(3).fill({ ...stored, manualAwayAt: 0 }));
+    expect(await directory.chooseAway("U1", false, 0)).toBe(1);
+    await directory.close();
   });
 
   it("is unavailable once it is closed", async () => {

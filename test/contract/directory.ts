@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Change, Channel, Directory, Ticket, User } from "../../services/store/directory.ts";
 
-const user = (id: string, name = id.toLowerCase()): User => ({ id, name, realName: name, botId: null, manualAway: false, createdAt: 1 });
+const user = (id: string, name = id.toLowerCase()): User => ({ id, name, realName: name, botId: null, manualAway: false, manualAwayAt: 0, createdAt: 1 });
 const channel = (id: string, name = id.toLowerCase()): Channel => ({ id, name, type: "channel", creator: "U1", createdAt: 1, topic: "", purpose: "" });
 const ticket = (secretHash: string, expiresAt: number): Ticket => ({ secretHash, user: "U1", expiresAt, offsets: { C1: 5 }, batchPresence: true });
 
@@ -22,6 +22,14 @@ export function directoryContract(name: string, open: () => Promise<Directory> |
       expect(await directory.userByName("ada")).toBeUndefined();
       expect(await directory.userByName("lovelace")).toEqual({ ...user("U1", "lovelace"), manualAway: true });
       expect(await directory.userByName("")).toBeUndefined();
+    });
+
+    it("keeps a choice of presence under a version that only grows", async () => {
+      await directory.putUser(user("U1"));
+      expect(await Promise.all([true, false, true].map((away) => directory.chooseAway("U1", away, 100)))).toEqual([100, 101, 102]);
+      expect(await directory.chooseAway("U1", false, 50)).toBe(103);
+      expect(await directory.user("U1")).toEqual({ ...user("U1"), manualAway: false, manualAwayAt: 103 });
+      expect(await directory.chooseAway("U9", true, 100)).toBeUndefined();
     });
 
     it("pages users and channels in order of their IDs", async () => {

@@ -1,4 +1,5 @@
 /** What a server's address takes. */
+import type { Choice } from "../../services/protocol/choice.ts";
 import type { LinkFrame } from "../../services/protocol/link.ts";
 import type { PresenceInfo, Publish } from "../../services/protocol/mesh.ts";
 import type { Side } from "./connection.ts";
@@ -38,7 +39,7 @@ export interface Door {
   /** POST /v1/channels/{id}/messages */
   publish?(channel: string, publish: Publish, epoch: number, reply: Reply<PublishedAt>): void;
   /** GET and PUT /v1/presence/users/{id} */
-  presence?(user: string, away: boolean | undefined, reply: Reply<PresenceInfo>): void;
+  presence?(user: string, choice: Choice | undefined, reply: Reply<PresenceInfo>): void;
   /** a gateway's link was accepted */
   link?(side: Side<LinkMessage>): void;
   /** GET /ws/<ticket> */

@@ -34,22 +34,31 @@ test("who was deposed in silence learns it without an append, and its subscriber
   scene.plane.dispose();
 });
 
-// A choice has no version: between two that differ nobody can tell which is newer. When it has one, this test says so.
-test.fails("a user's choice of presence outlives a gateway that was cut off when it was made", () => {
+/** U0 chooses "away" while their gateway is cut off from all servers; the presence server that took the choice is lost meanwhile. */
+function chooseWhileCutOff(forMs: number, lose: (scene: Scene, owner: string) => void): void {
   const scene = new Scene(ring, { channels: 1, gateways: 2, presences: 2 });
   const user = scene.client("U0.0");
   const watcher = scene.client("U1.0", ["U0"]);
   expect(user.gateway).not.toBe(watcher.gateway);
-  const { net, charm } = scene.plane.world;
+  const { net } = scene.plane.world;
   const places = [...scene.plane.nodes.keys(), "envoy"].filter((place) => place !== user.gateway);
   for (const place of places) net.cut(user.gateway, place);
   scene.choose("U0", true);
   scene.until("the choice is taken", () => watcher.presence.get("U0") === false);
-  charm!.wish(scene.owner("presence", "U0"), { drain: true });
-  scene.run(500);
+  lose(scene, scene.owner("presence", "U0"));
+  scene.run(forMs);
   for (const place of places) net.heal(user.gateway, place);
   scene.run(20_000);
   expect(user.live).toBe(true);
   expect(watcher.presence.get("U0")).toBe(false);
   scene.plane.dispose();
+}
+
+test("a user's choice of presence outlives a gateway that was cut off when it was made", () => {
+  chooseWhileCutOff(500, (scene, owner) => scene.plane.world.charm!.wish(owner, { drain: true }));
+});
+
+// So long that links break and so short that the client stays; the user's own stream alone brings the choice to the gateway.
+test("a user's choice of presence outlives the presence server that took it", () => {
+  chooseWhileCutOff(3_600, (scene, owner) => scene.plane.node(owner).kill());
 });

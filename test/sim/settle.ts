@@ -26,7 +26,7 @@ export function unsettled(plane: Plane): string[] {
       if (missing !== undefined) add(`${client.name} has not seen ${channel} ${missing}`);
     }
     for (const [user, active] of client.presence) {
-      const should = clients.some((one) => one.user === user && one.live) && !world.directory.away.has(user);
+      const should = clients.some((one) => one.user === user && one.live) && !world.directory.choiceOf(user).away;
       if (active !== should) add(`${client.name} sees ${user} ${active ? "active" : "away"}`);
     }
   }

@@ -55,7 +55,6 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     for (const client of plane.clients) client.start();
     undrainSome(plane);
     settle(plane, () => work.unfinished());
-    work.chooseAgain();
     work.changeAgain();
     settle(plane, () => [...work.unfinished(), ...unsettled(plane)]);
     const probes = work.probe();

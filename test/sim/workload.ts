@@ -64,14 +64,6 @@ export class Workload {
   }
 
   /**
-   * Everybody says again what they chose. A choice has no version: a presence server that was cut off while another took the
-   * choice brings its older one back with it (seeds.test.ts), until the user chooses again.
-   */
-  chooseAgain(): void {
-    for (const user of this.users) this.#setPresence(user, this.#plane.world.directory.away.has(user));
-  }
-
-  /**
    * Who had trouble with a change makes it again. webapp puts the directory back where it gets no answer for an announcement,
    * but an announcement may be carried out after that: gateways and directory then differ until the next change.
    */

@@ -1,6 +1,6 @@
 /** A stand-in for the mesh listener (and the registry) that speaks the contract of protocol/mesh.ts, keeping all in memory. */
 import { limits } from "../../services/protocol/limits.ts";
-import type { History, Message, Publish, Published } from "../../services/protocol/mesh.ts";
+import type { Control, History, Message, Publish, Published } from "../../services/protocol/mesh.ts";
 import { ProtocolError, type Reason } from "../../services/protocol/problems.ts";
 import { createHttp, type Request } from "../../services/runtime/http.ts";
 import { createLog } from "../../services/runtime/log.ts";
@@ -117,11 +117,16 @@ export async function startFakeMesh(): Promise<FakeMesh> {
     published: (channel) => logOf(channel).map(({ publish }) => publish),
     told: (user) =>
       logOf(user).map(({ publish }) => {
-        if (publish.kind === "control") return "join" in publish.control ? `join ${publish.control.join} after ${publish.control.after}` : `leave ${publish.control.leave}`;
+        if (publish.kind === "control") return controlText(publish.control);
         return publish.kind === "event" ? publish.event.type : publish.kind;
       }),
     fail: (reason, count, passing = 0) => void failures.push(...Array<undefined>(passing).fill(undefined), ...Array<Reason | "cut">(count).fill(reason)),
     attempts,
     close: () => door.close(0),
   };
+}
+
+function controlText(control: Control): string {
+  if ("presence" in control) return control.presence;
+  return "join" in control ? `join ${control.join} after ${control.after}` : `leave ${control.leave}`;
 }

@@ -23,10 +23,13 @@ test("users.info and bots.info know who is who", async () => {
 
 test("a manual away is kept and told to the presence server; others see only the outcome", async () => {
   expect(await it.call(ada, "users.setPresence", { presence: "away" })).toEqual({ ok: true });
-  expect(await it.directory.user("U0ADA")).toMatchObject({ manualAway: true });
+  const chosen = await it.directory.user("U0ADA");
+  expect(chosen).toMatchObject({ manualAway: true, manualAwayAt: expect.toSatisfy((at: number) => at > 1_700_000_000_000) });
+  expect(it.mesh.published("U0ADA").at(-1)).toMatchObject({ kind: "control", control: { presence: "away", at: chosen!.manualAwayAt } });
   expect(await it.call(ada, "users.getPresence")).toEqual({ ok: true, presence: "away", online: true, manual_away: true, auto_away: false });
   expect(await it.call(grace, "users.getPresence", { user: "U0ADA" })).toEqual({ ok: true, presence: "away" });
   expect(await it.call(ada, "users.setPresence", { presence: "auto" })).toEqual({ ok: true });
+  expect((await it.directory.user("U0ADA"))!.manualAwayAt).toBeGreaterThan(chosen!.manualAwayAt);
   expect(await it.call(grace, "users.getPresence", { user: "U0ADA" })).toEqual({ ok: true, presence: "active" });
   expect(await it.call(ada, "users.setPresence", { presence: "busy" })).toMatchObject({ error: "invalid_presence" });
 });

@@ -40,10 +40,13 @@ export const userMethods: Methods = {
     return user.id === caller.id ? { presence, online, manual_away, auto_away: presence === "away" && !manual_away } : { presence };
   }),
 
-  "users.setPresence": method({ presence: { kind: "text", required: true, error: "invalid_presence" } }, async ({ directory, mesh, user }, { presence }) => {
+  "users.setPresence": method({ presence: { kind: "text", required: true, error: "invalid_presence" } }, async ({ directory, mesh, user, clock }, { presence }) => {
     if (presence !== "auto" && presence !== "away") throw new ApiError("invalid_presence");
-    await directory.putUser({ ...user, manualAway: presence === "away" });
-    await mesh.setPresence(user.id, presence);
+    const at = await directory.chooseAway(user.id, presence === "away", Math.floor(clock.now()));
+    if (at === undefined) throw new ApiError("user_not_found");
+    await mesh.setPresence(user.id, presence, at);
+    // The user's gateways hear it from the presence server, too, unless it is lost or they are cut off just now.
+    await mesh.publish(user.id, { kind: "control", key: `presence-${at}`, control: { presence, at } });
     return {};
   }),
 };

@@ -1,6 +1,7 @@
 /** A presence server: runs the effects of its real state as services/presence/server.ts does. */
 import type { Effect, Event } from "../../../services/presence/events.ts";
 import { Presence } from "../../../services/presence/state.ts";
+import type { Choice } from "../../../services/protocol/choice.ts";
 import type { LinkFrame } from "../../../services/protocol/link.ts";
 import type { PresenceInfo } from "../../../services/protocol/mesh.ts";
 import type { Side } from "../connection.ts";
@@ -50,10 +51,10 @@ export class PresenceServer implements Door {
     this.#tell({ type: "linkOpened", link });
   }
 
-  presence(user: string, away: boolean | undefined, reply: Reply<PresenceInfo>): void {
+  presence(user: string, choice: Choice | undefined, reply: Reply<PresenceInfo>): void {
     const req = ++this.#lastReq;
     this.#askers.set(req, reply);
-    this.#tell(away === undefined ? { type: "get", req, user } : { type: "put", req, user, away });
+    this.#tell(choice === undefined ? { type: "get", req, user } : { type: "put", req, user, choice });
   }
 
   /** SIGTERM. @param done the process has ended */

@@ -3,6 +3,7 @@
  * real one's order of steps and its patience (services/webapp/{mesh,membership,tickets}.ts).
  */
 import { createHash } from "node:crypto";
+import { noChoice, type Choice } from "../../../services/protocol/choice.ts";
 import type { Publish, Session } from "../../../services/protocol/mesh.ts";
 import type { PublishedAt, Reply } from "../door.ts";
 import type { Process } from "../process.ts";
@@ -16,13 +17,23 @@ const ticketMs = 30_000;
 export class Directory {
   readonly members = new Map<string, Set<string>>();
   readonly tickets = new Map<string, { readonly user: string; readonly offsets: Readonly<Record<string, number>>; readonly expiresAt: number }>();
-  readonly away = new Set<string>();
+  readonly #choices = new Map<string, Choice>();
   /** `user channel` of all who left, also for a moment */
   readonly left = new Set<string>();
 
   leave(channel: string, user: string): boolean {
     this.left.add(`${user} ${channel}`);
     return this.members.get(channel)!.delete(user);
+  }
+
+  choiceOf(user: string): Choice {
+    return this.#choices.get(user) ?? noChoice;
+  }
+
+  chooseAway(user: string, away: boolean, now: number): Choice {
+    const choice = { away, at: Math.max(now, this.choiceOf(user).at + 1) };
+    this.#choices.set(user, choice);
+    return choice;
   }
 
   channelsOf(user: string): string[] {
@@ -111,9 +122,11 @@ export class Webapp {
   setPresence(user: string, away: boolean, reply: Reply<undefined>): void {
     this.#later(() => {
       const { directory, envoy } = this.#world;
-      if (away) directory.away.add(user);
-      else directory.away.delete(user);
-      this.#again((done) => envoy.route(this.process, `${user} chooses ${away ? "away" : "auto"}`, "presence", user, patienceMs, (door, _, answer) => door.presence?.(user, away, answer), done), (answer) => reply({ status: answer.status }));
+      const choice = directory.chooseAway(user, away, Math.floor(this.#world.clock(this.process.name)));
+      this.#again((done) => envoy.route(this.process, `${user} chooses ${away ? "away" : "auto"}`, "presence", user, patienceMs, (door, _, answer) => door.presence?.(user, choice, answer), done), ({ status }) => {
+        if (status !== 200) return reply({ status });
+        this.#insist(user, { kind: "control", key: `presence-${choice.at}`, control: { presence: away ? "away" : "auto", at: choice.at } }, (told) => reply({ status: told.status }));
+      });
     });
   }
 
@@ -126,8 +139,9 @@ export class Webapp {
       directory.tickets.delete(ticket);
       if (found === undefined || found.expiresAt < kernel.now) return reply({ status: 401 });
       const { user, offsets } = found;
+      const { away, at } = directory.choiceOf(user);
       const team = { id: "T0", name: "sim", domain: "sim" };
-      reply({ status: 200, value: { user: { id: user, name: user }, team, manual_away: directory.away.has(user), offsets, batch_presence: false } });
+      reply({ status: 200, value: { user: { id: user, name: user }, team, manual_away: away, manual_away_at: at, offsets, batch_presence: false } });
     });
   }
 
