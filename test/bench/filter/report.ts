@@ -1,0 +1,67 @@
+/** The rows and how they are printed: Markdown, so that they read well in a terminal and in docs/benchmarks.md. */
+import { spread, type Spread } from "../stats.ts";
+import type { Samples } from "./cell.ts";
+import type { Variant } from "./config.ts";
+import type { Goal } from "./goals.ts";
+
+export interface Row {
+  readonly servers: number;
+  readonly streams: number;
+  readonly variant: string;
+  readonly rounds: number;
+  /** CPU of the Envoy process per request, µs, over the rounds. */
+  readonly cpuUs: Spread;
+  /** The same divided by ring_hash's of the same round. */
+  readonly ofRingHash: Spread;
+  /** What it costs more than an empty filter does, over ring_hash: (cpu − (empty − round_robin)) / ring_hash, by round. */
+  readonly ofRingHashBesideEmpty: Spread;
+  readonly requestsPerS: Spread;
+}
+
+/** Something measured that is not a row; `value` is a number where it can be compared. */
+export interface Fact {
+  readonly name: string;
+  readonly value: number | string;
+  readonly unit: string;
+}
+
+export function rowsOf(servers: number, streams: number, samples: ReadonlyMap<Variant, Samples>): Row[] {
+  const cpuOf = (wanted: string): readonly number[] => [...samples].find(([{ name }]) => name === wanted)?.[1].cpuUs ?? [];
+  const [ringHash, empty, roundRobin] = [cpuOf("ring_hash"), cpuOf("empty filter"), cpuOf("round_robin")];
+  return [...samples].map(([{ name }, { cpuUs, requestsPerS }]) => ({
+    servers,
+    streams,
+    variant: name,
+    rounds: cpuUs.length,
+    cpuUs: spread(cpuUs),
+    ofRingHash: spread(cpuUs.map((us, round) => us / (ringHash[round] ?? NaN))),
+    ofRingHashBesideEmpty: spread(cpuUs.map((us, round) => (us - (empty[round] ?? NaN) + (roundRobin[round] ?? NaN)) / (ringHash[round] ?? NaN))),
+    requestsPerS: spread(requestsPerS),
+  }));
+}
+
+export function printRows(title: string, rows: readonly Row[]): void {
+  console.log(`\n## ${title}: µs per request, median (min–max) of ${rows[0]?.rounds ?? 0} rounds\n`);
+  console.log("| servers | open streams | variant | CPU µs per request | over ring_hash | requests/s |");
+  console.log("|--:|--:|:--|--:|--:|--:|");
+  for (const row of rows) {
+    const { cpuUs, ofRingHash, requestsPerS } = row;
+    console.log(
+      `| ${row.servers} | ${row.streams} | ${row.variant} | ${show(cpuUs, 1)} | ${show(ofRingHash, 2)} | ${Math.round(requestsPerS.median)} |`,
+    );
+  }
+}
+
+export function printFacts(title: string, facts: readonly Fact[]): void {
+  console.log(`\n## ${title}\n\n| | |\n|:--|--:|`);
+  for (const { name, value, unit } of facts) console.log(`| ${name} | ${typeof value === "number" ? Number(value.toPrecision(6)) : value} ${unit} |`);
+}
+
+export function printGoals(goals: readonly Goal[]): void {
+  console.log("\n## Goals\n\n| goal | measured | |\n|:--|:--|:--|");
+  for (const { goal, measured, passed } of goals) console.log(`| ${goal} | ${measured} | ${passed ? "pass" : "**miss**"} |`);
+}
+
+function show({ median, min, max }: Spread, digits: number): string {
+  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
+}

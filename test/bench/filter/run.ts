@@ -1,0 +1,80 @@
+/**
+ * `npm run bench:filter`: what Ringway's filter costs an Envoy, beside what that Envoy can do without it.
+ *
+ *   --quick      less of everything: at most 50 s
+ *   --profile    also filters that do a part of the work each: where the time goes
+ *   --json FILE  the same rows, for a program
+ */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildWasm } from "../../../services/launch/build.ts";
+import { measure, startAll, type Effort } from "./cell.ts";
+import type { Variant } from "./config.ts";
+import { goals } from "./goals.ts";
+import { machine } from "./machine.ts";
+import { vmMemory } from "./memory.ts";
+import { probe, root } from "./probe.ts";
+import { printFacts, printGoals, printRows, rowsOf, type Fact, type Row } from "./report.ts";
+import { disruption, lookUps } from "./ring.ts";
+
+const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, json: { type: "string" } } });
+const say = (line: string): void => console.error(line);
+
+const effort: Effort = options.quick ? { rounds: 3, sliceMs: 300, warmUpMs: 500 } : { rounds: 9, sliceMs: 500, warmUpMs: 1_500 };
+/** How many streams stay open at each number of servers. */
+const plan: readonly { servers: number; streams: readonly number[] }[] = options.quick
+  ? [{ servers: 3, streams: [0] }, { servers: 100, streams: [0, 1_000, 5_000] }, { servers: 1_000, streams: [0] }]
+  : [3, 100, 1_000].map((servers) => ({ servers, streams: [0, 1_000, 5_000] }));
+
+const variants: Variant[] = [
+  { name: "round_robin", policy: "round_robin" },
+  { name: "ring_hash", policy: "ring_hash" },
+  { name: "maglev", policy: "maglev" },
+  { name: "empty filter", policy: "round_robin", wasmFile: await probe("empty") },
+  { name: "ringway", policy: "override_host", wasmFile: join(root, "build", "filter.wasm"), isRingway: true },
+];
+
+async function parts(): Promise<Variant[]> {
+  const part = async (name: string, file: string, steps: Parameters<typeof probe>[1]): Promise<Variant> => ({ name, policy: "round_robin", wasmFile: await probe(file, steps) });
+  return [
+    ...variants,
+    { name: "override_host, no filter", policy: "override_host", clientChooses: true },
+    await part("+ context_create, delete", "lifecycle", { lifecycle: true }),
+    await part("+ read header map", "pairs", { lifecycle: true, pairs: true }),
+    await part("+ set 1 header", "headers1", { lifecycle: true, pairs: true, headers: 1 }),
+    await part("+ set 2 headers", "headers2", { lifecycle: true, pairs: true, headers: 2 }),
+    await part("+ set 3 headers", "headers3", { lifecycle: true, pairs: true, headers: 3 }),
+    await part("+ count", "metric", { lifecycle: true, pairs: true, headers: 3, metric: true }),
+  ];
+}
+
+async function cell(compared: readonly Variant[], servers: number, allStreams: readonly number[], done: (rows: Row[]) => void): Promise<void> {
+  const benches = await startAll(compared, servers);
+  try {
+    for (const streams of allStreams) {
+      say(`${servers} servers, ${streams} open streams …`);
+      for (const bench of benches) await bench.peer.stream(streams);
+      done(rowsOf(servers, streams, await measure(benches, effort)));
+    }
+  } finally {
+    await Promise.all(benches.map((bench) => bench.stop()));
+  }
+}
+
+await buildWasm(say);
+const about = await machine();
+const rows: Row[] = [];
+for (const { servers, streams } of plan) await cell(variants, servers, streams, (more) => rows.push(...more));
+const profile: Row[] = [];
+if (options.profile) await cell(await parts(), 100, [0], (more) => profile.push(...more));
+say("ring look-ups, disruption, memory …");
+const facts: Fact[] = [...(await lookUps()), ...(await disruption(options.quick ? 1_000 : 10_000)), ...(await vmMemory(variants.at(-1)!, options.quick ? 0 : 1_000_000))];
+const reached = goals(rows, facts);
+
+printFacts("Machine", about);
+printRows("CPU of the Envoy process", rows);
+if (profile.length > 0) printRows("Where it goes", profile);
+printFacts("Ring and memory", facts);
+printGoals(reached);
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine: about, rows, profile, facts, goals: reached }, null, 2)}\n`);
