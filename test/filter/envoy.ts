@@ -60,6 +60,8 @@ export class Envoy {
   readonly #child: ChildProcess;
   readonly #folder: string;
   log = "";
+  /** What went to its standard output: the access log, if one is configured. */
+  printed = "";
 
   private constructor(child: ChildProcess, folder: string, ports: { edge: number; mesh: number; admin: number }) {
     this.#child = child;
@@ -80,9 +82,10 @@ export class Envoy {
     const folder = await mkdtemp(join(tmpdir(), "ringway-envoy-"));
     const file = join(folder, "envoy.json");
     await writeFile(file, text);
-    const args = ["-c", file, "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning"];
-    const child = spawn(await envoyBinary(), args, { stdio: ["ignore", "ignore", "pipe"] });
+    const args = ["-c", file, "--concurrency", "2", "--use-dynamic-base-id", "--file-flush-interval-msec", "50", "-l", "warning"];
+    const child = spawn(await envoyBinary(), args, { stdio: ["ignore", "pipe", "pipe"] });
     const envoy = new Envoy(child, folder, ports);
+    child.stdout?.on("data", (chunk: Buffer) => (envoy.printed += chunk.toString()));
     child.stderr?.on("data", (chunk: Buffer) => (envoy.log += chunk.toString()));
     await until(async () => child.exitCode !== null || (await fetch(`${envoy.#admin}/ready`)).ok);
     if (child.exitCode !== null) throw new Error(`Envoy ended: ${envoy.log}`);
