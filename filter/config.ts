@@ -2,7 +2,8 @@
  * The plugin configuration: a JSON object in a StringValue. (Of a Struct, Envoy 1.40 hands over the protobuf bytes.)
  *
  *   hashKey        32 hexadecimal digits: the cluster's hash key                                       required
- *   routes         a list of "gateway", "channel", "presence", "link": what this listener routes        required
+ *   routes         a list of "gateway", "channel", "presence", "link": built-in rules     required if there are no rules
+ *   rules          a list of rules, asked before the built-in ones (rule-config.ts)      required if there are no routes
  *   topology       { cluster, key, tickMs, waitMs }                                                     required
  *     cluster      the Envoy cluster that answers `GET /v1/kv/<key>`                                    required
  *     key          default "ringway/topology.bin"
@@ -13,7 +14,10 @@
  * Strict on purpose: a field it does not know is refused by name, for a typing error in production is worse than a
  * filter that does not load.
  */
+import { Fields } from "./fields";
 import { hexDigit, JsonReader } from "./json";
+import { addBuiltIn, Rule } from "./rule";
+import { readRules } from "./rule-config";
 
 const TEXT_MAX = 200;
 const ZONE_MAX = 64;
@@ -25,10 +29,8 @@ export class Config {
   /** The hash key's halves, little-endian. */
   k0: u64 = 0;
   k1: u64 = 0;
-  routeGateway: bool = false;
-  routeChannel: bool = false;
-  routePresence: bool = false;
-  routeLink: bool = false;
+  /** What to route; the first that matches is followed. */
+  rules: Rule[] = [];
   cluster: string = "";
   key: string = "ringway/topology.bin";
   tickMs: i32 = 20;
@@ -40,81 +42,74 @@ export class Config {
 /** Reads and checks a configuration. Look at `error` first. Pure: it calls nobody. */
 export function parseConfig(ptr: usize, len: i32): Config {
   const config = new Config();
-  if (isBinary(ptr, len)) {
-    refuse(config, "configuration", "not JSON but protobuf bytes; write it as a StringValue");
-    return config;
-  }
-  const json = new JsonReader(ptr, len);
-  const seen = new Set<string>();
-  if (readObject(json, config, seen, "", topField) && !json.done()) refuse(config, "configuration", "something follows the object");
-  require(config, seen, "hashKey");
-  require(config, seen, "routes");
-  require(config, seen, "topology");
-  if (seen.has("topology")) require(config, seen, "topology.cluster");
+  const fields = new Fields(new JsonReader(ptr, len));
+  read(fields, config, isBinary(ptr, len));
+  config.error = fields.error;
   return config;
 }
 
-/** Reads one field; false if it refused it. */
-type FieldReader = (json: JsonReader, config: Config, seen: Set<string>, field: string) => bool;
-
-function readObject(json: JsonReader, config: Config, seen: Set<string>, path: string, read: FieldReader): bool {
-  const name = path == "" ? "configuration" : path;
-  if (!json.take(0x7b)) return refuse(config, name, "not a JSON object");
-  if (json.take(0x7d)) return true;
-  do {
-    const key = json.text();
-    if (key == null || !json.take(0x3a)) return refuse(config, name, "malformed JSON");
-    const field = path == "" ? key : path + "." + key;
-    if (seen.has(field)) return refuse(config, field, "given twice");
-    seen.add(field);
-    if (!read(json, config, seen, field)) return false;
-  } while (json.take(0x2c));
-  return json.take(0x7d) || refuse(config, name, "malformed JSON");
+/** What was read, before the built-in rules are put behind the others. */
+class Draft {
+  builtIn: Rule[] = [];
+  constructor(readonly config: Config) {}
 }
 
-function topField(json: JsonReader, config: Config, seen: Set<string>, field: string): bool {
-  if (field == "hashKey") return readHashKey(json, config);
-  if (field == "routes") return readRoutes(json, config);
-  if (field == "topology") return readObject(json, config, seen, field, topologyField);
-  if (field == "zone") {
-    const zone = json.text();
-    if (zone == null || zone.length > ZONE_MAX || !isVisible(zone)) {
-      return refuse(config, field, "not a string of at most 64 visible ASCII characters");
-    }
-    config.zone = zone;
-    return true;
+function read(fields: Fields, config: Config, isBinary: bool): void {
+  if (isBinary) {
+    fields.refuse("configuration", "not JSON but protobuf bytes; write it as a StringValue");
+    return;
   }
-  return refuse(config, field, "unknown field");
+  const draft = new Draft(config);
+  if (fields.object("", draft, topField) && !fields.json.done()) fields.refuse("configuration", "something follows the object");
+  fields.require("hashKey");
+  if (!fields.has("rules")) fields.require("routes");
+  if (fields.require("topology")) fields.require("topology.cluster");
+  for (let i = 0; i < draft.builtIn.length; i++) config.rules.push(draft.builtIn[i]);
 }
 
-function topologyField(json: JsonReader, config: Config, seen: Set<string>, field: string): bool {
-  if (field == "topology.tickMs") {
-    config.tickMs = json.wholeNumber();
-    return (config.tickMs >= 5 && config.tickMs <= 1000) || refuse(config, field, "not a whole number 5..1000");
+function topField(fields: Fields, draft: Draft, name: string, field: string): bool {
+  const config = draft.config;
+  if (name == "hashKey") return readHashKey(fields, config);
+  if (name == "routes") return readRoutes(fields, draft.builtIn);
+  if (name == "rules") return readRules(fields, config.rules);
+  if (name == "topology") return fields.object(field, config, topologyField);
+  if (name != "zone") return fields.refuse(field, "unknown field");
+  const zone = fields.json.text();
+  if (zone == null || zone.length > ZONE_MAX || !isVisible(zone)) {
+    return fields.refuse(field, "not a string of at most 64 visible ASCII characters");
   }
-  if (field == "topology.waitMs") {
-    config.waitMs = json.wholeNumber();
-    return (config.waitMs >= 100 && config.waitMs <= 300_000) || refuse(config, field, "not a whole number 100..300000");
+  config.zone = zone;
+  return true;
+}
+
+function topologyField(fields: Fields, config: Config, name: string, field: string): bool {
+  if (name == "tickMs") {
+    config.tickMs = fields.json.wholeNumber();
+    return (config.tickMs >= 5 && config.tickMs <= 1000) || fields.refuse(field, "not a whole number 5..1000");
   }
-  const isCluster = field == "topology.cluster";
-  if (!isCluster && field != "topology.key") return refuse(config, field, "unknown field");
-  const text = json.text();
+  if (name == "waitMs") {
+    config.waitMs = fields.json.wholeNumber();
+    return (config.waitMs >= 100 && config.waitMs <= 300_000) || fields.refuse(field, "not a whole number 100..300000");
+  }
+  const isCluster = name == "cluster";
+  if (!isCluster && name != "key") return fields.refuse(field, "unknown field");
+  const text = fields.json.text();
   if (text == null || text.length == 0 || text.length > TEXT_MAX || !isPathSafe(text)) {
-    return refuse(config, field, "not a string of 1..200 characters [A-Za-z0-9._/-]");
+    return fields.refuse(field, "not a string of 1..200 characters [A-Za-z0-9._/-]");
   }
   if (isCluster) config.cluster = text;
   else config.key = text;
   return true;
 }
 
-function readHashKey(json: JsonReader, config: Config): bool {
-  const text = json.text();
+function readHashKey(fields: Fields, config: Config): bool {
+  const text = fields.json.text();
   const complaint = "not a string of 32 hexadecimal digits";
-  if (text == null || text.length != 32) return refuse(config, "hashKey", complaint);
+  if (text == null || text.length != 32) return fields.refuse("hashKey", complaint);
   for (let i = 0; i < 16; i++) {
     const high = hexDigit(text.charCodeAt(2 * i));
     const low = hexDigit(text.charCodeAt(2 * i + 1));
-    if (high < 0 || low < 0) return refuse(config, "hashKey", complaint);
+    if (high < 0 || low < 0) return fields.refuse("hashKey", complaint);
     const byte = <u64>((high << 4) | low);
     if (i < 8) config.k0 |= byte << (8 * i);
     else config.k1 |= byte << (8 * (i - 8));
@@ -122,28 +117,14 @@ function readHashKey(json: JsonReader, config: Config): bool {
   return true;
 }
 
-function readRoutes(json: JsonReader, config: Config): bool {
-  if (!json.take(0x5b)) return refuse(config, "routes", "not a list");
+function readRoutes(fields: Fields, builtIn: Rule[]): bool {
+  if (!fields.json.take(0x5b)) return fields.refuse("routes", "not a list");
   do {
-    const route = json.text();
-    if (route == null) return refuse(config, "routes", "not a list of strings with at least one");
-    if (route == "gateway") config.routeGateway = true;
-    else if (route == "channel") config.routeChannel = true;
-    else if (route == "presence") config.routePresence = true;
-    else if (route == "link") config.routeLink = true;
-    else return refuse(config, "routes", 'unknown route "' + route + '"');
-  } while (json.take(0x2c));
-  return json.take(0x5d) || refuse(config, "routes", "malformed JSON");
-}
-
-function require(config: Config, seen: Set<string>, field: string): void {
-  if (!seen.has(field)) refuse(config, field, "missing");
-}
-
-/** Notes why, unless an earlier reason stands; always false. */
-function refuse(config: Config, field: string, complaint: string): bool {
-  if (config.error == "") config.error = field + ": " + complaint;
-  return false;
+    const route = fields.json.text();
+    if (route == null) return fields.refuse("routes", "not a list of strings with at least one");
+    if (!addBuiltIn(route, builtIn)) return fields.refuse("routes", 'unknown route "' + route + '"');
+  } while (fields.json.take(0x2c));
+  return fields.json.take(0x5d) || fields.refuse("routes", "malformed JSON");
 }
 
 /** Bytes that no JSON text holds: what Envoy makes of a Struct. */

@@ -86,6 +86,15 @@ export class JsonReader {
     return unit;
   }
 
+  /** Reads `true` (1) or `false` (0); -1 for anything else. */
+  flag(): i32 {
+    const wanted = this.peek() == 0x74 ? "true" : "false";
+    if (this.end - this.at < <usize>wanted.length) return -1;
+    for (let i = 0; i < wanted.length; i++) if (load<u8>(this.at + i) != wanted.charCodeAt(i)) return -1;
+    this.at += wanted.length;
+    return wanted == "true" ? 1 : 0;
+  }
+
   /** Reads a whole number 0..2^31-1; -1 for anything else. */
   wholeNumber(): i32 {
     const first = this.peek();

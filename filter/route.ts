@@ -1,89 +1,107 @@
-/** Request → key → preference list → headers. Nothing here allocates. */
+/** Request → rule → key → preference list → headers. Nothing here allocates. */
 import {
-  Action, Bytes, getHeaderMap, MapType, PairReader, removeHeader, replaceHeader, result, resultLen, startsWithIgnoringCase,
-  Status, writeDecimal,
+  Action, Bytes, bytesEqual, getHeaderMap, MapType, PairReader, removeHeader, replaceHeader, result, resultLen,
+  startsWithIgnoringCase, Status, writeDecimal,
 } from "proxy-wasm-as";
 import { Config } from "./config";
+import { findKey, keyLen, keyPtr } from "./key";
 import * as metrics from "./metrics";
-import { idLen, idPtr, Kind, readPath } from "./path";
 import * as refusal from "./refusal";
 import { Ring, slotOf } from "./ring/ring";
-import { ADDR_BYTES_MAX, Topology } from "./ring/topology";
-
-/** Bidders named besides a pin. Envoy's retry policy walks as many. */
-const CHOICES = 3;
+import { ADDR_BYTES_MAX, POOL_CHANNEL, POOL_PRESENCE, Topology } from "./ring/topology";
+import { COPIES_MAX, KeySource, matches, Rule } from "./rule";
 
 const OURS = Bytes.of("x-ringway-");
 const UPSTREAM = Bytes.of("x-ringway-upstream");
 const EPOCH = Bytes.of("x-ringway-epoch");
 const SLOT = Bytes.of("x-ringway-slot");
 const PATH = Bytes.of(":path");
+const UPGRADE = Bytes.of("upgrade");
 
 const pairs = new PairReader();
-const chosen = new StaticArray<u16>(CHOICES + 1);
+const chosen = new StaticArray<u16>(COPIES_MAX + 1);
 /** Room for `ip:port,ip:port,…` and for a number. */
-const list: usize = heap.alloc((CHOICES + 1) * (ADDR_BYTES_MAX + 1));
+const list: usize = heap.alloc((COPIES_MAX + 1) * (ADDR_BYTES_MAX + 1));
 const digits: usize = heap.alloc(24);
+
+// What `readRequest` found: the path up to its query, the query, and whether an upgrade is asked for.
+let path: usize = 0;
+let pathLen: i32 = 0;
+let query: usize = 0;
+let queryLen: i32 = 0;
+let upgrade: bool = false;
 
 /**
  * Routes the running request.
  * @param topology the ring in use, or null if none came yet
- * @param zone gateways of this zone go first; empty for none
+ * @param zone servers of this zone go first where a rule says so; empty for none
  */
 export function routeRequest(config: Config, topology: Topology | null, zone: Bytes): Action {
-  const kind = scrubAndRead();
-  if (!isEnabled(config, kind)) return Action.Continue;
-  if (idLen == 0) {
-    return kind == Kind.Gateway ? answer(refusal.badTicket, metrics.badTicket) : answer(refusal.badId, metrics.badId);
-  }
+  if (getHeaderMap(MapType.HttpRequestHeaders) != Status.Ok) return Action.Continue;
+  const map = result();
+  const mapLen = resultLen();
+  readRequest(map, mapLen);
+  const rule = firstMatch(config.rules);
+  if (rule == null) return Action.Continue;
+  pairs.open(map, mapLen);
+  if (!findKey(rule, path, pathLen, query, queryLen, pairs)) return miss(rule);
   if (topology == null) return answer(refusal.ringUnavailable, metrics.noRing);
-  if (kind == Kind.LinkChannel) return routeToServer(topology, topology.channel);
-  if (kind == Kind.LinkPresence) return routeToServer(topology, topology.presence);
+  const ring = topology.pool(rule.pool);
+  if (rule.byServerId) return routeToServer(topology, ring);
 
-  const slot = slotOf(config.k0, config.k1, idPtr, idLen);
-  let ring = topology.channel;
-  let metric = metrics.routedChannel;
-  let zoneLen = 0;
-  if (kind == Kind.Presence) {
-    ring = topology.presence;
-    metric = metrics.routedPresence;
-  } else if (kind == Kind.Gateway) {
-    ring = topology.gateway;
-    metric = metrics.routedGateway;
-    zoneLen = zone.len;
-  }
-  const count = ring.preference(slot, CHOICES, chosen, zone.ptr, zoneLen);
+  const slot = slotOf(config.k0, config.k1, keyPtr, keyLen);
+  const count = ring.preference(slot, rule.copies, chosen, zone.ptr, rule.preferZone ? zone.len : 0);
   if (count == 0) return answer(refusal.noServer, metrics.noServer);
   setUpstream(ring, count);
   setNumber(EPOCH, topology.epoch);
   setNumber(SLOT, slot);
-  metrics.count(metric);
+  metrics.count(routedTo(rule.pool));
   return Action.Continue;
 }
 
-/** Removes every `x-ringway-*` header, for only the filter may set those, and reads the path on the way. */
-function scrubAndRead(): Kind {
-  let kind = Kind.Other;
-  if (getHeaderMap(MapType.HttpRequestHeaders) != Status.Ok || !pairs.open(result(), resultLen())) return kind;
+/** Removes every `x-ringway-*` header, for only the filter may set those, and notes on the way what rules match on. */
+function readRequest(map: usize, mapLen: i32): void {
+  path = 0;
+  pathLen = 0;
+  query = 0;
+  queryLen = 0;
+  upgrade = false;
+  if (!pairs.open(map, mapLen)) return;
   while (pairs.next()) {
-    if (pairs.nameLen == PATH.len && memory.compare(pairs.name, PATH.ptr, PATH.len) == 0) {
-      kind = readPath(pairs.value, pairs.valueLen);
+    if (bytesEqual(pairs.name, pairs.nameLen, PATH.ptr, PATH.len)) {
+      splitPath(pairs.value, pairs.valueLen);
+    } else if (bytesEqual(pairs.name, pairs.nameLen, UPGRADE.ptr, UPGRADE.len)) {
+      upgrade = pairs.valueLen > 0;
     } else if (startsWithIgnoringCase(pairs.name, pairs.nameLen, OURS)) {
       removeHeader(MapType.HttpRequestHeaders, pairs.name, pairs.nameLen);
     }
   }
-  return kind;
 }
 
-function isEnabled(config: Config, kind: Kind): bool {
-  switch (kind) {
-    case Kind.Channel: return config.routeChannel;
-    case Kind.Presence: return config.routePresence;
-    case Kind.Gateway: return config.routeGateway;
-    case Kind.LinkChannel:
-    case Kind.LinkPresence: return config.routeLink;
-    default: return false;
+function splitPath(ptr: usize, len: i32): void {
+  let end = 0;
+  while (end < len && load<u8>(ptr + end) != 0x3f) end++;
+  path = ptr;
+  pathLen = end;
+  query = ptr + min(end + 1, len);
+  queryLen = len - min(end + 1, len);
+}
+
+function firstMatch(rules: Rule[]): Rule | null {
+  for (let i = 0; i < rules.length; i++) {
+    const rule = unchecked(rules[i]);
+    if (matches(rule, path, pathLen, upgrade)) return rule;
   }
+  return null;
+}
+
+function miss(rule: Rule): Action {
+  if (rule.passOnMiss) return Action.Continue;
+  return rule.source == KeySource.Ticket ? answer(refusal.badTicket, metrics.badTicket) : answer(refusal.badId, metrics.badId);
+}
+
+function routedTo(pool: i32): u32 {
+  return pool == POOL_CHANNEL ? metrics.routedChannel : pool == POOL_PRESENCE ? metrics.routedPresence : metrics.routedGateway;
 }
 
 function answer(what: refusal.Refusal, metric: u32): Action {
@@ -94,7 +112,7 @@ function answer(what: refusal.Refusal, metric: u32): Action {
 
 /** A link goes to one server by name, draining or not, and to no other. */
 function routeToServer(topology: Topology, ring: Ring): Action {
-  const index = ring.indexOfId(idPtr, idLen);
+  const index = ring.indexOfId(keyPtr, keyLen);
   if (index < 0) return answer(refusal.unknownServer, metrics.unknownServer);
   unchecked((chosen[0] = <u16>index));
   setUpstream(ring, 1);

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodePairs, ProxyHost, type Pairs } from "../host/host.ts";
-import { configuration, deliver, routedVm, seal, servers } from "./setup.ts";
+import { configuration, deliver, routedVm, ruleOfEachKind, seal, servers } from "./setup.ts";
 
 const members = [...servers("cs", 20, 7001), ...servers("ps", 3, 7101), ...servers("gw", 4, 7201)];
 const pools = { channel: members.slice(0, 20), presence: members.slice(20, 23), gateway: members.slice(23) };
@@ -21,6 +21,22 @@ describe("memory", () => {
     for (let i = 0; i < 1_000; i++) ask(i);
     const before = vm.memoryBytes;
     for (let i = 0; i < 49_000; i++) ask(i);
+    expect(vm.memoryBytes).toBe(before);
+  });
+
+  test("does not grow over 100,000 requests by rules of every kind of key, met and missed", () => {
+    const vm = routedVm(seal(1, pools).binary, configuration({ rules: ruleOfEachKind }));
+    const ask = (i: number): void => {
+      const headers: Pairs = [["cookie", `a=${"y".repeat(3_000)}; sid=S${i}`], ["x-customer", i % 2 === 0 ? `K${i}` : ""], ["upgrade", "websocket"]];
+      expect(vm.request(`/rooms/R${i}/messages`, headers).passed).toBe(true);
+      expect(vm.request(`/search?q=x&tenant=T${i}`, headers).passed).toBe(true);
+      expect(vm.request("/carts/1", headers).passed).toBe(i % 2 === 0);
+      expect(vm.request("/play", headers).passed).toBe(true);
+      expect(vm.request("/debug/cs-1", headers).passed).toBe(true);
+    };
+    for (let i = 0; i < 1_000; i++) ask(i);
+    const before = vm.memoryBytes;
+    for (let i = 0; i < 20_000; i++) ask(i);
     expect(vm.memoryBytes).toBe(before);
   });
 

@@ -18,6 +18,15 @@ export function configuration(changes: Record<string, unknown> = {}): string {
   });
 }
 
+/** A rule of each kind of key, and one that picks a server by name. */
+export const ruleOfEachKind = [
+  { match: { template: "/rooms/{room}/**" }, key: { segment: "room" }, pool: "channel" },
+  { match: { prefix: "/search" }, key: { query: "tenant" }, pool: "presence", copies: 2 },
+  { match: { prefix: "/carts/" }, key: { header: "X-Customer" }, pool: "gateway", zone: "prefer" },
+  { match: { prefix: "/play", upgrade: true }, key: { cookie: "sid" }, pool: "gateway", copies: 1, onMiss: "pass" },
+  { match: { template: "/debug/{server}" }, key: { segment: "server" }, pool: "channel", by: "server-id" },
+] as const;
+
 /** Servers `<prefix>-0` … at `127.0.0.1:<port>` …, all up with weight 100. */
 export function servers(prefix: string, count: number, port: number, zone = "a"): Server[] {
   return Array.from({ length: count }, (_, i) => ({
