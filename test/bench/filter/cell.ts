@@ -7,9 +7,10 @@ import { Peer } from "./peer.ts";
 
 export interface Effort {
   readonly rounds: number;
-  /** Of one variant's turn in a round. */
+  /** Of one variant's turn in a round. Short, so that the turns of a round meet the same noise. */
   readonly sliceMs: number;
-  readonly warmUpMs: number;
+  /** Requests after a start: every channel at least once, and enough for V8 to have compiled what is hot. */
+  readonly warmUpRequests: number;
 }
 
 /** What one variant's turns gave, one entry per round. */
@@ -65,6 +66,7 @@ export class Bench {
     const before = await this.envoy.cpuUs();
     const { answered, failed, ms: took } = await this.peer.load(ms, count);
     const after = await this.envoy.cpuUs();
+    if (answered === 0) return { cpuUs: 0, requestsPerS: 0 };
     if (failed > 0) throw new Error(`${this.variant.name}: ${failed} of ${answered} requests failed`);
     this.requests += answered;
     return { cpuUs: (after - before) / answered, requestsPerS: (answered / took) * 1_000 };
@@ -85,10 +87,10 @@ export async function startAll(variants: readonly Variant[], servers: number): P
   throw failure.reason;
 }
 
-/** Warms each up, then takes turns, each round from another start. */
+/** Takes turns, each round from another start. */
 export async function measure(benches: readonly Bench[], effort: Effort): Promise<ReadonlyMap<Variant, Samples>> {
   const samples = new Map(benches.map(({ variant }): [Variant, Samples] => [variant, { cpuUs: [], requestsPerS: [] }]));
-  for (const bench of benches) await bench.slice(effort.warmUpMs);
+  for (const bench of benches) await bench.slice(60_000, Math.max(0, effort.warmUpRequests - bench.requests));
   for (let round = 0; round < effort.rounds; round++) {
     for (let turn = 0; turn < benches.length; turn++) {
       const bench = benches[(round + turn) % benches.length]!;

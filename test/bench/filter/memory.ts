@@ -5,21 +5,23 @@ import { Bench } from "./cell.ts";
 import type { Variant } from "./config.ts";
 import type { Fact } from "./report.ts";
 
-const REQUESTS = 1_000_000;
 const WARM_UP = 100_000;
 
-/** @param throughEnvoy requests put through a real Envoy as well; 0 for none */
-export async function vmMemory(ringway: Variant, throughEnvoy: number): Promise<Fact[]> {
+/**
+ * @param requests put through the emulator
+ * @param throughEnvoy put through a real Envoy as well; 0 for none
+ */
+export async function vmMemory(ringway: Variant, requests: number, throughEnvoy: number): Promise<Fact[]> {
   const host = new ProxyHost();
   const vm = host.start({ configuration: configuration() });
   deliver(host, seal(1, { channel: servers("cs", 100, 7001) }).binary);
   const ask = (i: number): void => void vm.request(`/v1/channels/C${i}/messages`, [["user-agent", "ringway-bench/1"]]);
   for (let i = 0; i < 1_000; i++) ask(i);
   const before = vm.memoryBytes;
-  for (let i = 0; i < REQUESTS; i++) ask(i);
+  for (let i = 0; i < requests; i++) ask(i);
   const facts: Fact[] = [
     { name: "VM memory (emulator)", value: before / 1024, unit: "KiB" },
-    { name: "VM memory growth over 1,000,000 requests (emulator)", value: vm.memoryBytes - before, unit: "B" },
+    { name: "VM memory growth (emulator)", value: vm.memoryBytes - before, unit: `B in ${requests.toLocaleString("en")} requests` },
   ];
   if (throughEnvoy === 0) return facts;
   const bench = await Bench.start(ringway, 100);
@@ -29,7 +31,7 @@ export async function vmMemory(ringway: Variant, throughEnvoy: number): Promise<
     await bench.slice(240_000, throughEnvoy);
     const grown = (await bench.envoy.rssKiB()) - started;
     const count = (bench.requests - WARM_UP).toLocaleString("en");
-    return [...facts, { name: "resident memory of Envoy after warm-up", value: started, unit: "KiB" }, { name: `its growth over ${count} requests`, value: grown, unit: "KiB" }];
+    return [...facts, { name: "resident memory of Envoy after warm-up", value: started, unit: "KiB" }, { name: "its growth", value: grown, unit: `KiB in ${count} requests` }];
   } finally {
     await bench.stop();
   }

@@ -17,12 +17,21 @@ export interface Loaded {
   readonly ms: number;
 }
 
+interface Answer {
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
 export class Peer {
   readonly #child: ChildProcess;
+  /** Takes the answer to the command that runs; there is one at a time. */
+  #settle: (answer: Answer) => void = () => {};
 
   constructor() {
     const [command, args] = onCore(1, process.execPath, [fileURLToPath(new URL("driver.ts", import.meta.url))]);
     this.#child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    this.#child.on("message", (answer) => this.#settle(answer as Answer));
+    this.#child.on("exit", () => this.#settle({ error: "the load generator ended" }));
   }
 
   /** Servers on free ports of 127.0.0.1, all in that process. */
@@ -51,13 +60,11 @@ export class Peer {
   }
 
   async #ask<T>(command: Command): Promise<T> {
-    const answer = once(this.#child, "message");
-    const ended = once(this.#child, "exit").then(() => {
-      throw new Error("the load generator ended");
+    const { value, error } = await new Promise<Answer>((settle) => {
+      this.#settle = settle;
+      this.#child.send(command);
     });
-    this.#child.send(command);
-    const [{ value, error }] = (await Promise.race([answer, ended])) as [{ value: T; error?: string }];
     if (error !== undefined) throw new Error(error);
-    return value;
+    return value as T;
   }
 }

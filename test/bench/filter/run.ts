@@ -19,12 +19,15 @@ import { printFacts, printGoals, printRows, rowsOf, type Fact, type Row } from "
 import { disruption, lookUps } from "./ring.ts";
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, json: { type: "string" } } });
-const say = (line: string): void => console.error(line);
+const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
 
-const effort: Effort = options.quick ? { rounds: 3, sliceMs: 300, warmUpMs: 500 } : { rounds: 9, sliceMs: 500, warmUpMs: 1_500 };
+/** No new cell after this. */
+const QUICK_MS = 32_000;
+
+const effort: Effort = options.quick ? { rounds: 6, sliceMs: 100, warmUpRequests: 4_500 } : { rounds: 24, sliceMs: 120, warmUpRequests: 12_000 };
 /** How many streams stay open at each number of servers. */
 const plan: readonly { servers: number; streams: readonly number[] }[] = options.quick
-  ? [{ servers: 3, streams: [0] }, { servers: 100, streams: [0, 1_000, 5_000] }, { servers: 1_000, streams: [0] }]
+  ? [{ servers: 100, streams: [0, 5_000] }, { servers: 1_000, streams: [0] }, { servers: 3, streams: [0] }]
   : [3, 100, 1_000].map((servers) => ({ servers, streams: [0, 1_000, 5_000] }));
 
 const variants: Variant[] = [
@@ -54,7 +57,7 @@ async function cell(compared: readonly Variant[], servers: number, allStreams: r
   try {
     for (const streams of allStreams) {
       say(`${servers} servers, ${streams} open streams …`);
-      for (const bench of benches) await bench.peer.stream(streams);
+      await Promise.all(benches.map((bench) => bench.peer.stream(streams)));
       done(rowsOf(servers, streams, await measure(benches, effort)));
     }
   } finally {
@@ -65,11 +68,15 @@ async function cell(compared: readonly Variant[], servers: number, allStreams: r
 await buildWasm(say);
 const about = await machine();
 const rows: Row[] = [];
-for (const { servers, streams } of plan) await cell(variants, servers, streams, (more) => rows.push(...more));
+for (const { servers, streams } of plan) {
+  // A machine that is busy with other things gets through less: it is said, and the limit holds.
+  if (options.quick && performance.now() > QUICK_MS) say(`left out for want of time: ${servers} servers`);
+  else await cell(variants, servers, streams, (more) => rows.push(...more));
+}
 const profile: Row[] = [];
 if (options.profile) await cell(await parts(), 100, [0], (more) => profile.push(...more));
 say("ring look-ups, disruption, memory …");
-const facts: Fact[] = [...(await lookUps()), ...(await disruption(options.quick ? 1_000 : 10_000)), ...(await vmMemory(variants.at(-1)!, options.quick ? 0 : 1_000_000))];
+const facts: Fact[] = [...(await lookUps()), ...(await disruption(options.quick ? 300 : 10_000)), ...(await (options.quick ? vmMemory(variants.at(-1)!, 200_000, 0) : vmMemory(variants.at(-1)!, 1_000_000, 1_000_000)))];
 const reached = goals(rows, facts);
 
 printFacts("Machine", about);
