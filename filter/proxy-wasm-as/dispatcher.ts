@@ -1,5 +1,6 @@
 /** From the host's context ids to root contexts. */
 import { RootContext } from "./contexts";
+import { IdMap } from "./id-map";
 
 /** Makes the root context for an id. */
 export type RootFactory = (id: u32) => RootContext;
@@ -9,10 +10,11 @@ let factory: RootFactory | null = null;
 /** All root contexts of this VM: one per plugin configuration that shares it, so one to three. */
 const roots: RootContext[] = [];
 
-/** Streams between their creation and their first callback; the host creates and asks at once, so few are enough. */
-const RECENT = 1024;
-const recentStream: usize = memory.data(RECENT * 4);
-const recentRoot: usize = memory.data(RECENT * 4);
+/**
+ * From streams to roots, and only while there is more than one root. A stream that is not in here began when the oldest root was
+ * alone, and belongs to it. So the common VM, with one root, keeps nothing of its streams.
+ */
+const rootOf = new IdMap();
 
 /** Says how root contexts are made. The entry file calls it once, at start. */
 export function register(make: RootFactory): void {
@@ -24,14 +26,13 @@ export function create(id: u32, parentId: u32): void {
   if (parentId == 0) {
     if (factory != null && rootById(id) == null) roots.push(factory!(id));
   } else if (roots.length > 1) {
-    const slot = <usize>(id & (RECENT - 1)) << 2;
-    store<u32>(recentStream + slot, id);
-    store<u32>(recentRoot + slot, parentId);
+    rootOf.set(id, parentId);
   }
 }
 
-/** A context ends. Streams left nothing behind. */
+/** A context ends. @returns true if it was a root */
 export function remove(id: u32): bool {
+  if (rootOf.size > 0 && rootOf.remove(id)) return false;
   for (let i = 0; i < roots.length; i++) {
     if (unchecked(roots[i]).id == id) {
       roots.splice(i, 1);
@@ -50,16 +51,11 @@ export function rootById(id: u32): RootContext | null {
   return null;
 }
 
-/** The root context that a stream belongs to; the newest one if the host did not say. */
+/** The root context that a stream belongs to; null if there is none, or no more. */
 export function rootOfStream(id: u32): RootContext | null {
-  const count = roots.length;
-  if (count == 0) return null;
-  if (count > 1) {
-    const slot = <usize>(id & (RECENT - 1)) << 2;
-    if (load<u32>(recentStream + slot) == id) {
-      const root = rootById(load<u32>(recentRoot + slot));
-      if (root != null) return root;
-    }
+  if (rootOf.size > 0) {
+    const rootId = rootOf.get(id);
+    if (rootId != 0) return rootById(rootId);
   }
-  return unchecked(roots[count - 1]);
+  return roots.length == 0 ? null : unchecked(roots[0]);
 }

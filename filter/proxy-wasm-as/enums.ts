@@ -33,6 +33,8 @@ export enum MapType {
   HttpRequestTrailers = 1,
   HttpResponseHeaders = 2,
   HttpResponseTrailers = 3,
+  GrpcCallInitialMetadata = 4,
+  GrpcCallTrailingMetadata = 5,
   HttpCallResponseHeaders = 6,
   HttpCallResponseTrailers = 7,
 }
@@ -41,9 +43,28 @@ export enum MapType {
 export enum BufferType {
   HttpRequestBody = 0,
   HttpResponseBody = 1,
+  DownstreamData = 2,
+  UpstreamData = 3,
   HttpCallResponseBody = 4,
+  GrpcCallMessage = 5,
   VmConfiguration = 6,
   PluginConfiguration = 7,
+  ForeignFunctionArguments = 8,
+}
+
+/** `proxy_stream_type_t`. */
+export enum StreamType {
+  HttpRequest = 0,
+  HttpResponse = 1,
+  Downstream = 2,
+  Upstream = 3,
+}
+
+/** `proxy_peer_type_t`: who closed a connection. */
+export enum PeerType {
+  Unknown = 0,
+  Local = 1,
+  Remote = 2,
 }
 
 /** `proxy_metric_type_t`. */
@@ -57,4 +78,25 @@ export enum MetricType {
 export enum Action {
   Continue = 0,
   Pause = 1,
+}
+
+/** `wasi_errno_t`: what WASI's functions answer. */
+export enum Errno {
+  Success = 0,
+  BadF = 8,
+  Fault = 21,
+  Inval = 28,
+  NotSup = 58,
+}
+
+/** `wasi_fd_id_t`. */
+export enum Fd {
+  Stdout = 1,
+  Stderr = 2,
+}
+
+/** `wasi_clock_id_t`. */
+export enum ClockId {
+  Realtime = 0,
+  Monotonic = 1,
 }

@@ -1,11 +1,11 @@
 /**
- * What the host calls, under the ABI's names. An entry file re-exports the ones it uses and no others: each one that is
- * exported costs a call per stream. `proxy_abi_version_0_2_1`, `proxy_on_memory_allocate`, `proxy_on_context_create`,
- * `proxy_on_delete` and `proxy_on_configure` are always needed.
+ * What every plugin exports, under the ABI's names: `proxy_abi_version_0_2_1`, `proxy_on_memory_allocate`,
+ * `proxy_on_context_create`, `proxy_on_delete` and `proxy_on_configure`. The other callbacks are in `callbacks/`; an entry file
+ * re-exports the ones it uses and no others, for each one that is exported costs a call per event.
  */
 import * as dispatcher from "./dispatcher";
-import { Action, LogLevel } from "./enums";
-import { log } from "./hostcalls";
+import { LogLevel } from "./enums";
+import { log } from "./hostcalls/log";
 import { arenaAlloc, arenaReset, collectIfAsked, requestCollect } from "./memory";
 
 /** Tells the host which ABI this is. */
@@ -26,38 +26,23 @@ export function proxy_on_delete(contextId: u32): void {
   collectIfAsked();
 }
 
+/** In place of `proxy_on_delete`, for a plugin that remembers something of its streams: tells it of their end. */
+export function proxy_on_delete_streams(contextId: u32): void {
+  arenaReset();
+  if (dispatcher.rootById(contextId) == null) {
+    const root = dispatcher.rootOfStream(contextId);
+    if (root != null) root.onStreamDelete(contextId);
+  }
+  if (dispatcher.remove(contextId)) requestCollect();
+  collectIfAsked();
+}
+
 export function proxy_on_configure(contextId: u32, configurationSize: u32): u32 {
   arenaReset();
   const root = dispatcher.rootById(contextId);
   const accepted = root != null && root.onConfigure(configurationSize);
   collectIfAsked();
   return accepted ? 1 : 0;
-}
-
-export function proxy_on_tick(contextId: u32): void {
-  arenaReset();
-  const root = dispatcher.rootById(contextId);
-  if (root != null) root.onTick();
-  collectIfAsked();
-}
-
-export function proxy_on_http_call_response(
-  contextId: u32,
-  callId: u32,
-  headers: u32,
-  bodySize: u32,
-  trailers: u32,
-): void {
-  arenaReset();
-  const root = dispatcher.rootById(contextId);
-  if (root != null) root.onHttpCallResponse(callId, headers, bodySize);
-  collectIfAsked();
-}
-
-export function proxy_on_request_headers(contextId: u32, headers: u32, endOfStream: u32): u32 {
-  arenaReset();
-  const root = dispatcher.rootOfStream(contextId);
-  return root == null ? Action.Continue : root.onRequestHeaders(contextId, headers, endOfStream != 0);
 }
 
 /**

@@ -53,41 +53,53 @@ export class PairReader {
   }
 }
 
-/** Builds serialised pairs in a buffer of its own, made once and used again and again. */
+/** Builds serialised pairs in a buffer of its own, made once and used again and again. It never writes outside of it. */
 export class PairWriter {
   private buffer: StaticArray<u8>;
   private size: usize = 0;
   private data: usize = 0;
+  private left: i32 = 0;
   /** The serialised pairs. */
   readonly ptr: usize;
   len: i32 = 0;
+  /** False if something did not fit: what is there is well-formed, but not what was meant. */
+  complete: bool = true;
 
   /** @param capacity bytes of the result at most */
   constructor(capacity: i32) {
-    this.buffer = new StaticArray<u8>(capacity);
+    this.buffer = new StaticArray<u8>(max(capacity, 4));
     this.ptr = changetype<usize>(this.buffer);
   }
 
   /** Starts over; exactly `count` calls of `add` must follow. */
   begin(count: i32): void {
-    store<u32>(this.ptr, count);
+    this.complete = count >= 0 && count <= (this.buffer.length - 4) / 10;
+    this.left = this.complete ? count : 0;
+    this.len = 4 + this.left * 8;
+    store<u32>(this.ptr, this.left);
     this.size = this.ptr + 4;
-    this.data = this.size + count * 8;
-    this.len = 4 + count * 8;
+    this.data = this.ptr + this.len;
   }
 
-  /** Adds one pair. One that does not fit is written with an empty value, so that the result stays well-formed. */
+  /** Adds one pair. One that does not fit is written without its value, or without both, so that the result stays well-formed. */
   add(name: Bytes, value: usize, valueLen: i32): void {
-    const room = this.buffer.length - this.len - name.len - 2;
-    const len = valueLen <= room ? valueLen : 0;
-    store<u32>(this.size, name.len);
-    store<u32>(this.size, len, 4);
+    if (this.left == 0) {
+      this.complete = false;
+      return;
+    }
+    const room = this.buffer.length - this.len - 2 * this.left;
+    const nameSize = name.len <= room ? name.len : 0;
+    const valueSize = valueLen <= room - name.len ? valueLen : 0;
+    if (nameSize != name.len || valueSize != valueLen) this.complete = false;
+    this.left--;
+    store<u32>(this.size, nameSize);
+    store<u32>(this.size, valueSize, 4);
     this.size += 8;
-    memory.copy(this.data, name.ptr, name.len);
-    store<u8>(this.data + name.len, 0);
-    memory.copy(this.data + name.len + 1, value, len);
-    store<u8>(this.data + name.len + 1 + len, 0);
-    this.data += name.len + len + 2;
-    this.len += name.len + len + 2;
+    memory.copy(this.data, name.ptr, nameSize);
+    store<u8>(this.data + nameSize, 0);
+    memory.copy(this.data + nameSize + 1, value, valueSize);
+    store<u8>(this.data + nameSize + 1 + valueSize, 0);
+    this.data += nameSize + valueSize + 2;
+    this.len += nameSize + valueSize + 2;
   }
 }

@@ -3,15 +3,24 @@
  * behaves as Envoy does where the filter could notice (header names in lower case, CAS, calls answered later), and counts.
  */
 import { readFileSync } from "node:fs";
+import type { VmOptions } from "./machine.ts";
+import { MetricStore } from "./metrics.ts";
+import { QueueStore } from "./queues.ts";
 import { SharedStore } from "./store.ts";
-import { Vm, type VmOptions } from "./vm.ts";
+import { Vm } from "./vm.ts";
 
 export { encodePairs, decodePairs, type Pairs } from "./pairs.ts";
-export { Vm, type HttpCall, type LocalResponse, type RequestResult } from "./vm.ts";
+export { BufferType, MapType, PeerType, Status, StreamType } from "./abi.ts";
+export type { LocalResponse } from "./context.ts";
+export type { GrpcCall, HttpCall, VmOptions } from "./machine.ts";
+export type { HttpStream, TcpStream } from "./stream.ts";
+export { Vm, type RequestResult } from "./vm.ts";
 
 export class ProxyHost {
   readonly store = new SharedStore();
-  readonly metrics = new Map<string, number>();
+  readonly queues = new QueueStore();
+  readonly metricStore = new MetricStore();
+  readonly metrics = this.metricStore.values;
   readonly vms: Vm[] = [];
   readonly module: WebAssembly.Module;
   nowMs = 1_700_000_000_000;
