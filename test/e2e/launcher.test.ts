@@ -70,6 +70,14 @@ test("it shows what runs where, and restarts what dies", async () => {
   }
 }, 90_000);
 
+test("with --store memory a plane works as well and leaves no store behind", async () => {
+  const running = await plane({ store: "memory", channels: 2 });
+  await call(running.url, people.ada.token, "conversations.create", { name: "fleeting" });
+  await call(running.url, people.ada.token, "chat.postMessage", { channel: "C0GENERAL", text: "not for long" });
+  expect((await historyOf(running.url, people.grace.token, "C0GENERAL")).map((message) => message.text)).toEqual(["not for long"]);
+  expect(existsSync(join(running.data, "store"))).toBe(false);
+}, 90_000);
+
 test("npm start brings it up, and a SIGTERM to npm stops all of it", async () => {
   const data = await folder();
   const launcher = new Launcher(planeArgs({ ...small, data, port: await freePorts(40) }), {}, ["npm", "start", "--"]);
