@@ -26,9 +26,9 @@ export async function vmMemory(ringway: Variant, requests: number, throughEnvoy:
   if (throughEnvoy === 0) return facts;
   const bench = await Bench.start(ringway, 100);
   try {
-    await bench.slice(60_000, WARM_UP);
+    await bench.slice(120_000, WARM_UP);
     const started = await bench.envoy.rssKiB();
-    await bench.slice(240_000, throughEnvoy);
+    await bench.slice(600_000, throughEnvoy);
     const grown = (await bench.envoy.rssKiB()) - started;
     const count = (bench.requests - WARM_UP).toLocaleString("en");
     return [...facts, { name: "resident memory of Envoy after warm-up", value: started, unit: "KiB" }, { name: "its growth", value: grown, unit: `KiB in ${count} requests` }];

@@ -3,9 +3,11 @@
  *
  *   --quick      less of everything: at most 50 s
  *   --profile    also filters that do a part of the work each: where the time goes
+ *   --soak       also 1,000,000 requests through one Envoy, and how its resident memory grows
  *   --json FILE  the same rows, for a program
  */
 import { writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildWasm } from "../../../services/launch/build.ts";
@@ -18,13 +20,13 @@ import { probe, root } from "./probe.ts";
 import { printFacts, printGoals, printRows, rowsOf, type Fact, type Row } from "./report.ts";
 import { disruption, lookUps } from "./ring.ts";
 
-const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, json: { type: "string" } } });
+const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, soak: { type: "boolean", default: false }, json: { type: "string" } } });
 const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
 
 /** No new cell after this. */
 const QUICK_MS = 32_000;
 
-const effort: Effort = options.quick ? { rounds: 6, sliceMs: 100, warmUpRequests: 4_500 } : { rounds: 24, sliceMs: 120, warmUpRequests: 12_000 };
+const effort: Effort = options.quick ? { rounds: 6, sliceMs: 100, warmUpRequests: 4_500 } : { rounds: 20, sliceMs: 100, warmUpRequests: 8_000 };
 /** How many streams stay open at each number of servers. */
 const plan: readonly { servers: number; streams: readonly number[] }[] = options.quick
   ? [{ servers: 100, streams: [0, 5_000] }, { servers: 1_000, streams: [0] }, { servers: 3, streams: [0] }]
@@ -67,6 +69,7 @@ async function cell(compared: readonly Variant[], servers: number, allStreams: r
 
 await buildWasm(say);
 const about = await machine();
+const busyBefore = loadavg()[0] ?? NaN;
 const rows: Row[] = [];
 for (const { servers, streams } of plan) {
   // A machine that is busy with other things gets through less: it is said, and the limit holds.
@@ -76,7 +79,8 @@ for (const { servers, streams } of plan) {
 const profile: Row[] = [];
 if (options.profile) await cell(await parts(), 100, [0], (more) => profile.push(...more));
 say("ring look-ups, disruption, memory …");
-const facts: Fact[] = [...(await lookUps()), ...(await disruption(options.quick ? 300 : 10_000)), ...(await (options.quick ? vmMemory(variants.at(-1)!, 200_000, 0) : vmMemory(variants.at(-1)!, 1_000_000, 1_000_000)))];
+const facts: Fact[] = [...(await lookUps()), ...(await disruption(options.quick ? 300 : 10_000)), ...(await vmMemory(variants.at(-1)!, options.quick ? 200_000 : 1_000_000, options.soak ? 1_000_000 : 0))];
+about.push({ name: "load average before and after (the bench itself makes about 2)", value: `${busyBefore.toFixed(1)}, ${(loadavg()[0] ?? NaN).toFixed(1)}`, unit: "" });
 const reached = goals(rows, facts);
 
 printFacts("Machine", about);
