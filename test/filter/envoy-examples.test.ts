@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Envoy, validate } from "./envoy.ts";
 import { faults } from "./kinds.ts";
-import { freePort } from "./ports.ts";
 import { Stage } from "./stage.ts";
 import { ask } from "./upstream.ts";
 import { at, document, documents, named, type Mapping, type Yaml } from "./yaml.ts";
@@ -50,8 +49,8 @@ function cluster(name: string, addresses: string[], rest: Mapping): Mapping {
 /** The StringValue in which both hand a plugin its configuration. */
 const told = (config: Yaml): Mapping => ({ "@type": "type.googleapis.com/google.protobuf.StringValue", value: JSON.stringify(config) });
 
-function bootstrap(routes: Mapping[], filter: Mapping, clusters: Mapping[], ports: { edge: number; admin: number }): Mapping {
-  const listen = (port_value: number): Mapping => ({ socket_address: { address: "127.0.0.1", port_value } });
+function bootstrap(routes: Mapping[], filter: Mapping, clusters: Mapping[]): Mapping {
+  const address = { socket_address: { address: "127.0.0.1", port_value: 0 } };
   const typed_config = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "edge",
@@ -62,9 +61,9 @@ function bootstrap(routes: Mapping[], filter: Mapping, clusters: Mapping[], port
   };
   return {
     node: { id: "example", cluster: "example", locality: { zone: "local" } },
-    admin: { address: listen(ports.admin) },
+    admin: { address },
     static_resources: {
-      listeners: [{ name: "edge", address: listen(ports.edge), filter_chains: [{ filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config }] }] }],
+      listeners: [{ name: "edge", address, filter_chains: [{ filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config }] }] }],
       clusters,
     },
   };
@@ -77,7 +76,7 @@ async function expectValid(config: Mapping): Promise<void> {
   await rm(folder, { recursive: true });
 }
 
-/** Owners are asked; where one says 421 or is down, the next on the list; forged headers do nothing. */
+/** Owners are asked; where one says 421 or is down, the next on the list; forged headers do nothing; the inside stays inside. */
 async function expectRouting(envoy: Envoy): Promise<void> {
   const [first, second] = stage.preference("gateway", "U1");
   await stage.answers(first!, envoy.edge, "/ws/U1.secret");
@@ -92,6 +91,8 @@ async function expectRouting(envoy: Envoy): Promise<void> {
   expect((await ask(envoy.edge, "/ws/U1.secret", { headers: forged })).body).toBe(first!.id);
   expect((await ask(envoy.edge, "/api/api.test", { headers: forged })).body).toBe("webapp");
   expect(stage.webapp.requests.at(-1)!.headers["x-ringway-upstream"]).toBeUndefined();
+  for (const path of ["/v1/channels/C1", "/V1/sessions"]) expect((await ask(envoy.edge, path)).status).toBe(404);
+  expect((await ask(envoy.edge, "/ws/U1.secret")).headers).not.toHaveProperty("x-ringway-owner");
   expect(await envoy.stat("wasmcustom.ringway_routed_gateway")).toBeGreaterThan(32);
   expect(envoy.log).not.toMatch(/critical|error/i);
 }
@@ -124,25 +125,25 @@ describe("the example for Istio", async () => {
 
   test("makes an Envoy configuration that is valid and routes", async () => {
     const plugin = at(resource(all, "WasmPlugin"), "spec") as Mapping;
-    const ws = at(resource(all, "VirtualService"), "spec", "http", 0) as Mapping;
+    const [ws, internal, webapp] = at(resource(all, "VirtualService"), "spec", "http") as [Mapping, Mapping, Mapping];
     const pool = "outbound|7200||gateway.ringway.svc.cluster.local";
-    const ports = { edge: await freePort(), mesh: 0, admin: await freePort() };
     const retryOn = String(at(ws, "retries", "retryOn")).split(",");
     const isCode = (word: string): boolean => /^\d+$/.test(word);
-    const route = {
-      name: ws["name"]!,
-      match: { prefix: at(ws, "match", 0, "uri", "prefix") },
-      route: {
-        cluster: pool,
-        timeout: ws["timeout"]!,
-        retry_policy: {
-          retry_on: retryOn.filter((word) => !isCode(word)).join(),
-          retriable_status_codes: retryOn.filter(isCode).map(Number),
-          num_retries: at(ws, "retries", "attempts"),
-          ...PREVIOUS_HOSTS,
-        },
-      },
+    const removed = { response_headers_to_remove: at(ws, "headers", "response", "remove") };
+    const retry_policy = {
+      retry_on: retryOn.filter((word) => !isCode(word)).join(),
+      retriable_status_codes: retryOn.filter(isCode).map(Number),
+      num_retries: at(ws, "retries", "attempts"),
+      ...PREVIOUS_HOSTS,
     };
+    const routes = [
+      merge({ name: ws["name"]!, match: { prefix: at(ws, "match", 0, "uri", "prefix") }, route: { cluster: pool, timeout: ws["timeout"]!, retry_policy }, ...removed }, value("HTTP_ROUTE", "MERGE")) as Mapping,
+      {
+        match: { prefix: at(internal, "match", 0, "uri", "prefix"), case_sensitive: !(at(internal, "match", 0, "ignoreUriCase") as boolean) },
+        direct_response: { status: at(internal, "directResponse", "status") },
+      },
+      { match: { prefix: "/" }, route: { cluster: "webapp", timeout: webapp["timeout"]! } },
+    ];
     const config = {
       name: "istio-ingress.ringway",
       configuration: told(plugin["pluginConfig"]!),
@@ -154,10 +155,9 @@ describe("the example for Istio", async () => {
       cluster("webapp", [stage.webapp.addr], {}),
       charm,
     ];
-    const routes = [merge(route, value("HTTP_ROUTE", "MERGE")) as Mapping, { match: { prefix: "/" }, route: { cluster: "webapp" } }];
-    const make = (charm: Mapping): Mapping => bootstrap(routes, { name: "istio-ingress.ringway", typed_config: { "@type": WASM, config } }, clusters(charm), ports);
+    const make = (charm: Mapping): Mapping => bootstrap(routes, { name: "istio-ingress.ringway", typed_config: { "@type": WASM, config } }, clusters(charm));
     await expectValid(make(charm));
-    const envoy = await Envoy.run(JSON.stringify(make(cluster("charm", [`127.0.0.1:${stage.charm.port}`], {}))), ports);
+    const envoy = await Envoy.run(JSON.stringify(make(cluster("charm", [`127.0.0.1:${stage.charm.port}`], {}))));
     await expectRouting(envoy);
     await envoy.stop();
   });
@@ -190,7 +190,6 @@ describe("the example for Envoy Gateway", async () => {
     const traffic = at(resource(all, "BackendTrafficPolicy"), "spec") as Mapping;
     const rule = at(resource(all, "HTTPRoute", "ringway-ws"), "spec", "rules", 0) as Mapping;
     const pool = "httproute/ringway/ringway-ws/rule/0";
-    const ports = { edge: await freePort(), mesh: 0, admin: await freePort() };
     const seconds = (duration: Yaml): string => `${Number.parseInt(String(duration)) / 1000}s`;
     const header = at(traffic, "loadBalancer", "endpointOverride", "extractFrom", 0, "header");
     const roundRobin = { "@type": "type.googleapis.com/envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin" };
@@ -211,7 +210,14 @@ describe("the example for Envoy Gateway", async () => {
     const filter = "envoy.filters.http.wasm/envoyextensionpolicy/ringway/ringway/wasm/0";
     const enabled = { [filter]: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", config: {} } };
     const backOff = at(traffic, "retry", "perRetry", "backOff");
+    const [internal, webapp] = at(resource(all, "HTTPRoute", "ringway-webapp"), "spec", "rules") as [Mapping, Mapping];
+    const answer = at(resource(all, "HTTPRouteFilter"), "spec", "directResponse");
     const routes: Mapping[] = [
+      {
+        match: { safe_regex: { regex: at(internal, "matches", 0, "path", "value") } }, // Envoy Gateway puts expressions before prefixes
+        direct_response: { status: at(answer, "statusCode"), body: { inline_string: at(answer, "body", "inline") } },
+        typed_per_filter_config: enabled,
+      },
       {
         match: { path_separated_prefix: at(rule, "matches", 0, "path", "value") },
         route: {
@@ -225,9 +231,10 @@ describe("the example for Envoy Gateway", async () => {
             ...PREVIOUS_HOSTS,
           },
         },
+        response_headers_to_remove: at(rule, "filters", 0, "responseHeaderModifier", "remove"),
         typed_per_filter_config: enabled,
       },
-      { match: { prefix: "/" }, route: { cluster: "webapp" }, typed_per_filter_config: enabled },
+      { match: { prefix: at(webapp, "matches", 0, "path", "value") }, route: { cluster: "webapp", timeout: at(webapp, "timeouts", "request") }, typed_per_filter_config: enabled },
     ];
     const config = {
       name: plugin["name"]!,
@@ -237,10 +244,10 @@ describe("the example for Envoy Gateway", async () => {
       vm_config: { vm_id: filter, runtime: "envoy.wasm.runtime.v8", code: { local: { filename: "build/filter.wasm" } } },
     };
     const make = (charm: Mapping): Mapping =>
-      bootstrap(routes, { name: filter, disabled: true, typed_config: { "@type": WASM, config } }, [cluster(pool, gateways(), { load_balancing_policy }), cluster("webapp", [stage.webapp.addr], {}), charm], ports);
+      bootstrap(routes, { name: filter, disabled: true, typed_config: { "@type": WASM, config } }, [cluster(pool, gateways(), { load_balancing_policy }), cluster("webapp", [stage.webapp.addr], {}), charm]);
     await expectValid(make(charm));
     const here = cluster("charm", [`127.0.0.1:${stage.charm.port}`], {});
-    const envoy = await Envoy.run(JSON.stringify(make(here)), ports);
+    const envoy = await Envoy.run(JSON.stringify(make(here)));
     await expectRouting(envoy);
     await envoy.stop();
   });

@@ -1,7 +1,7 @@
 /** A real Envoy with the shipped configuration, for tests. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { envoyConfig } from "../../services/launch/envoy-config.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
 import { DEV_KEY } from "../../services/ring/key.ts";
-import { freePort } from "./ports.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const configs = join(root, "envoy");
@@ -40,9 +39,9 @@ export interface EnvoyOptions {
   readonly file?: string;
 }
 
-/** `envoy.yaml` as the launcher writes it, with its ports. */
+/** `envoy.yaml` as the launcher writes it; the ports are 0, so that Envoy takes free ones. */
 export async function launched(options: EnvoyOptions): Promise<{ text: string; edge: number; mesh: number; admin: number }> {
-  const [edge, mesh, admin] = await Promise.all([freePort(), freePort(), freePort()]);
+  const [edge, mesh, admin] = [0, 0, 0];
   const text = await envoyConfig(options.file ?? join(configs, "envoy.yaml"), {
     host: "127.0.0.1",
     ports: { edge, mesh, admin, charm: options.charmPort, webapp: options.webappPort },
@@ -54,9 +53,9 @@ export async function launched(options: EnvoyOptions): Promise<{ text: string; e
 }
 
 export class Envoy {
-  readonly edge: string;
-  readonly mesh: string;
-  readonly #admin: string;
+  #edge: string;
+  #mesh: string;
+  #admin: string;
   readonly #child: ChildProcess;
   readonly #folder: string;
   log = "";
@@ -66,30 +65,59 @@ export class Envoy {
   private constructor(child: ChildProcess, folder: string, ports: { edge: number; mesh: number; admin: number }) {
     this.#child = child;
     this.#folder = folder;
-    this.edge = `127.0.0.1:${ports.edge}`;
-    this.mesh = `127.0.0.1:${ports.mesh}`;
+    this.#edge = `127.0.0.1:${ports.edge}`;
+    this.#mesh = `127.0.0.1:${ports.mesh}`;
     this.#admin = `http://127.0.0.1:${ports.admin}`;
   }
 
-  /** Starts Envoy with two workers and waits until it is live. */
+  /** `ip:port` of the listener that faces clients. */
+  get edge(): string {
+    return this.#edge;
+  }
+
+  /** `ip:port` of the listener that faces the services. */
+  get mesh(): string {
+    return this.#mesh;
+  }
+
+  /** Starts Envoy with two workers and the shipped configuration, and waits until it is live. */
   static async start(options: EnvoyOptions): Promise<Envoy> {
     const { text, ...ports } = await launched(options);
     return Envoy.run(text, ports);
   }
 
-  /** Starts Envoy with a configuration that holds these ports already (0 for a listener that it lacks). */
-  static async run(text: string, ports: { edge: number; mesh: number; admin: number }): Promise<Envoy> {
+  /**
+   * Starts Envoy with a configuration and waits until it is live. Where a port in it is 0, which nobody else can have taken in the meantime, Envoy is
+   * asked for the one that it got.
+   * @param ports of the listeners `edge` and `mesh` where they have other names, and of admin where Envoy can't say
+   */
+  static async run(text: string, ports = { edge: 0, mesh: 0, admin: 0 }): Promise<Envoy> {
     const folder = await mkdtemp(join(tmpdir(), "ringway-envoy-"));
     const file = join(folder, "envoy.json");
     await writeFile(file, text);
-    const args = ["-c", file, "--concurrency", "2", "--use-dynamic-base-id", "--file-flush-interval-msec", "50", "-l", "warning"];
+    const args = ["-c", file, "--concurrency", "2", "--use-dynamic-base-id", "--file-flush-interval-msec", "50", "--admin-address-path", join(folder, "admin"), "-l", "warning"];
     const child = spawn(await envoyBinary(), args, { stdio: ["ignore", "pipe", "pipe"] });
     const envoy = new Envoy(child, folder, ports);
     child.stdout?.on("data", (chunk: Buffer) => (envoy.printed += chunk.toString()));
     child.stderr?.on("data", (chunk: Buffer) => (envoy.log += chunk.toString()));
-    await until(async () => child.exitCode !== null || (await fetch(`${envoy.#admin}/ready`)).ok);
+    await until(async () => {
+      if (child.exitCode !== null) return true;
+      envoy.#admin = `http://${await readFile(join(folder, "admin"), "utf8")}`;
+      return (await fetch(`${envoy.#admin}/ready`)).ok;
+    });
     if (child.exitCode !== null) throw new Error(`Envoy ended: ${envoy.log}`);
+    envoy.#edge = (await envoy.#listener("edge")) ?? envoy.#edge;
+    envoy.#mesh = (await envoy.#listener("mesh")) ?? envoy.#mesh;
     return envoy;
+  }
+
+  /** Where a listener listens, if there is one of this name. */
+  async #listener(name: string): Promise<string | undefined> {
+    const { listener_statuses } = (await (await fetch(`${this.#admin}/listeners?format=json`)).json()) as {
+      listener_statuses: { name: string; local_address: { socket_address: { address: string; port_value: number } } }[];
+    };
+    const address = listener_statuses.find((status) => status.name === name)?.local_address.socket_address;
+    return address && `${address.address}:${address.port_value}`;
   }
 
   /** The value of a statistic, by its name at `/stats`; 0 if there is none. */

@@ -67,7 +67,7 @@ const kinds: { readonly [kind: string]: { readonly apiVersion: string; readonly 
       "trafficPolicy?": {
         "connectionPool?": {
           "tcp?": { "maxConnections?": "number", "connectTimeout?": DURATION },
-          "http?": { "http1MaxPendingRequests?": "number", "http2MaxRequests?": "number", "maxRetries?": "number", "idleTimeout?": DURATION },
+          "http?": { "maxRetries?": "number", "idleTimeout?": DURATION },
         },
       },
     },

@@ -3,7 +3,6 @@ import type { Pool, Server } from "../../services/protocol/topology.ts";
 import type { RingView } from "../../services/ring/ring.ts";
 import { Envoy, until } from "./envoy.ts";
 import { FakeCharm } from "./fake-charm.ts";
-import { freePort } from "./ports.ts";
 import { seal } from "./setup.ts";
 import { ask, Upstream } from "./upstream.ts";
 import { at, named, names, set, type Mapping } from "./yaml.ts";
@@ -42,19 +41,18 @@ export class Stage {
     return this.#view.preference(pool, id, 3, "").map((server) => this.upstreams[pool].find(({ id: at }) => at === server.id)!);
   }
 
-  /** Starts Envoy with a bootstrap, its listeners (edge, mesh or both), its admin and the static clusters charm and webapp moved to ports of the test. */
+  /** Starts Envoy with a bootstrap, its listeners (edge, mesh or both), its admin on free ports and the static clusters charm and webapp at the test's. */
   async envoy(bootstrap: Mapping): Promise<Envoy> {
-    const ports = { edge: await freePort(), mesh: await freePort(), admin: await freePort() };
-    set(bootstrap, ["admin", "address", "socket_address"], "port_value", ports.admin);
+    set(bootstrap, ["admin", "address", "socket_address"], "port_value", 0);
     const listeners = at(bootstrap, "static_resources", "listeners");
     for (const name of ["edge", "mesh"] as const) {
-      if (names(listeners).includes(name)) set(named(listeners, name), ["address", "socket_address"], "port_value", ports[name]);
+      if (names(listeners).includes(name)) set(named(listeners, name), ["address", "socket_address"], "port_value", 0);
     }
     const clusters = at(bootstrap, "static_resources", "clusters");
     for (const name of ["charm", "webapp"] as const) {
       set(named(clusters, name), ["load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address", "socket_address"], "port_value", this[name].port);
     }
-    return Envoy.run(JSON.stringify(bootstrap), ports);
+    return Envoy.run(JSON.stringify(bootstrap));
   }
 
   /** Waits until this server answers for a path 16 times in a row: both workers have their ring, but for one chance in thousands. */
