@@ -50,7 +50,8 @@ describe("call-out", () => {
 
   test.each([
     [403, 403, "call_out_refused"],
-    [500, 403, "call_out_refused"],
+    [404, 403, "call_out_refused"],
+    [504, 503, "call_out_unavailable"],
     [undefined, 503, "call_out_unavailable"],
   ])("the answer %s is a %i", (answer, status, details) => {
     const { vm, stream } = ask();

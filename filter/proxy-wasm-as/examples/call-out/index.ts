@@ -1,6 +1,6 @@
 /**
- * Asks a cluster about every request, and decides by the answer: 200 lets it pass, anything else refuses it with 403, and no answer
- * with 503. The configuration is the cluster's name. The question is `GET` with the request's path and its `authorization`.
+ * Asks a cluster about every request, and decides by the answer: 200 lets it pass, 5xx or none at all refuses it with 503 (Envoy itself
+ * says 504 for a server that takes too long, and 503 for one that is not there), anything else with 403. The configuration is the cluster's name. The question is `GET` with the request's path and its `authorization`.
  * In a project of your own import from "proxy-wasm-as".
  */
 import {
@@ -62,7 +62,8 @@ class CallOut extends RootContext {
     if (streamId == 0) return; // the client went away meanwhile
     streamOfCall.remove(callId);
     callOfStream.remove(streamId);
-    const answered = headers > 0 && getHeader(MapType.HttpCallResponseHeaders, STATUS) == Status.Ok;
+    const said = headers > 0 && getHeader(MapType.HttpCallResponseHeaders, STATUS) == Status.Ok && resultLen() > 0;
+    const answered = said && load<u8>(result()) != 0x35; // "5"
     const passes = answered && bytesEqual(result(), resultLen(), OK.ptr, OK.len);
     if (setEffectiveContext(streamId) != Status.Ok) return;
     if (passes) continueStream(StreamType.HttpRequest);
