@@ -15,6 +15,8 @@ export interface Row {
   readonly ofRingHash: Spread;
   /** What it costs more than an empty filter does, over ring_hash: (cpu − (empty − round_robin)) / ring_hash, by round. */
   readonly ofRingHashBesideEmpty: Spread;
+  /** CPU µs per request more than round_robin in the same round. */
+  readonly moreThanRoundRobinUs: Spread;
   readonly requestsPerS: Spread;
 }
 
@@ -36,6 +38,7 @@ export function rowsOf(servers: number, streams: number, samples: ReadonlyMap<Va
     cpuUs: spread(cpuUs),
     ofRingHash: spread(cpuUs.map((us, round) => us / (ringHash[round] ?? NaN))),
     ofRingHashBesideEmpty: spread(cpuUs.map((us, round) => (us - (empty[round] ?? NaN) + (roundRobin[round] ?? NaN)) / (ringHash[round] ?? NaN))),
+    moreThanRoundRobinUs: spread(cpuUs.map((us, round) => us - (roundRobin[round] ?? NaN))),
     requestsPerS: spread(requestsPerS),
   }));
 }
@@ -51,6 +54,13 @@ export function printRows(title: string, rows: readonly Row[]): void {
       `| ${row.servers} | ${row.streams} | ${row.variant} | ${show(cpuUs, 1)} | ${show(ofRingHash, 2)} | ${beside} | ${Math.round(requestsPerS.median)} |`,
     );
   }
+}
+
+/** The parts: what each costs beyond plain round robin. */
+export function printProfile(rows: readonly Row[]): void {
+  console.log(`\n## Where it goes: µs per request, median (min–max) of ${rows[0]?.rounds ?? 0} rounds, ${rows[0]?.servers ?? 0} servers\n`);
+  console.log("| variant | CPU µs per request | more than round_robin |\n|:--|--:|--:|");
+  for (const { variant, cpuUs, moreThanRoundRobinUs } of rows) console.log(`| ${variant} | ${show(cpuUs, 1)} | ${moreThanRoundRobinUs.median.toFixed(1)} |`);
 }
 
 export function printFacts(title: string, facts: readonly Fact[]): void {

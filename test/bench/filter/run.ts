@@ -2,8 +2,8 @@
  * `npm run bench:filter`: what Ringway's filter costs an Envoy, beside what that Envoy can do without it.
  *
  *   --quick      less of everything: at most 50 s
- *   --profile    also filters that do a part of the work each: where the time goes
- *   --soak       also 1,000,000 requests through one Envoy, and how its resident memory grows
+ *   --profile    instead: filters that do a part of the work each: where the time goes
+ *   --soak       instead: 1,000,000 requests through one Envoy, and how its resident memory grows
  *   --json FILE  the same rows, for a program
  */
 import { writeFile } from "node:fs/promises";
@@ -17,11 +17,13 @@ import { goals } from "./goals.ts";
 import { machine } from "./machine.ts";
 import { vmMemory } from "./memory.ts";
 import { probe, root } from "./probe.ts";
-import { printFacts, printGoals, printRows, rowsOf, type Fact, type Row } from "./report.ts";
+import { printFacts, printGoals, printProfile, printRows, rowsOf, type Fact, type Row } from "./report.ts";
 import { disruption, lookUps } from "./ring.ts";
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, soak: { type: "boolean", default: false }, json: { type: "string" } } });
 const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
+
+const isWhole = !options.profile && !options.soak;
 
 /** No new cell after this. */
 const QUICK_MS = 32_000;
@@ -51,10 +53,11 @@ async function parts(): Promise<Variant[]> {
     await part("+ set 2 headers", "headers2", { lifecycle: true, pairs: true, headers: 2 }),
     await part("+ set 3 headers", "headers3", { lifecycle: true, pairs: true, headers: 3 }),
     await part("+ count", "metric", { lifecycle: true, pairs: true, headers: 3, metric: true }),
+    await part("the same with :path alone read, no lifecycle", "lean", { path: true, headers: 3, metric: true }),
   ];
 }
 
-async function cell(compared: readonly Variant[], servers: number, allStreams: readonly number[], done: (rows: Row[]) => void): Promise<void> {
+async function cell(compared: readonly Variant[], servers: number, allStreams: readonly number[], effort: Effort, done: (rows: Row[]) => void): Promise<void> {
   const benches = await startAll(compared, servers);
   try {
     for (const streams of allStreams) {
@@ -71,21 +74,23 @@ await buildWasm(say);
 const about = await machine();
 const busyBefore = loadavg()[0] ?? NaN;
 const rows: Row[] = [];
-for (const { servers, streams } of plan) {
+for (const { servers, streams } of isWhole ? plan : []) {
   // A machine that is busy with other things gets through less: it is said, and the limit holds.
   if (options.quick && performance.now() > QUICK_MS) say(`left out for want of time: ${servers} servers`);
-  else await cell(variants, servers, streams, (more) => rows.push(...more));
+  else await cell(variants, servers, streams, effort, (more) => rows.push(...more));
 }
 const profile: Row[] = [];
-if (options.profile) await cell(await parts(), 100, [0], (more) => profile.push(...more));
-say("ring look-ups, disruption, memory …");
-const facts: Fact[] = [...(await lookUps()), ...(await disruption(options.quick ? 300 : 10_000)), ...(await vmMemory(variants.at(-1)!, options.quick ? 200_000 : 1_000_000, options.soak ? 1_000_000 : 0))];
+if (options.profile) await cell(await parts(), 100, [0], { rounds: 50, sliceMs: 50, warmUpRequests: 4_500 }, (more) => profile.push(...more));
+if (isWhole) say("ring look-ups, disruption, memory …");
+const facts: Fact[] = [];
+if (isWhole) facts.push(...(await lookUps()), ...(await disruption(options.quick ? 300 : 10_000)), ...(await vmMemory(variants.at(-1)!, options.quick ? 200_000 : 1_000_000, 0)));
+if (options.soak) facts.push(...(await vmMemory(variants.at(-1)!, 1_000_000, 1_000_000)));
 about.push({ name: "load average before and after (the bench itself makes about 2)", value: `${busyBefore.toFixed(1)}, ${(loadavg()[0] ?? NaN).toFixed(1)}`, unit: "" });
 const reached = goals(rows, facts);
 
 printFacts("Machine", about);
-printRows("CPU of the Envoy process", rows);
-if (profile.length > 0) printRows("Where it goes", profile);
-printFacts("Ring and memory", facts);
-printGoals(reached);
+if (rows.length > 0) printRows("CPU of the Envoy process", rows);
+if (profile.length > 0) printProfile(profile);
+if (facts.length > 0) printFacts("Ring and memory", facts);
+if (isWhole) printGoals(reached);
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine: about, rows, profile, facts, goals: reached }, null, 2)}\n`);
