@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { connect } from "node:net";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,13 +24,14 @@ const asked: string[] = [];
 let envoy: ChildProcess;
 let folder: string;
 let host: string;
+let tcpHost: string;
 let log = "";
 
-function wasmFilter(name: "add-header" | "call-out", configuration: string): unknown {
+function wasmFilter(name: Parameters<typeof compiled>[0], configuration: string, kind: "http" | "network" = "http"): unknown {
   return {
     name,
     typed_config: {
-      "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+      "@type": `type.googleapis.com/envoy.extensions.filters.${kind}.wasm.v3.Wasm`,
       config: {
         name,
         vm_config: { vm_id: name, runtime: "envoy.wasm.runtime.v8", code: { local: { filename: fileURLToPath(compiled(name)) } } },
@@ -45,7 +47,7 @@ function cluster(name: string, port: number): unknown {
   return { name, type: "STATIC", load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }] } };
 }
 
-function config(port: number, admin: number, judgePort: number): unknown {
+function config(port: number, tcpPort: number, admin: number, judgePort: number): unknown {
   const manager = {
     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
     stat_prefix: "sdk",
@@ -56,23 +58,29 @@ function config(port: number, admin: number, judgePort: number): unknown {
       { name: "router", typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" } },
     ],
   };
+  const proxy = { "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", stat_prefix: "tcp", cluster: "upstream" };
+  const tcpFilters = [wasmFilter("sdk-probe", "tcp", "network"), { name: "tcp", typed_config: proxy }];
   return {
     admin: { address: address(admin) },
     static_resources: {
-      listeners: [{ name: "all", address: address(port), filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }] }],
+      listeners: [
+        { name: "all", address: address(port), filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }] },
+        { name: "tcp", address: address(tcpPort), filter_chains: [{ filters: tcpFilters }] },
+      ],
       clusters: [cluster("upstream", upstream.port), cluster("judge", judgePort)],
     },
   };
 }
 
 beforeAll(async () => {
-  const [port, admin, judgePort] = await Promise.all([freePort(), freePort(), listenOnFreePort(judge), upstream.start()]);
+  const [port, tcpPort, admin, judgePort] = await Promise.all([freePort(), freePort(), freePort(), listenOnFreePort(judge), upstream.start()]);
   folder = await mkdtemp(join(tmpdir(), "ringway-sdk-"));
   const file = join(folder, "envoy.json");
-  await writeFile(file, JSON.stringify(config(port, admin, judgePort)));
-  envoy = spawn(await envoyBinary(), ["-c", file, "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning"], { stdio: ["ignore", "ignore", "pipe"] });
+  await writeFile(file, JSON.stringify(config(port, tcpPort, admin, judgePort)));
+  envoy = spawn(await envoyBinary(), ["-c", file, "--concurrency", "2", "--use-dynamic-base-id", "-l", "warning", "--component-log-level", "wasm:info"], { stdio: ["ignore", "ignore", "pipe"] });
   envoy.stderr?.on("data", (chunk: Buffer) => (log += chunk.toString()));
   host = `127.0.0.1:${port}`;
+  tcpHost = `127.0.0.1:${tcpPort}`;
   await until(async () => envoy.exitCode !== null || (await fetch(`http://127.0.0.1:${admin}/ready`)).ok);
   if (envoy.exitCode !== null) throw new Error(`Envoy ended: ${log}`);
 });
@@ -125,5 +133,19 @@ describe("add-header and call-out, one after the other", () => {
     expect((await ask(host, "/x", { headers: { authorization: "4".repeat(64 * 1024) } })).status).toBe(431);
     expect((await ask(host, "/x", { headers: { authorization: "200" } })).status).toBe(200);
     expect(log).not.toMatch(/\[(error|critical)\]/);
+  });
+});
+
+describe("the probe, which uses every call and callback of the ABI", () => {
+  test("is taken by Envoy as it is, so every import is offered there, and sees a TCP connection from its start to its end", async () => {
+    const socket = connect({ host: "127.0.0.1", port: Number(tcpHost.split(":")[1]) });
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    socket.write("GET /tcp HTTP/1.1\r\nhost: x\r\n\r\n");
+    // It closes the upstream's side when the first bytes come from there.
+    await until(() => log.includes("upstream_data"));
+    socket.destroy();
+    const events = ["vm_start 0 0", "configure 3 0", "new_connection 0 0", "0:GET /tcp", "downstream_data 30 0", "upstream_data", "stream_done 0 0", "log 0 0", "delete 0 0"];
+    await until(() => events.every((event) => log.includes(event)));
   });
 });
