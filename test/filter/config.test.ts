@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ProxyHost } from "../host/host.ts";
 import { DEV_KEY } from "../../services/ring/key.ts";
@@ -62,6 +63,12 @@ describe("the plugin configuration", () => {
     expect(configure(configuration({ rules: ruleOfEachKind })).configured).toBe(true);
     expect(configure(withRule({})).configured).toBe(true);
     expect(configure(withRule({ match: { template: "/{a}/{id}/{a-b}" }, zone: "prefer", copies: 1, by: "hash", onMiss: "pass" })).configured).toBe(true);
+  });
+
+  test("the rules of envoy/README.md are sound", () => {
+    const manual = readFileSync(new URL("../../envoy/README.md", import.meta.url), "utf8");
+    const example = /"rules": (\[.*?\n\])\n```/s.exec(manual)?.[1] ?? "";
+    expect(configure(configuration({ routes: undefined, rules: JSON.parse(example) as unknown }))).toMatchObject({ configured: true, log: "" });
   });
 
   const path = "not a string of 1..200 visible ASCII characters that begins with / and has no ? or #";
