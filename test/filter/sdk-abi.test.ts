@@ -89,7 +89,38 @@ describe("callbacks", () => {
   });
 });
 
+/** The specification's functions of the host, but for those that it says are never called (`args_*`, `proc_exit`). */
+const specified = `
+  proxy_done proxy_set_effective_context proxy_log proxy_get_log_level proxy_get_current_time_nanoseconds proxy_set_tick_period_milliseconds
+  fd_write clock_time_get random_get environ_sizes_get environ_get proxy_set_buffer_bytes proxy_get_buffer_bytes proxy_get_buffer_status
+  proxy_get_header_map_size proxy_get_header_map_pairs proxy_set_header_map_pairs proxy_get_header_map_value proxy_add_header_map_value
+  proxy_replace_header_map_value proxy_remove_header_map_value proxy_continue_stream proxy_close_stream proxy_get_status
+  proxy_send_local_response proxy_http_call proxy_grpc_call proxy_grpc_stream proxy_grpc_send proxy_grpc_cancel proxy_grpc_close
+  proxy_set_shared_data proxy_get_shared_data proxy_register_shared_queue proxy_resolve_shared_queue proxy_enqueue_shared_queue
+  proxy_dequeue_shared_queue proxy_define_metric proxy_record_metric proxy_increment_metric proxy_get_metric proxy_get_property
+  proxy_set_property proxy_call_foreign_function`.trim().split(/\s+/);
+
 describe("host calls", () => {
+  test("are all of the specification's, and no other", () => {
+    const imported = WebAssembly.Module.imports(new ProxyHost(wasm).module).map(({ name }) => name);
+    expect(imported.sort()).toEqual(specified.sort());
+  });
+
+  test("timers, randomness, and replacing headers", () => {
+    const { host, vm } = start();
+    expect(call(vm, 40)).toBe(`0:${host.nowMs}`);
+    expect(vm.tickPeriodMs).toBe(40);
+    host.tick();
+    expect(said(vm)).toEqual(["tick 1 0"]);
+    expect(call(vm, 42, "12345678")).toBe("0:0");
+    const stream = vm.openHttp();
+    const headers: [string, string][] = [["a", "1"], ["x-probe", "1"], ["A", "2"], ["x-probe", "2"]];
+    stream.requestHeaders(headers);
+    said(vm);
+    vm.foreign(41, "new", stream.context);
+    expect([said(vm), headers]).toEqual([["0:"], [["x-probe", "new"]]]);
+  });
+
   test("logging, clocks, environment", () => {
     const { host, vm } = start({ logLevel: 3, environment: { HOME: "x", B: "" } });
     expect(call(vm, 1)).toBe("0:3");

@@ -179,6 +179,12 @@ class Probe extends RootContext {
       case 37:
         this.quiet = true;
         return;
+      case 40: return tellNumber(sdk.setTickPeriod(40), sdk.currentTimeMs());
+      case 41: {
+        sdk.replaceHeader(MapType.HttpRequestHeaders, HEADER, given.ptr, given.len);
+        return tellStatus(sdk.removeHeader(MapType.HttpRequestHeaders, A.ptr, A.len));
+      }
+      case 42: return tellNumber(sdk.randomBytes(given.ptr, given.len), sdk.randomBits() == sdk.randomBits() ? 1 : 0);
       case 38: return this.overfill();
       case 39: return this.fillMap();
       default: return;
