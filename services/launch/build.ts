@@ -1,6 +1,6 @@
 /** Compiles the AssemblyScript to `build/ring.wasm` and `build/filter.wasm`, where a source is newer than they are (`npm run build`). */
 import { spawn } from "node:child_process";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -42,6 +42,7 @@ async function newestSource(): Promise<number> {
 async function compile(name: string, entry: string, output: string, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(join(root, "build"), { recursive: true });
   const fresh = `${output}.${process.pid}`;
+  const begun = new Date();
   const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
   const { code, said } = await new Promise<{ code: number | null; said: string }>((resolve) => {
     const child = spawn(process.execPath, [asc, entry, "--target", name, "--outFile", fresh], { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...(signal === undefined ? {} : { signal }) });
@@ -54,6 +55,8 @@ async function compile(name: string, entry: string, output: string, signal: Abor
     await rm(fresh, { force: true });
     throw new BuildError(`${entry} does not compile:\n${said}`);
   }
+  // As old as what was read: a source that changed meanwhile is newer.
+  await utimes(fresh, begun, begun);
   await rename(fresh, output);
 }
 
