@@ -8,6 +8,9 @@ export interface Goal {
   readonly passed: boolean;
 }
 
+/** Where a quick run had to leave the rows out. */
+export const NOT_MEASURED = "not measured";
+
 /** How much a figure may rise with streams or servers, beyond what the same does to native ring_hash, and still be called flat. */
 const FLAT = 1.1;
 
@@ -21,7 +24,7 @@ export function goals(rows: readonly Row[], facts: readonly Fact[]): Goal[] {
     const values = ours.map(by);
     return {
       goal,
-      measured: row === undefined ? "nothing" : `${Math.min(...values).toFixed(2)}–${by(row).toFixed(2)}×, middle ${spread(values).median.toFixed(2)}× (worst at ${at(row)})`,
+      measured: row === undefined ? NOT_MEASURED : `${Math.min(...values).toFixed(2)}–${by(row).toFixed(2)}×, middle ${spread(values).median.toFixed(2)}× (worst at ${at(row)})`,
       passed: row !== undefined && by(row) <= limit,
     };
   };
@@ -40,7 +43,7 @@ export function goals(rows: readonly Row[], facts: readonly Fact[]): Goal[] {
     const beside = own.map(([key, rise]) => rise / (native.get(key) ?? NaN));
     return {
       goal: `${goal} (≤ ${FLAT.toFixed(2)}× beyond native's own rise)`,
-      measured: own.map(([key, rise]) => `${rise.toFixed(2)}× (ring_hash ${native.get(key)?.toFixed(2)}×)`).join(", "),
+      measured: own.length === 0 ? NOT_MEASURED : own.map(([key, rise]) => `${rise.toFixed(2)}× (ring_hash ${native.get(key)?.toFixed(2)}×)`).join(", "),
       passed: own.length > 0 && beside.every((rise) => rise <= FLAT),
     };
   };

@@ -2,7 +2,7 @@
 import { spread, type Spread } from "../stats.ts";
 import type { Samples } from "./cell.ts";
 import type { Variant } from "./config.ts";
-import type { Goal } from "./goals.ts";
+import { NOT_MEASURED, type Goal } from "./goals.ts";
 
 export interface Row {
   readonly servers: number;
@@ -70,7 +70,7 @@ export function printFacts(title: string, facts: readonly Fact[]): void {
 
 export function printGoals(goals: readonly Goal[]): void {
   console.log("\n## Goals\n\n| goal | measured | |\n|:--|:--|:--|");
-  for (const { goal, measured, passed } of goals) console.log(`| ${goal} | ${measured} | ${passed ? "pass" : "**miss**"} |`);
+  for (const { goal, measured, passed } of goals) console.log(`| ${goal} | ${measured} | ${measured === NOT_MEASURED ? "" : passed ? "pass" : "**miss**"} |`);
 }
 
 function show({ median, min, max }: Spread, digits: number): string {
