@@ -16,7 +16,7 @@
  */
 import { Fields } from "./fields";
 import { hexDigit, JsonReader } from "./json";
-import { addBuiltIn, Rule } from "./rule";
+import { addBuiltIn, Rule, Upgrade } from "./rule";
 import { readRules } from "./rule-config";
 
 const TEXT_MAX = 200;
@@ -31,6 +31,8 @@ export class Config {
   k1: u64 = 0;
   /** What to route; the first that matches is followed. */
   rules: Rule[] = [];
+  /** Whether one of them asks if an upgrade is wanted. */
+  readsUpgrade: bool = false;
   cluster: string = "";
   key: string = "ringway/topology.bin";
   tickMs: i32 = 20;
@@ -65,6 +67,7 @@ function read(fields: Fields, config: Config, isBinary: bool): void {
   if (!fields.has("rules")) fields.require("routes");
   if (fields.require("topology")) fields.require("topology.cluster");
   for (let i = 0; i < draft.builtIn.length; i++) config.rules.push(draft.builtIn[i]);
+  for (let i = 0; i < config.rules.length; i++) if (config.rules[i].upgrade != Upgrade.Either) config.readsUpgrade = true;
 }
 
 function topField(fields: Fields, draft: Draft, name: string, field: string): bool {

@@ -74,7 +74,7 @@ export class Feed {
       const held = this.lease.held;
       this.nextLeaseMs = now + (this.lease.hold(now) ? LEASE_MS / 3 : LEASE_MS / 15);
       if (!held && this.lease.held) {
-        metrics.count(metrics.feedElections);
+        metrics.count(metrics.FEED_ELECTIONS);
         this.index = 0;
         this.lastAnswerMs = now;
       }
@@ -144,7 +144,7 @@ export class Feed {
     this.calling = false;
     this.nextPollMs = now + this.backoffMs;
     this.backoffMs = min(this.backoffMs * 2, BACKOFF_MS_MAX);
-    metrics.count(metrics.feedFailures);
+    metrics.count(metrics.FEED_FAILURES);
   }
 
   /** Makes a document the ring in use if it is sound and newer. False if it was refused; the same one again is fine. */
@@ -165,12 +165,12 @@ export class Feed {
     this.seal = seal;
     requestCollect();
     metrics.record(metrics.epoch, topology.epoch);
-    metrics.count(metrics.topologyAdopted);
+    metrics.count(metrics.TOPOLOGY_ADOPTED);
     return true;
   }
 
   private reject(why: string): void {
-    metrics.count(metrics.topologyRejected);
+    metrics.count(metrics.TOPOLOGY_REJECTED);
     log(LogLevel.Warn, "topology document " + why + "; keeping the last good one");
   }
 }

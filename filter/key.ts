@@ -1,5 +1,5 @@
 /** From a request to the key it is routed by. Reads bytes in place, and leaves its finding in `keyPtr`, `keyLen`. */
-import { Bytes, PairReader, startsWithIgnoringCase } from "proxy-wasm-as";
+import { Bytes, getHeaderMap, MapType, PairReader, result, resultLen, startsWithIgnoringCase, Status } from "proxy-wasm-as";
 import { ID_BYTES_MAX } from "./ring/bid";
 import { KeySource, Rule, segmentLen, segmentPtr } from "./rule";
 
@@ -10,6 +10,8 @@ const COOKIE = Bytes.of("cookie");
 const AMPERSAND: u8 = 0x26;
 const SEMICOLON: u8 = 0x3b;
 
+const pairs = new PairReader();
+
 /** The key that the last `findKey` found. */
 export let keyPtr: usize = 0;
 export let keyLen: i32 = 0;
@@ -17,18 +19,17 @@ export let keyLen: i32 = 0;
 /**
  * Finds a rule's key in the request that it has just matched.
  * @param path without the query, which is `query`
- * @param pairs the request's headers, at their start
  * @returns false if there is none, or it is no ID
  */
-export function findKey(rule: Rule, path: usize, pathLen: i32, query: usize, queryLen: i32, pairs: PairReader): bool {
+export function findKey(rule: Rule, path: usize, pathLen: i32, query: usize, queryLen: i32): bool {
   keyPtr = 0;
   keyLen = 0;
   switch (rule.source) {
     case KeySource.Segment: return take(segmentPtr, segmentLen);
     case KeySource.Ticket: return takeTicket(path + rule.path.len, pathLen - rule.path.len);
     case KeySource.Query: return findField(query, queryLen, AMPERSAND, rule.name) == 1 && isId(keyPtr, keyLen);
-    case KeySource.Header: return findHeader(pairs, rule.name) && isId(keyPtr, keyLen);
-    default: return findCookie(pairs, rule.name) && isId(keyPtr, keyLen);
+    case KeySource.Header: return findHeader(rule.name) && isId(keyPtr, keyLen);
+    default: return findCookie(rule.name) && isId(keyPtr, keyLen);
   }
 }
 
@@ -51,8 +52,14 @@ function takeTicket(ptr: usize, len: i32): bool {
   return take(ptr, dot);
 }
 
+/** Of a header that is there twice the host gives the first alone, so these two read the whole map. */
+function openHeaders(): bool {
+  return getHeaderMap(MapType.HttpRequestHeaders) == Status.Ok && pairs.open(result(), resultLen());
+}
+
 /** The header's value. Given twice it is none: who serves the request may read the other one. */
-function findHeader(pairs: PairReader, name: Bytes): bool {
+function findHeader(name: Bytes): bool {
+  if (!openHeaders()) return false;
   let found = 0;
   while (pairs.next()) {
     if (pairs.nameLen != name.len || !startsWithIgnoringCase(pairs.name, pairs.nameLen, name)) continue;
@@ -64,7 +71,8 @@ function findHeader(pairs: PairReader, name: Bytes): bool {
 }
 
 /** The first cookie of that name, as servers read it: browsers put the one with the longest path first. */
-function findCookie(pairs: PairReader, name: Bytes): bool {
+function findCookie(name: Bytes): bool {
+  if (!openHeaders()) return false;
   while (pairs.next()) {
     if (pairs.nameLen != COOKIE.len || !startsWithIgnoringCase(pairs.name, pairs.nameLen, COOKIE)) continue;
     if (findField(pairs.value, pairs.valueLen, SEMICOLON, name) > 0) return true;

@@ -5,7 +5,7 @@ import {
 } from "proxy-wasm-as";
 import { Config, parseConfig } from "./config";
 import { Feed } from "./feed";
-import { defineMetrics } from "./metrics";
+import { defineMetrics, flush } from "./metrics";
 import { routeRequest } from "./route";
 
 const ENVOY_ZONE = Bytes.of("xds\0node\0locality\0zone");
@@ -38,11 +38,13 @@ export class Plugin extends RootContext {
   onTick(): void {
     const feed = this.feed;
     if (feed != null) feed.tick();
+    flush();
   }
 
   onHttpCallResponse(callId: u32, headers: u32, bodySize: u32): void {
     const feed = this.feed;
     if (feed != null) feed.onResponse(callId, headers, bodySize);
+    flush();
   }
 
   onRequestHeaders(streamId: u32, headers: u32, endOfStream: bool): Action {

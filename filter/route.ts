@@ -1,8 +1,5 @@
 /** Request → rule → key → preference list → headers. Nothing here allocates. */
-import {
-  Action, Bytes, bytesEqual, getHeaderMap, MapType, PairReader, removeHeader, replaceHeader, result, resultLen,
-  startsWithIgnoringCase, Status, writeDecimal,
-} from "proxy-wasm-as";
+import { Action, Bytes, getHeader, MapType, removeHeader, replaceHeader, result, resultLen, Status, writeDecimal } from "proxy-wasm-as";
 import { Config } from "./config";
 import { findKey, keyLen, keyPtr } from "./key";
 import * as metrics from "./metrics";
@@ -11,14 +8,12 @@ import { Ring, slotOf } from "./ring/ring";
 import { ADDR_BYTES_MAX, POOL_CHANNEL, POOL_PRESENCE, Topology } from "./ring/topology";
 import { COPIES_MAX, KeySource, matches, Rule } from "./rule";
 
-const OURS = Bytes.of("x-ringway-");
 const UPSTREAM = Bytes.of("x-ringway-upstream");
 const EPOCH = Bytes.of("x-ringway-epoch");
 const SLOT = Bytes.of("x-ringway-slot");
 const PATH = Bytes.of(":path");
 const UPGRADE = Bytes.of("upgrade");
 
-const pairs = new PairReader();
 const chosen = new StaticArray<u16>(COPIES_MAX + 1);
 /** Room for `ip:port,ip:port,…` and for a number. */
 const list: usize = heap.alloc((COPIES_MAX + 1) * (ADDR_BYTES_MAX + 1));
@@ -37,21 +32,17 @@ let upgrade: bool = false;
  * @param zone servers of this zone go first where a rule says so; empty for none
  */
 export function routeRequest(config: Config, topology: Topology | null, zone: Bytes): Action {
-  if (getHeaderMap(MapType.HttpRequestHeaders) != Status.Ok) return Action.Continue;
-  const map = result();
-  const mapLen = resultLen();
-  readRequest(map, mapLen);
+  readRequest(config.readsUpgrade);
   const rule = firstMatch(config.rules);
-  if (rule == null) return Action.Continue;
-  pairs.open(map, mapLen);
-  if (!findKey(rule, path, pathLen, query, queryLen, pairs)) return miss(rule);
-  if (topology == null) return answer(refusal.ringUnavailable, metrics.noRing);
+  if (rule == null) return pass();
+  if (!findKey(rule, path, pathLen, query, queryLen)) return miss(rule);
+  if (topology == null) return answer(refusal.ringUnavailable, metrics.NO_RING);
   const ring = topology.pool(rule.pool);
   if (rule.byServerId) return routeToServer(topology, ring);
 
   const slot = slotOf(config.k0, config.k1, keyPtr, keyLen);
   const count = ring.preference(slot, rule.copies, chosen, zone.ptr, rule.preferZone ? zone.len : 0);
-  if (count == 0) return answer(refusal.noServer, metrics.noServer);
+  if (count == 0) return answer(refusal.noServer, metrics.NO_SERVER);
   setUpstream(ring, count);
   setNumber(EPOCH, topology.epoch);
   setNumber(SLOT, slot);
@@ -59,23 +50,24 @@ export function routeRequest(config: Config, topology: Topology | null, zone: By
   return Action.Continue;
 }
 
-/** Removes every `x-ringway-*` header, for only the filter may set those, and notes on the way what rules match on. */
-function readRequest(map: usize, mapLen: i32): void {
-  path = 0;
+/**
+ * Reads what rules match on, header by header: to be handed the whole map costs 8 µs a request (docs/benchmarks.md).
+ * @param withUpgrade whether any rule asks for it
+ */
+function readRequest(withUpgrade: bool): void {
   pathLen = 0;
-  query = 0;
   queryLen = 0;
   upgrade = false;
-  if (!pairs.open(map, mapLen)) return;
-  while (pairs.next()) {
-    if (bytesEqual(pairs.name, pairs.nameLen, PATH.ptr, PATH.len)) {
-      splitPath(pairs.value, pairs.valueLen);
-    } else if (bytesEqual(pairs.name, pairs.nameLen, UPGRADE.ptr, UPGRADE.len)) {
-      upgrade = pairs.valueLen > 0;
-    } else if (startsWithIgnoringCase(pairs.name, pairs.nameLen, OURS)) {
-      removeHeader(MapType.HttpRequestHeaders, pairs.name, pairs.nameLen);
-    }
-  }
+  if (getHeader(MapType.HttpRequestHeaders, PATH) == Status.Ok) splitPath(result(), resultLen());
+  if (withUpgrade) upgrade = getHeader(MapType.HttpRequestHeaders, UPGRADE) == Status.Ok && resultLen() > 0;
+}
+
+/** A request that is not routed here leaves without the headers that say how: no client may name the host. */
+function pass(): Action {
+  removeHeader(MapType.HttpRequestHeaders, UPSTREAM.ptr, UPSTREAM.len);
+  removeHeader(MapType.HttpRequestHeaders, EPOCH.ptr, EPOCH.len);
+  removeHeader(MapType.HttpRequestHeaders, SLOT.ptr, SLOT.len);
+  return Action.Continue;
 }
 
 function splitPath(ptr: usize, len: i32): void {
@@ -96,15 +88,15 @@ function firstMatch(rules: Rule[]): Rule | null {
 }
 
 function miss(rule: Rule): Action {
-  if (rule.passOnMiss) return Action.Continue;
-  return rule.source == KeySource.Ticket ? answer(refusal.badTicket, metrics.badTicket) : answer(refusal.badId, metrics.badId);
+  if (rule.passOnMiss) return pass();
+  return rule.source == KeySource.Ticket ? answer(refusal.badTicket, metrics.BAD_TICKET) : answer(refusal.badId, metrics.BAD_ID);
 }
 
-function routedTo(pool: i32): u32 {
-  return pool == POOL_CHANNEL ? metrics.routedChannel : pool == POOL_PRESENCE ? metrics.routedPresence : metrics.routedGateway;
+function routedTo(pool: i32): i32 {
+  return pool == POOL_CHANNEL ? metrics.ROUTED_CHANNEL : pool == POOL_PRESENCE ? metrics.ROUTED_PRESENCE : metrics.ROUTED_GATEWAY;
 }
 
-function answer(what: refusal.Refusal, metric: u32): Action {
+function answer(what: refusal.Refusal, metric: i32): Action {
   metrics.count(metric);
   what.send();
   return Action.Pause;
@@ -113,11 +105,12 @@ function answer(what: refusal.Refusal, metric: u32): Action {
 /** A link goes to one server by name, draining or not, and to no other. */
 function routeToServer(topology: Topology, ring: Ring): Action {
   const index = ring.indexOfId(keyPtr, keyLen);
-  if (index < 0) return answer(refusal.unknownServer, metrics.unknownServer);
+  if (index < 0) return answer(refusal.unknownServer, metrics.UNKNOWN_SERVER);
   unchecked((chosen[0] = <u16>index));
   setUpstream(ring, 1);
   setNumber(EPOCH, topology.epoch);
-  metrics.count(metrics.routedLink);
+  removeHeader(MapType.HttpRequestHeaders, SLOT.ptr, SLOT.len);
+  metrics.count(metrics.ROUTED_LINK);
   return Action.Continue;
 }
 

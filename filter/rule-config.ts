@@ -101,7 +101,7 @@ function keyField(fields: Fields, draft: Draft, name: string, field: string): bo
   }
   if (name == "header") {
     text = text.toLowerCase();
-    // These are removed from what clients send, so none of them can be a key.
+    // The shipped configurations remove these from what clients send, so none of them can be a key.
     if (text.startsWith("x-ringway-")) return fields.refuse(field, "the filter's own header");
   }
   if (name == "segment") draft.segment = text;

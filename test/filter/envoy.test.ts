@@ -246,18 +246,21 @@ describe("with a ring", () => {
 
   test("forged headers neither steer nor arrive", async () => {
     const stranger = preference("channel", "C3").at(-1)!;
-    const headers = { "X-Ringway-Upstream": [stranger.addr, "10.0.0.1:80"], "x-ringway-epoch": "99999", "x-RINGWAY-forged": "1" };
+    const headers = { "X-Ringway-Upstream": [stranger.addr, "10.0.0.1:80"], "x-ringway-epoch": ["99999", "99998"], "x-RINGWAY-slot": ["1", "2"], "x-RINGWAY-forged": "1" };
     const first = preference("channel", "C3")[0]!;
     expect((await ask(envoy.mesh, "/v1/channels/C3", { headers })).body).toBe(first.id);
     const seen = first.requests.at(-1)!.headers;
     expect(seen["x-ringway-epoch"]).toBe(String(epoch));
-    expect(seen["x-ringway-forged"]).toBeUndefined();
+    expect(seen["x-ringway-slot"]).toMatch(/^\d{1,5}$/);
     expect(seen["x-ringway-upstream"]).toBe(preference("channel", "C3").map(({ addr }) => addr).join());
 
     await ask(envoy.edge, "/api/auth.test", { headers });
     expect(Object.keys(webapp.requests.at(-1)!.headers).filter((name) => name.startsWith("x-ringway"))).toEqual([]);
-    const { socket, who } = await connect(`ws://${envoy.edge}/ws/U3.s`, { "x-ringway-upstream": upstreams.gateway[2]!.addr });
+    await ask(envoy.mesh, "/v1/sessions", { headers });
+    expect(Object.keys(webapp.requests.at(-1)!.headers).filter((name) => name.startsWith("x-ringway"))).toEqual(["x-ringway-forged"]); // inside, the filter's own names alone
+    const { socket, who } = await connect(`ws://${envoy.edge}/ws/U3.s`, { "x-ringway-upstream": upstreams.gateway[2]!.addr, "x-ringway-forged": "1" });
     expect(who).toBe(preference("gateway", "U3", "a")[0]?.id);
+    expect(preference("gateway", "U3", "a")[0]!.requests.at(-1)!.headers["x-ringway-forged"]).toBeUndefined();
     socket.terminate();
   });
 

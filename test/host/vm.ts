@@ -163,8 +163,8 @@ export class Vm implements Machine {
   }
 
   /** Sends a request whose serialised header map is whatever the bytes are: what a faulty host would give. */
-  requestRaw(headerMap: Uint8Array): RequestResult {
-    return this.request("/", [], undefined, headerMap);
+  requestRaw(path: string, headerMap: Uint8Array): RequestResult {
+    return this.request(path, [["upgrade", "websocket"]], undefined, headerMap);
   }
 
   /** Answers the oldest open call. No status at all is a call that failed. */

@@ -16,6 +16,7 @@ const LOOK_UPS = 200_000;
 const source = `
 import { inputPtr } from "../../filter/ring/entry";
 import { slotOf } from "../../filter/ring/ring";
+import { sipHash13 } from "../../filter/ring/siphash";
 import { Topology } from "../../filter/ring/topology";
 export * from "../../filter/ring/entry";
 export function ownersOfIds(topology: Topology, count: i32, k0: u64, k1: u64): u32 {
@@ -25,6 +26,12 @@ export function ownersOfIds(topology: Topology, count: i32, k0: u64, k1: u64): u
   for (let i = 0; i < count; i++) {
     sum += <u32>ring.owner(slotOf(k0, k1, ids + (<usize>(i & ${IDS - 1}) * ${STRIDE}), ${ID_BYTES}));
   }
+  return sum;
+}
+export function hashes(count: i32, k0: u64, k1: u64): u64 {
+  const ids = inputPtr();
+  let sum: u64 = 0;
+  for (let i = 0; i < count; i++) sum += sipHash13(ids + (<usize>(i & ${IDS - 1}) * ${STRIDE}), ${ID_BYTES}, k0, k1);
   return sum;
 }
 export function ownersOfSlots(topology: Topology, count: i32): u32 {
@@ -41,6 +48,7 @@ interface Exports extends Record<string, unknown> {
   inputPtr(): number;
   decode(len: number): number;
   ownersOfIds(topology: number, count: number, k0: bigint, k1: bigint): number;
+  hashes(count: number, k0: bigint, k1: bigint): bigint;
   ownersOfSlots(topology: number, count: number): number;
 }
 
@@ -74,6 +82,7 @@ export async function lookUps(): Promise<Fact[]> {
     const fact = (what: string, ns: number): Fact => ({ name: `${what}, ${count} servers, loop in wasm`, value: Number(ns.toFixed(1)), unit: "ns" });
     facts.push(fact("owner of an ID", nsEach(LOOK_UPS, () => exports.ownersOfIds(topology, LOOK_UPS, k0, k1))));
     facts.push(fact("owner of a slot", nsEach(LOOK_UPS, () => exports.ownersOfSlots(topology, LOOK_UPS))));
+    if (count === 1_000) facts.push({ name: "hash of an ID (SipHash-1-3, 11 bytes), loop in wasm", value: Number(nsEach(LOOK_UPS, () => exports.hashes(LOOK_UPS, k0, k1)).toFixed(1)), unit: "ns" });
     exports.__unpin(topology);
     for (const id of ids) view.owner("channel", id);
     const fromJs = nsEach(LOOK_UPS, () => {

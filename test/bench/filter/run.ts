@@ -50,16 +50,17 @@ function isLate(servers: number, streams: number): boolean {
 
 async function parts(): Promise<Variant[]> {
   const part = async (name: string, file: string, steps: Parameters<typeof probe>[1]): Promise<Variant> => ({ name, policy: "round_robin", wasmFile: await probe(file, steps) });
+  const byHost = { policy: "override_host", clientChooses: true } as const;
   return [
     ...variants,
-    { name: "override_host, no filter", policy: "override_host", clientChooses: true },
-    await part("+ context_create, delete", "lifecycle", { lifecycle: true }),
-    await part("+ read header map", "pairs", { lifecycle: true, pairs: true }),
-    await part("+ set 1 header", "headers1", { lifecycle: true, pairs: true, headers: 1 }),
-    await part("+ set 2 headers", "headers2", { lifecycle: true, pairs: true, headers: 2 }),
-    await part("+ set 3 headers", "headers3", { lifecycle: true, pairs: true, headers: 3 }),
-    await part("+ count", "metric", { lifecycle: true, pairs: true, headers: 3, metric: true }),
-    await part("the same with :path alone read, no lifecycle", "lean", { path: true, headers: 3, metric: true }),
+    { name: "override_host, no filter", ...byHost },
+    await part("+ read :path", "path", { path: true }),
+    await part("+ set 1 header", "headers1", { path: true, headers: 1 }),
+    await part("+ set 2 more", "headers3", { path: true, headers: 3 }),
+    await part("+ context_create, delete", "lifecycle", { lifecycle: true, path: true, headers: 3 }),
+    await part("the same, with the whole header map for :path", "pairs", { lifecycle: true, pairs: true, headers: 3 }),
+    await part("the same, with :path, and a host call to count", "metric", { lifecycle: true, path: true, headers: 3, metric: true }),
+    { ...(await part("the least that names a host: :path, 1 header, override_host", "headers1", { path: true, headers: 1 })), ...byHost },
   ];
 }
 
