@@ -5,7 +5,7 @@
  *   routes         a list of "gateway", "channel", "presence", "link": built-in rules     required if there are no rules
  *   rules          a list of rules, asked before the built-in ones (rule-config.ts)      required if there are no routes
  *   topology       { cluster, key, tickMs, waitMs }                                                     required
- *     cluster      the Envoy cluster that answers `GET /v1/kv/<key>`                                    required
+ *     cluster      the Envoy cluster that answers `GET /v1/kv/<key>`, by any name that Envoy takes      required
  *     key          default "ringway/topology.bin"
  *     tickMs       how often a VM looks for a new ring, 5..1000, default 20
  *     waitMs       how long one poll may wait for a change, 100..300000, default 10000
@@ -97,11 +97,14 @@ function topologyField(fields: Fields, config: Config, name: string, field: stri
   const isCluster = name == "cluster";
   if (!isCluster && name != "key") return fields.refuse(field, "unknown field");
   const text = fields.json.text();
-  if (text == null || text.length == 0 || text.length > TEXT_MAX || !isPathSafe(text)) {
-    return fields.refuse(field, "not a string of 1..200 characters [A-Za-z0-9._/-]");
+  const isShort = text != null && text.length > 0 && text.length <= TEXT_MAX;
+  if (isCluster) {
+    if (!isShort || !isClusterName(text!)) return fields.refuse(field, "not a string of 1..200 visible ASCII characters without quotes and backslashes");
+    config.cluster = text!;
+  } else {
+    if (!isShort || !isPathSafe(text!)) return fields.refuse(field, "not a string of 1..200 characters [A-Za-z0-9._/-]");
+    config.key = text!;
   }
-  if (isCluster) config.cluster = text;
-  else config.key = text;
   return true;
 }
 
@@ -142,6 +145,11 @@ function isVisible(text: string): bool {
     if (code <= 0x20 || code >= 0x7f) return false;
   }
   return true;
+}
+
+/** Istio's own have bars: `outbound|8500||consul.default.svc.cluster.local`. */
+function isClusterName(text: string): bool {
+  return isVisible(text) && !text.includes('"') && !text.includes("'") && !text.includes("\\");
 }
 
 function isPathSafe(text: string): bool {

@@ -37,6 +37,7 @@ export class Feed {
   private refusedSeal: u64 = 0;
 
   private cluster: Bytes;
+  private authority: Bytes;
   private headers: PairWriter = new PairWriter(1024);
   private index: u64 = 0;
   private call: u32 = 0;
@@ -52,6 +53,7 @@ export class Feed {
     this.shared = new SharedTopology(name);
     this.lease = new Lease(name, randomBits());
     this.cluster = Bytes.of(config.cluster);
+    this.authority = Bytes.of(hostIn(config.cluster));
   }
 
   /** Takes over what other VMs have shared: one small read when nothing is new. */
@@ -124,7 +126,7 @@ export class Feed {
     this.headers.begin(3);
     this.headers.add(METHOD, GET.ptr, GET.len);
     this.headers.add(PATH, changetype<usize>(path), path.byteLength);
-    this.headers.add(AUTHORITY, this.cluster.ptr, this.cluster.len);
+    this.headers.add(AUTHORITY, this.authority.ptr, this.authority.len);
     requestCollect();
     if (httpCall(this.cluster, this.headers.ptr, this.headers.len, timeoutMs) != Status.Ok) return this.fail(now);
     this.call = callId();
@@ -173,6 +175,22 @@ export class Feed {
     metrics.count(metrics.TOPOLOGY_REJECTED);
     log(LogLevel.Warn, "topology document " + why + "; keeping the last good one");
   }
+}
+
+/**
+ * The end of a cluster's name that can be a host: of Istio's `outbound|8500||consul.default.svc.cluster.local` the service's own name. HTTP servers look at the
+ * authority before anything else, and Go's, which is Consul's, answers 400 to one with bars or slashes.
+ */
+function hostIn(cluster: string): string {
+  let from = cluster.length;
+  while (from > 0 && isHostCharacter(cluster.charCodeAt(from - 1))) from--;
+  return from < cluster.length ? cluster.substring(from) : "topology";
+}
+
+/** [A-Za-z0-9._-] */
+function isHostCharacter(code: i32): bool {
+  const letter = (code | 0x20) >= 0x61 && (code | 0x20) <= 0x7a;
+  return letter || (code >= 0x30 && code <= 0x39) || code == 0x2d || code == 0x2e || code == 0x5f;
 }
 
 /** A header of the response as a whole number; 0 if it is absent or anything else. */

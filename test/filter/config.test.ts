@@ -5,6 +5,7 @@ import { DEV_KEY } from "../../services/ring/key.ts";
 import { configuration, routedVm, ruleOfEachKind, seal, servers } from "./setup.ts";
 
 const topology = { cluster: "charm" };
+const clusterName = "not a string of 1..200 visible ASCII characters without quotes and backslashes";
 
 function configure(text: string): { configured: boolean; log: string; tickPeriodMs: number } {
   const vm = new ProxyHost().start({ configuration: text });
@@ -25,7 +26,11 @@ describe("the plugin configuration", () => {
     expect(configure(` {"routes" : ["gat\\u0065way"],\n"hashKey":"${DEV_KEY.toUpperCase()}", "topology":{"cluster":"c"}} `).configured).toBe(true);
   });
 
-  test.each([
+  test.each(["outbound|8500||consul.default.svc.cluster.local", "httproute/ringway/charm/rule/0", "charm:8083", "!#$%&()*+,-./:;<=>?@[]^_`{|}~", "x".repeat(200)])("a cluster may be called %s", (cluster) => {
+    expect(configure(configuration({ topology: { cluster } }))).toMatchObject({ configured: true, log: "" });
+  });
+
+  test.each<readonly [string, string]>([
     ["", "configuration: not a JSON object"],
     ["[]", "configuration: not a JSON object"],
     ["{}", "hashKey: missing"],
@@ -44,8 +49,8 @@ describe("the plugin configuration", () => {
     [configuration({ routes: "gateway" }), "routes: not a list"],
     [configuration({ routes: [] }), "routes: not a list of strings with at least one"],
     [configuration({ routes: ["gateway", "edge"] }), 'routes: unknown route "edge"'],
-    [configuration({ topology: { cluster: 1 } }), "topology.cluster: not a string of 1..200 characters [A-Za-z0-9._/-]"],
-    [configuration({ topology: { cluster: "a", key: "a?b" } }), "topology.key: not a string of 1..200 characters [A-Za-z0-9._/-]"],
+    ...[1, "", "x".repeat(201), "a b", "a\tb", "ä", 'a"b', "a'b", "a\\b"].map((cluster) => [configuration({ topology: { cluster } }), `topology.cluster: ${clusterName}`] as const),
+    ...["", "a?b", "a|b"].map((key) => [configuration({ topology: { cluster: "a", key } }), "topology.key: not a string of 1..200 characters [A-Za-z0-9._/-]"] as const),
     [configuration({ topology: { ...topology, tickMs: 4 } }), "topology.tickMs: not a whole number 5..1000"],
     [configuration({ topology: { ...topology, tickMs: "20" } }), "topology.tickMs: not a whole number 5..1000"],
     [configuration({ topology: { ...topology, tickMs: 20.5 } }), "topology.tickMs: not a whole number 5..1000"],

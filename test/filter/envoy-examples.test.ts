@@ -105,7 +105,7 @@ describe("the example for Istio", async () => {
   const patches = at(resource(all, "EnvoyFilter"), "spec", "configPatches") as Mapping[];
   const value = (applyTo: string, operation: string): Yaml =>
     at(patches.find((patch) => patch["applyTo"] === applyTo && at(patch, "patch", "operation") === operation)!, "patch", "value");
-  const charm = value("CLUSTER", "ADD") as Mapping;
+  const charm = String(at(resource(all, "WasmPlugin"), "spec", "pluginConfig", "topology", "cluster"));
 
   test("is of known kinds, with known fields", () => {
     expect(all.flatMap(faults)).toEqual([]);
@@ -118,12 +118,11 @@ describe("the example for Istio", async () => {
     const host = at(ws, "route", 0, "destination", "host");
     expect(at(patches[0]!, "match", "cluster", "service")).toBe(host);
     expect(at(resource(all, "DestinationRule"), "spec", "host")).toBe(host);
-    expect(at(resource(all, "WasmPlugin"), "spec", "pluginConfig", "topology", "cluster")).toBe(charm["name"]);
     expect(routes.map(({ name }) => name)).toEqual(["ringway-ws", "ringway-internal", "ringway-webapp"]);
     expect(value("CLUSTER", "MERGE")).toEqual({ load_balancing_policy: named(at(shipped, "static_resources", "clusters"), "gateway")["load_balancing_policy"] });
   });
 
-  test("makes an Envoy configuration that is valid and routes", async () => {
+  test("makes an Envoy configuration that is valid and routes, by a topology from the cluster that Istio makes for charm", async () => {
     const plugin = at(resource(all, "WasmPlugin"), "spec") as Mapping;
     const [ws, internal, webapp] = at(resource(all, "VirtualService"), "spec", "http") as [Mapping, Mapping, Mapping];
     const pool = "outbound|7200||gateway.ringway.svc.cluster.local";
@@ -150,16 +149,19 @@ describe("the example for Istio", async () => {
       failure_policy: plugin["failStrategy"]!,
       vm_config: { runtime: "envoy.wasm.runtime.v8", code: { local: { filename: "build/filter.wasm" } }, environment_variables: { key_values: { ISTIO_META_WASM_PLUGIN_RESOURCE_VERSION: "1" } } },
     };
-    const clusters = (charm: Mapping): Mapping[] => [
+    const clusters = [
       merge(cluster(pool, gateways(), { lb_policy: "LEAST_REQUEST", common_lb_config: {} }), value("CLUSTER", "MERGE")) as Mapping,
       cluster("webapp", [stage.webapp.addr], {}),
-      charm,
+      cluster(charm, [`127.0.0.1:${stage.charm.port}`], {}),
     ];
-    const make = (charm: Mapping): Mapping => bootstrap(routes, { name: "istio-ingress.ringway", typed_config: { "@type": WASM, config } }, clusters(charm));
-    await expectValid(make(charm));
-    const envoy = await Envoy.run(JSON.stringify(make(cluster("charm", [`127.0.0.1:${stage.charm.port}`], {}))));
+    const made = bootstrap(routes, { name: "istio-ingress.ringway", typed_config: { "@type": WASM, config } }, clusters);
+    await expectValid(made);
+    stage.charm.hosts.clear();
+    const envoy = await Envoy.run(JSON.stringify(made));
     await expectRouting(envoy);
     await envoy.stop();
+    expect(charm).toBe("outbound|8083||charm.ringway.svc.cluster.local");
+    expect([...stage.charm.hosts]).toEqual(["charm.ringway.svc.cluster.local"]); // Consul refuses a host with bars
   });
 });
 

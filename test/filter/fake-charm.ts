@@ -20,6 +20,8 @@ export class FakeCharm {
   #endpointsVersion = 1;
   /** Requests for the topology so far, by the index they asked for. */
   readonly polls: number[] = [];
+  /** The hosts by which it was asked for the topology. */
+  readonly hosts = new Set<string | undefined>();
   /** Discovery requests answered with 304: nothing new. */
   notModified = 0;
   /** When set, the KV answers with this status and nothing else. */
@@ -64,7 +66,10 @@ export class FakeCharm {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "http://charm");
     if (url.pathname === "/v3/discovery:endpoints") return this.#discover(request, response);
-    if (url.pathname === "/v1/kv/ringway/topology.bin") return this.#topology(url, response);
+    if (url.pathname === "/v1/kv/ringway/topology.bin") {
+      this.hosts.add(request.headers.host);
+      return this.#topology(url, response);
+    }
     response.writeHead(404).end();
   }
 

@@ -54,6 +54,18 @@ describe("the feed", () => {
     expect(owners(host)).toEqual(["7002", "7002", "7002"]);
   });
 
+  test.each([
+    ["charm", "charm"],
+    ["outbound|8500||consul.default.svc.cluster.local", "consul.default.svc.cluster.local"],
+    ["httproute/ringway/charm_1/rule/charm-0", "charm-0"],
+    ["outbound|8500||", "topology"],
+    ["/", "topology"],
+  ])("the cluster %s is polled by its whole name, as the host %s", (cluster, host) => {
+    const proxy = new ProxyHost();
+    proxy.start({ configuration: configuration({ topology: { cluster } }), clusters: [cluster] });
+    expect(pollingVm(proxy).calls).toMatchObject([{ cluster, headers: [[":method", "GET"], [":path", expect.any(String)], [":authority", host]] }]);
+  });
+
   test("a VM that starts later has the ring at once", () => {
     const host = started(1);
     deliver(host, one.binary);
