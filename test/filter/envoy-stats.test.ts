@@ -11,6 +11,8 @@ const stage = new Stage();
 let envoy: Envoy;
 let epoch = 0;
 let page = "";
+let link = 0;
+let nobody = 0;
 
 /** Lines of /stats/prometheus, parsed: `name{label="value",…} number`. */
 interface Sample {
@@ -48,6 +50,9 @@ beforeAll(async () => {
   await ask(envoy.mesh, "/v1/channels/a%2Fb");
   first!.behaviour = "misdirected";
   await ask(envoy.mesh, "/v1/channels/C1?misdirected");
+  link = (await ask(envoy.mesh, `/v1/links/channel/${first!.id}`)).status;
+  for (const upstream of stage.upstreams.presence) upstream.behaviour = "misdirected";
+  nobody = (await ask(envoy.mesh, "/v1/presence/users/U2")).status;
   page = await envoy.prometheus();
 });
 afterAll(async () => {
@@ -60,19 +65,29 @@ describe("/stats/prometheus", () => {
     samples(page).find((sample) => sample.name === name && Object.entries(labels).every(([key, is]) => sample.labels[key] === is))?.value;
 
   test("counts what was routed, tagged with its pool", () => {
-    expect(value("ringway_routed", { pool: "presence" })).toBe(3);
+    expect(value("ringway_routed", { pool: "presence" })).toBe(4);
     expect(value("ringway_routed", { pool: "gateway" })).toBe(1);
     expect(value("ringway_routed", { pool: "channel" })).toBeGreaterThan(32);
-    expect(value("ringway_routed", { pool: "link" })).toBe(0);
+    expect(value("ringway_routed", { pool: "link" })).toBe(1);
     expect(samples(page).filter(({ name }) => /^ringway_routed_/.test(name))).toEqual([]);
   });
 
-  test("shows refusals, the epoch and the feed; and Envoy's own, the misdirected", () => {
+  test("shows refusals, the epoch and the feed", () => {
     expect(value("ringway_bad_id", {})).toBe(1);
     expect(value("ringway_epoch", {})).toBe(epoch);
     expect(value("ringway_feed_age_ms", {})).toBeLessThan(10_000);
     expect(value("ringway_topology_adopted", {})).toBeGreaterThan(0);
-    expect(value("envoy_cluster_retry_upstream_rq", { envoy_cluster_name: "channel", envoy_response_code: "421" })).toBe(1);
+  });
+
+  test("shows the misdirected, which Envoy counts: by pool those that it retried, and apart from them those that reached the caller", () => {
+    const misdirected = { envoy_cluster_name: "channel", envoy_response_code: "421" };
+    expect(value("envoy_cluster_retry_upstream_rq", misdirected)).toBe(1);
+    expect(link).toBe(421); // a link is to one server and to no other
+    expect(value("envoy_cluster_upstream_rq", misdirected)).toBe(1);
+    expect(nobody).toBe(503); // the list is used up: that is Envoy's own answer
+    expect(value("envoy_cluster_retry_upstream_rq", { ...misdirected, envoy_cluster_name: "presence" })).toBe(2);
+    expect(value("envoy_cluster_upstream_rq", { ...misdirected, envoy_cluster_name: "presence" })).toBeUndefined();
+    expect(samples(page).filter(({ name }) => /misdirected/.test(name))).toEqual([]);
   });
 });
 
