@@ -47,12 +47,12 @@ async function tellCharm(path: string, wish: object): Promise<void> {
   expect(response.status, await response.text()).toBe(200);
 }
 
-/** Waits until every worker of an Envoy routes by an epoch: 24 answers in a row, on connections that Envoy gives to any. */
+/** Waits until every worker of an Envoy routes by an epoch or a later one: 24 answers in a row, on connections that Envoy gives to any. */
 async function everyWorkerAt(envoy: Envoy, channel: string, epoch: number): Promise<void> {
   let row = 0;
   await until(`epoch ${epoch} at every worker`, async () => {
     const { headers } = await fetch(`http://${envoy.mesh}/v1/channels/${channel}`, { headers: { connection: "close" } });
-    row = Number(headers.get(seen.epoch)) === epoch ? row + 1 : 0;
+    row = Number(headers.get(seen.epoch)) >= epoch ? row + 1 : 0;
     return row >= 24;
   }, 15_000, 2);
 }
@@ -60,9 +60,10 @@ async function everyWorkerAt(envoy: Envoy, channel: string, epoch: number): Prom
 test("the writers of both Envoys are taken by one server at a time, whatever moves; released, the one that was held back catches up", async () => {
   const channels = await makeChannels(plane(), 6, "held");
   const [first, second, third] = channels as [string, string, string];
-  const { epoch: old } = await topologyOf(plane());
-  for (const envoy of [ahead, behind]) await everyWorkerAt(envoy, first, old);
+  const { epoch: begun } = await topologyOf(plane());
+  for (const envoy of [ahead, behind]) await everyWorkerAt(envoy, first, begun);
   feed.hold();
+  const old = await epochOf(behind);
 
   const clients = [people.ada, people.grace, people.linus].map(({ token }) => new Resuming(plane().url, token));
   onTestFinished(() => Promise.all(clients.map((client) => client.stop())).then(() => undefined));
@@ -73,8 +74,8 @@ test("the writers of both Envoys are taken by one server at a time, whatever mov
   for (const [channel, slot] of slots) claimsBefore.set(channel, (await log.claimed(slot)).fence);
   const fences = new Fences(log, slots);
   onTestFinished(() => fences.stop());
-  const refusals: string[] = [];
-  const writers = new Writers({ ahead: showingWriter(ahead.mesh, refusals), behind: showingWriter(behind.mesh, refusals), webapp: asWebapp(behind.mesh) }, channels);
+  const refusals = { ahead: [] as string[], behind: [] as string[] };
+  const writers = new Writers({ ahead: showingWriter(ahead.mesh, refusals.ahead), behind: showingWriter(behind.mesh, refusals.behind), webapp: asWebapp(behind.mesh) }, channels);
   onTestFinished(() => writers.stop());
   await writers.more(10);
 
@@ -97,13 +98,16 @@ test("the writers of both Envoys are taken by one server at a time, whatever mov
   const told = [await misdirected(behind)];
   await writers.more(15);
   told.push(await misdirected(behind));
-  const { epoch: newest } = await topologyOf(plane());
-  const epochs = [await epochOf(ahead), await epochOf(behind)];
+  const newest = await until("the newest epoch at the Envoy that follows", async () => {
+    const { epoch } = await topologyOf(plane());
+    return (await epochOf(ahead)) === epoch ? epoch : undefined;
+  });
+  const held = await epochOf(behind);
   await writers.stop();
   await fences.stop();
 
   // No post has failed, or its writer had thrown. A try may walk past an owner that takes the channel over just then: it is sent again, as webapp does.
-  expect(refusals.filter((reason) => reason !== "503 unavailable" && reason !== "421 misdirected")).toEqual([]);
+  expect([...refusals.ahead, ...refusals.behind].filter((reason) => reason !== "503 unavailable" && reason !== "421 misdirected")).toEqual([]);
   let attributed = 0;
   for (const channel of channels) {
     const taken = writers.in(channel);
@@ -134,14 +138,14 @@ test("the writers of both Envoys are taken by one server at a time, whatever mov
 
   // It was behind all the time, and was told so.
   expect(newest).toBeGreaterThanOrEqual(old + 5);
-  expect(epochs).toEqual([newest, old]);
+  expect(held).toBe(old);
   expect(new Set(writers.taken.filter(({ by }) => by === "behind").map(({ epoch }) => epoch))).toEqual(new Set([old]));
-  expect(Math.max(...writers.taken.map(({ epoch }) => epoch ?? 0))).toBe(newest);
+  expect(Math.max(...writers.taken.map(({ epoch }) => epoch ?? 0))).toBeGreaterThanOrEqual(old + 5);
   expect(told[1]! - told[0]!).toBeGreaterThanOrEqual(2 * 15);
 
   feed.release();
   await everyWorkerAt(behind, first, newest);
-  expect(await epochOf(behind)).toBe(newest);
+  expect(await epochOf(behind)).toBeGreaterThanOrEqual(newest);
   const toldLast = await misdirected(behind);
   const refused: string[] = [];
   const after = new Writers({ released: showingWriter(behind.mesh, refused) }, channels);
@@ -153,7 +157,7 @@ test("the writers of both Envoys are taken by one server at a time, whatever mov
     expect(new Set(after.in(channel).map(({ server }) => server))).toEqual(new Set([plane().addressOf((await ownerOf(channel)).owner)]));
   }
   const hands = channels.map((channel) => writersOf(writers.in(channel)).length - 1);
-  console.log(`${writers.taken.length} messages, ${attributed} of them under a known fence; ${hands.reduce((a, b) => a + b)} changes of writer; epochs ${newest} and ${old}; told 421 ${toldLast} times, ${refusals.length} tries sent again`);
+  console.log(`${writers.taken.length} messages, ${attributed} of them under a known fence; ${hands.reduce((a, b) => a + b)} changes of writer; epochs ${newest} and ${old}; told 421 ${toldLast} times, tries sent again: ${refusals.ahead.length} ahead, ${refusals.behind.length} behind`);
 }, 60_000);
 
 /** The servers that took a list of messages, each once per turn. */
