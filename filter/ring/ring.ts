@@ -69,8 +69,8 @@ export class Ring {
   /** One per weight: weight << 16 | place in `bidders` where its servers end. */
   private classes: StaticArray<u32> = new StaticArray<u32>(0);
   private classCount: i32 = 0;
-  /** Lists found so far, by slot; 0 is "not looked up yet". */
-  private lists: StaticArray<u64> = new StaticArray<u64>(0);
+  /** Lists found so far, by slot; 0 is "not looked up yet". Half a megabyte, so it is made by the first look-up that needs it. */
+  private lists: StaticArray<u64> | null = null;
 
   /**
    * `doc` is a validated document; `records` holds the offset of each server's record in it, `pinsAt` that of
@@ -104,7 +104,15 @@ export class Ring {
       if (b == 0 || order[b - 1] >> 16 != weight) this.classCount++;
       this.classes[this.classCount - 1] = (weight << 16) | (b + 1);
     }
-    this.lists = new StaticArray<u64>(routable > 0 ? SLOTS : 0);
+  }
+
+  /** Takes the table of a ring that nobody will ask again, and clears it: cheaper than a new one, and no garbage. */
+  inherit(old: Ring): void {
+    const lists = old.lists;
+    if (lists == null || this.routable == 0) return;
+    old.lists = null;
+    memory.fill(changetype<usize>(lists), 0, <usize>SLOTS << 3);
+    this.lists = lists;
   }
 
   // @ts-ignore: decorator
@@ -168,7 +176,7 @@ export class Ring {
   /**
    * The slot's preference list: its pin if it has one, then the `k` best bidders (1 ≤ k < PREFERENCE_MAX) besides. Writes at
    * most `k` + 1 server indexes into `out`, never more than it holds, and returns how many. With a zone
-   * (zoneLen > 0) the bidders of that zone go first. Allocates nothing.
+   * (zoneLen > 0) the bidders of that zone go first. Allocates nothing but the table of answers, once.
    */
   preference(slot: u32, k: i32, out: StaticArray<u16>, zonePtr: usize, zoneLen: i32): i32 {
     if (this.routable == 0 || k <= 0) return 0;
@@ -190,7 +198,8 @@ export class Ring {
   // @ts-ignore: decorator
   @inline
   private cached(slot: u32): u64 {
-    const list = unchecked(this.lists[slot]);
+    const lists = changetype<usize>(this.lists);
+    const list: u64 = lists != 0 ? load<u64>(lists + (<usize>slot << 3)) : 0;
     return list != 0 ? list : this.look(slot);
   }
 
@@ -198,7 +207,12 @@ export class Ring {
     const n = this.list(slot, CACHED, this.pin(slot), 0, 0);
     for (let i = n; i < CACHED; i++) store<u16>(listed + (<usize>i << 1), NO_SERVER);
     const list = load<u64>(listed);
-    unchecked((this.lists[slot] = list));
+    let lists = this.lists;
+    if (lists == null) {
+      lists = new StaticArray<u64>(SLOTS);
+      this.lists = lists;
+    }
+    unchecked((lists[slot] = list));
     return list;
   }
 

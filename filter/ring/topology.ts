@@ -78,6 +78,13 @@ export class Topology {
     return pool == POOL_CHANNEL ? this.channel : pool == POOL_PRESENCE ? this.presence : this.gateway;
   }
 
+  /** Takes over the memory of a topology that is dropped for this one, pool by pool; the old one must not be asked again. */
+  inherit(old: Topology): void {
+    this.channel.inherit(old.channel);
+    this.presence.inherit(old.presence);
+    this.gateway.inherit(old.gateway);
+  }
+
   /**
    * Reads a document of `len` bytes at `ptr`, sealed under the key `k0`, `k1`. Keeps its own copy of the bytes. Null
    * for anything but a whole and sound document; `topologyError()` then tells why.
