@@ -21,9 +21,13 @@ export interface Ports {
 
 const v3 = "type.googleapis.com/envoy";
 
-/** A bootstrap with one listener on a free port, as JSON. */
-export function bootstrap(variant: Variant, ports: Ports): string {
+/**
+ * A bootstrap with one listener on a free port, as JSON.
+ * @param more of its top-level fields
+ */
+export function bootstrap(variant: Variant, ports: Ports, more: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({
+    ...more,
     node: { id: "bench", cluster: "bench", locality: { zone: "a" } },
     admin: { address: address(0) },
     static_resources: {

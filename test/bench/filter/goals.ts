@@ -14,6 +14,9 @@ export const NOT_MEASURED = "not measured";
 /** How much a figure may rise with streams or servers, beyond what the same does to native ring_hash, and still be called flat. */
 const FLAT = 1.1;
 
+/** Turns > 1 ms per 100 adoptions that a block with changes may have more than one without. Were adoption itself so long, it would be 100. */
+const STALL_NOISE = 5;
+
 export function goals(rows: readonly Row[], facts: readonly Fact[]): Goal[] {
   const of = (variant: string): readonly Row[] => rows.filter((row) => row.variant === variant);
   const ours = of("ringway");
@@ -56,6 +59,9 @@ export function goals(rows: readonly Row[], facts: readonly Fact[]): Goal[] {
     ratio("≤ 1.25× native ring_hash in all", 1.25, (row) => row.ofRingHash.median),
     flat("flat in open streams", (row) => row.streams, (row) => row.servers),
     flat("flat in servers", (row) => row.servers, (row) => row.streams),
+    ...fact("change visible on all workers, p99", "change visible on all workers in < 100 ms (p99)", (ms) => ms < 100),
+    ...fact("worst callback at 1000 servers (emulator)", "no worker stall > 1 ms at 1,000 servers: the filter's worst callback", (us) => us <= 1_000),
+    ...fact("turns of a worker's loop > 1 ms that changes add", `no worker stall > 1 ms at 1,000 servers: Envoy's own loops, beside no changes (≤ ${STALL_NOISE} is noise)`, (added) => added <= STALL_NOISE),
     ...fact("owner of an ID, 1000 servers, loop in wasm", "owner look-up ≤ 15 ns at 1,000 servers in V8", (ns) => ns <= 15),
     ...fact("slots that moved without need", "disruption exactly minimal", (moved) => moved === 0),
     ...fact("slots whose next owner was not their 2nd", "2nd = next owner 100 %", (wrong) => wrong === 0),

@@ -2,6 +2,7 @@
 import { spread, type Spread } from "../stats.ts";
 import type { Samples } from "./cell.ts";
 import type { Variant } from "./config.ts";
+import { BUCKET_NAMES, type Histogram } from "./histogram.ts";
 import { NOT_MEASURED, type Goal } from "./goals.ts";
 
 export interface Row {
@@ -66,6 +67,12 @@ export function printProfile(rows: readonly Row[]): void {
 export function printFacts(title: string, facts: readonly Fact[]): void {
   console.log(`\n## ${title}\n\n| | |\n|:--|--:|`);
   for (const { name, value, unit } of facts) console.log(`| ${name} | ${typeof value === "number" ? Number(value.toPrecision(6)) : value} ${unit} |`);
+}
+
+export function printHistograms(title: string, histograms: readonly Histogram[]): void {
+  const us = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
+  console.log(`\n## ${title}\n\n| | ${BUCKET_NAMES.join(" | ")} | median µs | p99.9 µs | max µs |\n|:--|${"--:|".repeat(BUCKET_NAMES.length + 3)}`);
+  for (const { name, counts, medianUs, p999Us, maxUs } of histograms) console.log(`| ${name} | ${counts.join(" | ")} | ${us(medianUs)} | ${us(p999Us)} | ${us(maxUs)} |`);
 }
 
 export function printGoals(goals: readonly Goal[]): void {

@@ -3,6 +3,7 @@
  *
  *   --quick      less of everything: at most 50 s
  *   --profile    instead: filters that do a part of the work each: where the time goes
+ *   --changes    instead: only what a change of the ring does: when it is visible, and whether it holds a worker up
  *   --soak       instead: 1,000,000 requests through one Envoy, and how its resident memory grows
  *   --json FILE  the same rows, for a program
  */
@@ -11,19 +12,23 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildWasm } from "../../../services/launch/build.ts";
+import { callbacks } from "./callbacks.ts";
 import { measure, startAll, type Effort } from "./cell.ts";
+import { ringChanges } from "./changes.ts";
 import type { Variant } from "./config.ts";
-import { goals } from "./goals.ts";
+import { goals, NOT_MEASURED } from "./goals.ts";
+import type { Histogram } from "./histogram.ts";
 import { machine } from "./machine.ts";
 import { vmMemory } from "./memory.ts";
 import { probe, root } from "./probe.ts";
-import { printFacts, printGoals, printProfile, printRows, rowsOf, type Fact, type Row } from "./report.ts";
+import { printFacts, printGoals, printHistograms, printProfile, printRows, rowsOf, type Fact, type Row } from "./report.ts";
 import { disruption, lookUps } from "./ring.ts";
 
-const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, profile: { type: "boolean", default: false }, soak: { type: "boolean", default: false }, json: { type: "string" } } });
+const flag = { type: "boolean", default: false } as const;
+const { values: options } = parseArgs({ options: { quick: flag, profile: flag, changes: flag, soak: flag, json: { type: "string" } } });
 const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
 
-const isWhole = !options.profile && !options.soak;
+const isWhole = !options.profile && !options.changes && !options.soak;
 
 /** With --quick nothing is begun after this. A machine that is busy with other things gets through less, and it is said. */
 const QUICK_MS = 26_000;
@@ -89,14 +94,30 @@ const profile: Row[] = [];
 if (options.profile) await cell(await parts(), 100, [0], { rounds: 50, sliceMs: 50, warmUpRequests: 4_500 }, (more) => profile.push(...more));
 if (isWhole) say("ring look-ups, disruption, memory …");
 const facts: Fact[] = [];
+const changeFacts: Fact[] = [];
+const loops: Histogram[] = [];
+const callbackTimes: Histogram[] = [];
 if (isWhole) facts.push(...(await lookUps()), ...(await disruption(options.quick ? 100 : 10_000)), ...(await vmMemory(variants.at(-1)!, options.quick ? 100_000 : 1_000_000, 0)));
 if (options.soak) facts.push(...(await vmMemory(variants.at(-1)!, 1_000_000, 1_000_000)));
+if (isWhole || options.changes) {
+  const count = options.quick ? 40 : 200;
+  say("changes of the ring in a real Envoy …");
+  const inEnvoy = await ringChanges(variants.at(-1)!, count, options.quick ? 4 : 10);
+  loops.push(...inEnvoy.histograms);
+  say("the same in the emulator …");
+  const emulated = await callbacks(count);
+  callbackTimes.push(...emulated.histograms);
+  changeFacts.push(...inEnvoy.facts, ...emulated.facts);
+}
 about.push({ name: "load average before and after (the bench itself makes about 2)", value: `${busyBefore.toFixed(1)}, ${(loadavg()[0] ?? NaN).toFixed(1)}`, unit: "" });
-const reached = goals(rows, facts);
+const reached = goals(rows, [...changeFacts, ...facts]).filter(({ measured }) => isWhole || measured !== NOT_MEASURED);
 
 printFacts("Machine", about);
 if (rows.length > 0) printRows("CPU of the Envoy process", rows);
 if (profile.length > 0) printProfile(profile);
 if (facts.length > 0) printFacts("Ring and memory", facts);
-if (isWhole) printGoals(reached);
-if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine: about, rows, profile, facts, goals: reached }, null, 2)}\n`);
+if (changeFacts.length > 0) printFacts("Changes of the ring, 1,000 servers", changeFacts);
+if (callbackTimes.length > 0) printHistograms("How long a callback takes while the ring changes (emulator)", callbackTimes);
+if (loops.length > 0) printHistograms("How long a turn of a worker's event loop takes (Envoy's loop_duration_us, two workers)", loops);
+if (isWhole || options.changes) printGoals(reached);
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine: about, rows, profile, facts: [...facts, ...changeFacts], callbacks: callbackTimes, loops, goals: reached }, null, 2)}\n`);
