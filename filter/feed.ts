@@ -163,7 +163,6 @@ export class Feed {
       this.reject("epoch " + topology.epoch.toString() + " is not above " + mine.epoch.toString());
       return false;
     }
-    if (mine != null) topology.inherit(mine);
     this.topology = topology;
     this.seal = seal;
     requestCollect();

@@ -31,8 +31,15 @@ export function hash13(len: i32): u64 { return sipHash13(input, len, k0, k1); }
 export function hash24(len: i32): u64 { return sipHash24(input, len, k0, k1); }
 export function slot(len: i32): u32 { return slotOf(k0, k1, input, len); }
 
-/** Decodes the first `len` bytes of the input area; the caller pins what it gets. */
-export function decode(len: i32): Topology | null { return Topology.decode(input, len, k0, k1); }
+/**
+ * Decodes the first `len` bytes of the input area; the caller pins what it gets. The only call that makes the memory grow, which
+ * detaches Node's views of it: the tables are made here and not by some look-up.
+ */
+export function decode(len: i32): Topology | null {
+  const topology = Topology.decode(input, len, k0, k1);
+  if (topology != null) topology.makeTables();
+  return topology;
+}
 
 export function owner(topology: Topology, pool: i32, slot: u32): i32 { return topology.pool(pool).owner(slot); }
 

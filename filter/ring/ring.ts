@@ -83,36 +83,43 @@ export class Ring {
     this.pinsAt = pinsAt;
     this.pinCount = pinCount;
 
+    const order = new StaticArray<u32>(this.count);
     let routable = 0;
-    for (let i = 0; i < this.count; i++) if (this.isRoutable(i)) routable++;
-    this.routable = routable;
-    const order = new StaticArray<u32>(routable);
-    let place = 0;
     for (let i = 0; i < this.count; i++) {
-      if (this.isRoutable(i)) order[place++] = ((<u32>this.weight(i)) << 16) | i;
+      if (this.isRoutable(i)) unchecked((order[routable++] = ((<u32>this.weight(i)) << 16) | i));
     }
-    order.sort((a, b) => (a > b ? 1 : 0) - (a < b ? 1 : 0));
+    this.routable = routable;
+    const bidding = routable == this.count ? order : order.slice<StaticArray<u32>>(0, routable);
+    bidding.sort((a, b) => (a > b ? 1 : 0) - (a < b ? 1 : 0));
 
-    this.bidders = new StaticArray<u16>(routable);
-    this.keys = new StaticArray<u64>(routable);
-    this.classes = new StaticArray<u32>(routable);
+    const bidders = new StaticArray<u16>(routable);
+    const keys = new StaticArray<u64>(routable);
+    const classes = new StaticArray<u32>(routable);
+    let classCount = 0;
+    let weightBefore: u32 = 0; // no bidder's
     for (let b = 0; b < routable; b++) {
-      const index = <i32>(order[b] & 0xffff);
-      const weight = order[b] >> 16;
-      this.bidders[b] = <u16>index;
-      this.keys[b] = serverKey(this.idPtr(index), this.idLen(index), k0, k1);
-      if (b == 0 || order[b - 1] >> 16 != weight) this.classCount++;
-      this.classes[this.classCount - 1] = (weight << 16) | (b + 1);
+      const index = <i32>(unchecked(bidding[b]) & 0xffff);
+      const weight = unchecked(bidding[b]) >> 16;
+      unchecked((bidders[b] = <u16>index));
+      unchecked((keys[b] = serverKey(this.idPtr(index), this.idLen(index), k0, k1)));
+      if (weight != weightBefore) classCount++;
+      weightBefore = weight;
+      unchecked((classes[classCount - 1] = (weight << 16) | (b + 1)));
     }
+    this.bidders = bidders;
+    this.keys = keys;
+    this.classes = classes;
+    this.classCount = classCount;
   }
 
-  /** Takes the table of a ring that nobody will ask again, and clears it: cheaper than a new one, and no garbage. */
-  inherit(old: Ring): void {
-    const lists = old.lists;
-    if (lists == null || this.routable == 0) return;
-    old.lists = null;
-    memory.fill(changetype<usize>(lists), 0, <usize>SLOTS << 3);
-    this.lists = lists;
+  /** The table of answers, made if it isn't there. */
+  makeTable(): StaticArray<u64> {
+    let lists = this.lists;
+    if (lists == null) {
+      lists = new StaticArray<u64>(this.routable > 0 ? SLOTS : 0);
+      this.lists = lists;
+    }
+    return lists;
   }
 
   // @ts-ignore: decorator
@@ -207,12 +214,7 @@ export class Ring {
     const n = this.list(slot, CACHED, this.pin(slot), 0, 0);
     for (let i = n; i < CACHED; i++) store<u16>(listed + (<usize>i << 1), NO_SERVER);
     const list = load<u64>(listed);
-    let lists = this.lists;
-    if (lists == null) {
-      lists = new StaticArray<u64>(SLOTS);
-      this.lists = lists;
-    }
-    unchecked((lists[slot] = list));
+    unchecked((this.makeTable()[slot] = list));
     return list;
   }
 

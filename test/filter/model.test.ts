@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Server } from "../../services/protocol/topology.ts";
-import type { Vm } from "../host/host.ts";
+import { ProxyHost, type Vm } from "../host/host.ts";
 import { goldenKey, goldenKeyBytes, goldenRing, model, poolArbitrary, type ModelPool } from "../vectors/index.ts";
-import { configuration, routedVm, seal } from "./setup.ts";
+import { configuration, deliver, routedVm, seal } from "./setup.ts";
 
 const config = configuration({ hashKey: goldenKey, zone: "a" });
 
@@ -48,6 +48,23 @@ describe("the filter's preference lists", () => {
           expect(upstream(vm, `/v1/channels/${each}/messages`)).toEqual(expected(pools.channel, each, ""));
           expect(upstream(vm, `/ws/${each}.secret`)).toEqual(expected(pools.gateway, each, "a"));
         }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("are those of the newest topology: no answer of the one before is left, whether it had servers or not", () => {
+    fc.assert(
+      fc.property(fc.array(poolArbitrary(12), { minLength: 2, maxLength: 6 }), fc.array(fc.stringMatching(/^[a-z]{1,9}$/), { minLength: 4, maxLength: 8 }), (pools, asked) => {
+        const host = new ProxyHost();
+        const vm = host.start({ configuration: config });
+        pools.forEach((pool, change) => {
+          const channel = addressed(pool);
+          const { binary, view } = seal(change + 1, { channel });
+          view.dispose();
+          deliver(host, binary);
+          for (const each of [...asked, ...asked]) expect(upstream(vm, `/v1/channels/${each}/messages`)).toEqual(expected(channel, each, ""));
+        });
       }),
       { numRuns: 60 },
     );

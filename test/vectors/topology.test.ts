@@ -109,6 +109,30 @@ describe("decoding refuses, with a reason", () => {
     expect(withServer({ zone: "x".repeat(65) })).toBe("zone");
   });
 
+  test("any byte but visible ASCII without the comma, wherever it stands in an ID, an address or a zone of any length", () => {
+    const { topology } = sealTopology(ring, goldenTopology.draft);
+    for (const [field, at] of [["id", 0], ["addr", 1], ["zone", 2]] as const) {
+      for (let length = 1; length <= 17; length++) {
+        const texts = { id: "i", addr: "a", zone: "z", [field]: "~".repeat(length) };
+        const channel = { servers: [{ ...texts, weight: 1, state: "up" as const }], pins: [], tableDigest: "" };
+        const binary = encodeTopologyBinary({ ...topology, pools: { ...topology.pools, channel } }, ring.sipHash24);
+        const place = 24 + 6 + at + length - 1;
+        for (let byte = 0; byte < 256; byte++) {
+          binary[place] = byte;
+          const allowed = byte > 0x20 && byte < 0x7f && byte !== 0x2c;
+          expect([byte, length, ring.check(reseal(binary))]).toEqual([byte, length, allowed ? "none" : field]);
+        }
+        for (let other = 0; other < length; other++) {
+          const one = Buffer.from(encodeTopologyBinary({ ...topology, pools: { ...topology.pools, channel } }, ring.sipHash24));
+          for (const byte of [0x00, 0x20, 0x2c, 0x7f, 0x80, 0xff]) {
+            one[24 + 6 + at + other] = byte;
+            expect(ring.check(reseal(one))).toBe(field);
+          }
+        }
+      }
+    }
+  });
+
   test("a document larger than 256 KiB, and none of 256 KiB for its size alone", () => {
     expect(ring.check(new Uint8Array(256 * 1024 + 1))).toBe("too_long");
     expect(ring.check(reseal(Buffer.concat([sound, Buffer.alloc(256 * 1024 - sound.length)])))).toBe("trailing");
