@@ -11,8 +11,6 @@ export interface Histogram {
   readonly medianUs: number;
   readonly p999Us: number;
   readonly maxUs: number;
-  /** The longest before disturbances were taken out, where they were. */
-  readonly disturbedMaxUs?: number;
 }
 
 /** A duration, or how many of it there were. */
