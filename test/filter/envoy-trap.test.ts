@@ -20,7 +20,7 @@ const webapp = new Upstream("webapp");
 const owner = new Upstream("cs-0");
 let envoy: Envoy;
 
-/** Compiles the shipped entry with one change: the header `x-trap` stops the VM. */
+/** Compiles the shipped entry with one change: the header `x-trap`, of a request or of the answer to a poll, stops the VM. */
 async function compileTrapping(): Promise<void> {
   const entry = join(folder, "entry.ts");
   const shipped = await readFile(join(root, "filter", "index.ts"), "utf8");
@@ -35,6 +35,10 @@ class Trapping extends Plugin {
   onRequestHeaders(streamId: u32, headers: u32, endOfStream: bool): Action {
     if (getHeader(MapType.HttpRequestHeaders, X_TRAP) == Status.Ok) unreachable();
     return super.onRequestHeaders(streamId, headers, endOfStream);
+  }
+  onHttpCallResponse(callId: u32, headers: u32, bodySize: u32): void {
+    if (getHeader(MapType.HttpCallResponseHeaders, X_TRAP) == Status.Ok) unreachable();
+    super.onHttpCallResponse(callId, headers, bodySize);
   }
 }
 ${changed}`,
@@ -121,4 +125,25 @@ test("the feed goes on: a new topology is followed after all that", async () => 
   await everyWorkerRoutes();
   charm.publish(seal(2, { channel: [member()] }).binary);
   await until(async () => (await channel()).headers["x-seen-epoch"] === "2");
+});
+
+test("a VM that traps while it polls takes nobody's feed with it: each time another one, or a new one in its place, takes over when the lease has run out", async () => {
+  await everyWorkerRoutes();
+  for (const epoch of [3, 4, 5]) {
+    await until(() => charm.waiting === 1);
+    const elections = await envoy.stat("wasmcustom.ringway_feed_elections");
+    const traps = envoy.log.split("proxy_on_http_call_response failed").length;
+    const polls = charm.polls.length;
+    charm.nextHeaders = { "x-trap": "1" };
+    charm.publish(seal(epoch, { channel: [member()] }).binary);
+    await until(() => envoy.log.split("proxy_on_http_call_response failed").length > traps);
+    const trapped = performance.now();
+    await until(() => charm.polls.length > polls);
+    // 1.5 s of the lease and a round of the others' looking; far below the 10 s that a poll may wait. The emulator's tests are exact about it.
+    expect(performance.now() - trapped).toBeLessThan(5_000);
+    expect(charm.polls[polls]).toBe(0);
+    await until(async () => (await envoy.stat("wasmcustom.ringway_feed_elections")) > elections);
+    await everyWorkerRoutes();
+    await until(async () => (await channel()).headers["x-seen-epoch"] === String(epoch));
+  }
 });

@@ -26,6 +26,8 @@ export class FakeCharm {
   notModified = 0;
   /** When set, the KV answers with this status and nothing else. */
   failWith: number | undefined;
+  /** Headers of the next document that is sent, and of no other. */
+  nextHeaders: Readonly<Record<string, string>> = {};
   port = 0;
 
   constructor() {
@@ -91,7 +93,8 @@ export class FakeCharm {
       response.writeHead(this.failWith).end();
       return;
     }
-    const headers = { "x-consul-index": String(this.#index), "content-type": "application/octet-stream" };
+    const headers = { "x-consul-index": String(this.#index), "content-type": "application/octet-stream", ...this.nextHeaders };
+    this.nextHeaders = {};
     if (this.#document === undefined) response.writeHead(404, headers).end();
     else response.writeHead(200, headers).end(this.#document);
   }
