@@ -8,7 +8,6 @@ import type { Fact } from "./report.ts";
 
 /** Changes before V8 has compiled for good what the filter does. */
 const WARM_UP = 50;
-const RUNS = 5;
 /**
  * `--expose-gc` lets the stopwatch collect the emulator's garbage between callbacks. After so many calls V8 compiles the passage between JavaScript and
  * wasm anew, which takes 1 ms in the middle of a callback; Envoy calls from C++ and has no such passage, so that is put off for good.
@@ -32,9 +31,9 @@ async function times(changes: number): Promise<Times> {
 }
 
 /** The same changes several times over, each time in a fresh process; what disturbs a callback from outside only ever adds, so the least counts. */
-export async function callbacks(changes: number): Promise<Callbacks> {
+export async function callbacks(changes: number, repeats: number): Promise<Callbacks> {
   const runs: Times[] = [];
-  for (let i = 0; i < RUNS; i++) runs.push(await times(WARM_UP + changes));
+  for (let i = 0; i < repeats; i++) runs.push(await times(WARM_UP + changes));
   const kinds = Object.keys(runs[0] ?? {}) as Kind[];
   const histograms = kinds.map((kind) => {
     const [first = [], ...others] = runs.map((run) => run[kind]);
@@ -45,7 +44,7 @@ export async function callbacks(changes: number): Promise<Callbacks> {
   const firsts: readonly Kind[] = ["answer to the poll (adopts and shares)", "tick that adopts", "first request for a slot"];
   const all = firsts.map((kind): Fact => {
     const us = runs.map((run) => Math.round(run[kind][0] ?? NaN)).sort((a, b) => a - b);
-    return { name: `before V8 has optimised anything, the very first ${kind.replace("first ", "")}, in ${RUNS} fresh processes`, value: us.join(", "), unit: "µs" };
+    return { name: `before V8 has optimised anything, the very first ${kind.replace("first ", "")}, in ${repeats} fresh processes`, value: us.join(", "), unit: "µs" };
   });
   const worst = Math.max(...histograms.map(({ maxUs }) => maxUs));
   return { histograms, facts: [...all, { name: "worst callback at 1000 servers (emulator)", value: Math.round(worst), unit: "µs" }] };
