@@ -3,7 +3,9 @@ import type { LinkFrame } from "../protocol/link.ts";
 import type { ChannelInfo, Publish } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Server } from "../protocol/topology.ts";
-import type { Entry, HistoryQuery } from "../store/log.ts";
+import type { Entry, Found, HistoryQuery } from "../store/log.ts";
+
+export type { Found };
 
 /** The ring as this service needs it; services/ring's RingView fits. */
 export interface RingView {
@@ -48,12 +50,6 @@ export type Event =
   | { readonly type: "stop" };
 
 export type AppendResult = "ok" | "fenced" | "conflict" | "unavailable";
-
-/** What the store knows of the keys and messages that were looked up; absent = unknown to it. */
-export interface Found {
-  readonly keys: ReadonlyMap<string, Entry>;
-  readonly messages: ReadonlyMap<string, Uint8Array>;
-}
 
 /** Answer to a request. */
 export type Reply =

@@ -1,7 +1,11 @@
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { Environment } from "./environment.ts";
 import type { Append, Appended, Entry, Head, HistoryQuery, LogStore } from "./log.ts";
+import { present } from "./present.ts";
 import { tsKey } from "./ts.ts";
+
+/** Entries or messages that one transaction of a sweep removes at most: others wait for its lock. */
+const sweptAtOnce = 500;
 
 /**
  * The log on lmdb. Fence and head are read inside the transaction that appends, so an append of a process that was
@@ -20,10 +24,17 @@ export function openLmdbLog(folder: string): LogStore {
   };
   const headOf = (channel: string): Head => {
     const value = heads.get(channel);
-    if (value === undefined) return { head: 0, lastTs: "" };
-    const space = value.indexOf(" ");
-    return { head: Number(value.slice(0, space)), lastTs: value.slice(space + 1) };
+    if (value === undefined) return { head: 0, lastTs: "", first: 1 };
+    // Heads of before there was retention name no first entry.
+    const [head, lastTs, first = "1"] = value.split(" ");
+    return { head: Number(head), lastTs: lastTs!, first: Number(first) };
   };
+  const entryOf = (channel: string, key: string): Entry | undefined => {
+    const offset = keys.get([channel, key]);
+    const bytes = offset === undefined ? undefined : entries.get([channel, Number(offset)]);
+    return bytes === undefined ? undefined : decodeEntry(Number(offset), bytes);
+  };
+  const messageOf = (channel: string, ts: string): Uint8Array | undefined => messages.get([channel, tsKey(ts)]);
   const write = (channel: string, entry: Entry): void => {
     void entries.put([channel, entry.offset], encodeEntry(entry));
     void keys.put([channel, entry.key], String(entry.offset));
@@ -36,11 +47,11 @@ export function openLmdbLog(folder: string): LogStore {
     if (claimOf(slot).fence !== fence) return { ok: false, reason: "fenced" };
     const last = list.at(-1);
     if (last === undefined) return { ok: true };
-    const { head, lastTs } = headOf(channel);
+    const { head, lastTs, first } = headOf(channel);
     if (list[0]!.offset !== head + 1 || (expected !== undefined && expected !== lastTs) || (head > 0 && tsKey(list[0]!.ts) <= tsKey(lastTs))) return { ok: false, reason: "conflict" };
     if (list.some(({ key }) => keys.doesExist([channel, key]))) return { ok: false, reason: "conflict" };
     for (const entry of list) write(channel, entry);
-    void heads.put(channel, `${last.offset} ${last.ts}`);
+    void heads.put(channel, `${last.offset} ${last.ts} ${first}`);
     return { ok: true };
   };
   const history = (channel: string, { latest, oldest, inclusive, limit }: HistoryQuery): { messages: Uint8Array[]; more: boolean } => {
@@ -57,6 +68,25 @@ export function openLmdbLog(folder: string): LogStore {
     }
     return { messages: found, more: false };
   };
+  /** Removes some of what a channel has of before `before`. @returns whether there is more */
+  const sweepSome = (channel: string, before: string): boolean => {
+    const { head, lastTs, first } = headOf(channel);
+    const bound = before < tsKey(lastTs) ? before : tsKey(lastTs);
+    const olds: Entry[] = [];
+    for (const { key, value } of entries.getRange({ start: [channel, first], end: [channel, head], limit: sweptAtOnce })) {
+      const entry = decodeEntry((key as [string, number])[1], value);
+      if (tsKey(entry.ts) >= bound) break;
+      olds.push(entry);
+    }
+    const texts = Array.from(messages.getKeys({ start: [channel, ""], end: [channel, bound], limit: sweptAtOnce }));
+    for (const { offset, key } of olds) {
+      void entries.remove([channel, offset]);
+      void keys.remove([channel, key]);
+    }
+    for (const key of texts) void messages.remove(key);
+    if (olds.length > 0) void heads.put(channel, `${head} ${lastTs} ${olds.at(-1)!.offset + 1}`);
+    return olds.length === sweptAtOnce || texts.length === sweptAtOnce;
+  };
 
   return {
     claim: (slot, owner) =>
@@ -66,21 +96,30 @@ export function openLmdbLog(folder: string): LogStore {
         return fence;
       }),
     claimed: (slot) => env.read(() => claimOf(slot)),
+    fences: (slots) => env.read(() => new Map(slots.map((slot) => [slot, claimOf(slot).fence]))),
     append: (wanted) => env.write(() => append(wanted)),
     head: (channel) => env.read(() => headOf(channel)),
-    byKey: (channel, key) =>
-      env.read(() => {
-        const offset = keys.get([channel, key]);
-        const bytes = offset === undefined ? undefined : entries.get([channel, Number(offset)]);
-        return bytes === undefined ? undefined : decodeEntry(Number(offset), bytes);
-      }),
+    byKey: (channel, key) => env.read(() => entryOf(channel, key)),
+    find: (channel, keyList, tsList) =>
+      env.read(() => ({ keys: present(keyList, (key) => entryOf(channel, key)), messages: present(tsList, (ts) => messageOf(channel, ts)) })),
     after: (channel, after, limit) =>
       env.read(() => {
         const range = entries.getRange({ start: [channel, after + 1], end: [channel, Number.MAX_SAFE_INTEGER], limit });
         return Array.from(range, ({ key, value }) => decodeEntry((key as [string, number])[1], value));
       }),
+    tsOf: (channel, offset) =>
+      env.read(() => {
+        const bytes = entries.get([channel, offset]);
+        return bytes === undefined ? "" : decodeEntry(offset, bytes).ts;
+      }),
     history: (channel, query) => env.read(() => history(channel, query)),
-    message: (channel, ts) => env.read(() => messages.get([channel, tsKey(ts)])),
+    message: (channel, ts) => env.read(() => messageOf(channel, ts)),
+    async sweep(ts, cursor, channels) {
+      const start = cursor === "" ? {} : { start: cursor, exclusiveStart: true };
+      const names = await env.read(() => Array.from(heads.getKeys({ ...start, limit: channels })) as string[]);
+      for (const channel of names) while (await env.write(() => sweepSome(channel, tsKey(ts))));
+      return names.length < channels ? "" : names.at(-1)!;
+    },
     close: () => env.close(),
   };
 }

@@ -45,6 +45,14 @@ export interface Head {
   readonly head: number;
   /** ts of the last entry, "" where there is none */
   readonly lastTs: string;
+  /** offset of the oldest entry that is kept; head + 1 where there is none */
+  readonly first: number;
+}
+
+/** What the store knows of the keys and messages that were looked up; absent = unknown to it. */
+export interface Found {
+  readonly keys: ReadonlyMap<string, Entry>;
+  readonly messages: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface HistoryQuery {
@@ -62,16 +70,30 @@ export interface LogStore {
   claim(slot: number, owner: string): Promise<number>;
   /** Who claimed the slot last; fence 0 where nobody has. */
   claimed(slot: number): Promise<{ fence: number; owner: string }>;
+  /** The present fences of many slots in one question; 0 where nobody has claimed. */
+  fences(slots: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /** Durable when it resolves with ok. Concurrent appends are committed together; those of one caller to one channel keep their order. */
   append(append: Append): Promise<Appended>;
   head(channel: string): Promise<Head>;
-  /** The entry that was appended with this key, if any. */
+  /** The entry that was appended with this key, if it is kept. */
   byKey(channel: string, key: string): Promise<Entry | undefined>;
+  /** Entries by key and messages by ts, in one question. */
+  find(channel: string, keys: readonly string[], messages: readonly string[]): Promise<Found>;
   /** Entries with offset > after, oldest first. */
   after(channel: string, after: number, limit: number): Promise<Entry[]>;
+  /** ts of one entry, "" where it isn't kept. */
+  tsOf(channel: string, offset: number): Promise<string>;
   /** Current messages (edits applied, deleted ones absent), newest first; `more` where older ones match too. */
   history(channel: string, query: HistoryQuery): Promise<{ messages: Uint8Array[]; more: boolean }>;
   message(channel: string, ts: string): Promise<Uint8Array | undefined>;
+  /**
+   * Removes what is older than `ts`: entries with their keys, and messages. A channel's last entry stays, so offsets and ts go on
+   * from it. A key that is gone is new again.
+   * @param cursor what the call before returned, "" to begin
+   * @param channels how many channels to look at
+   * @returns where to go on; "" at the end
+   */
+  sweep(ts: string, cursor: string, channels: number): Promise<string>;
   close(): Promise<void>;
 }
 

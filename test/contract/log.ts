@@ -26,6 +26,17 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       expect(await log.claimed(1)).toEqual({ fence: 2, owner: "cs-1" });
     });
 
+    it("tells the fences of many slots at once", async () => {
+      await log.claim(1, "cs-0");
+      await log.claim(1, "cs-1");
+      await log.claim(65_535, "cs-0");
+      const slots = [65_535, 1, 0, ...Array.from({ length: 1_000 }, (_, i) => i + 2)];
+      const fences = await log.fences(slots);
+      expect([...fences].filter(([, fence]) => fence !== 0)).toEqual([[65_535, 1], [1, 2]]);
+      expect([...fences.keys()]).toEqual(slots);
+      expect(await log.fences([])).toEqual(new Map());
+    });
+
     it("gives concurrent claims different fences", async () => {
       const fences = await Promise.all(Array.from({ length: 50 }, (_, i) => log.claim(3, `cs-${i}`)));
       expect(fences.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
@@ -33,7 +44,7 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
 
     it("gives back what was appended, byte by byte, by offset, key, message and head", async () => {
       await log.claim(1, "cs-0");
-      expect(await log.head("C1")).toEqual({ head: 0, lastTs: "" });
+      expect(await log.head("C1")).toEqual({ head: 0, lastTs: "", first: 1 });
       const payload = Buffer.from([0, 1, 2, 253, 254, 255]);
       const control: Entry = { offset: 2, ts: ts(2), kind: 1, origin: Number.MAX_SAFE_INTEGER, key: "\u0000 ключ 🔑", payload };
       expect(await log.append(appendTo("C1", messageEntry(1), control))).toEqual({ ok: true });
@@ -44,7 +55,24 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       expect(await log.byKey("C2", control.key)).toBeUndefined();
       expect(await log.message("C1", view!.ts)).toEqual(view!.message);
       expect(await log.message("C1", control.ts)).toBeUndefined();
-      expect(await log.head("C1")).toEqual({ head: 2, lastTs: ts(2) });
+      expect(await log.head("C1")).toEqual({ head: 2, lastTs: ts(2), first: 1 });
+    });
+
+    it("finds entries by key and messages by ts in one question", async () => {
+      await filled("C1", 3);
+      await log.append(appendTo("C2", messageEntry(1, "other")));
+      const { view, ...second } = messageEntry(2);
+      const found = await log.find("C1", ["k2", "other", "k4"], [ts(2), ts(4), "1700000000.1"]);
+      expect(found.keys).toEqual(new Map([["k2", second]]));
+      expect(found.messages).toEqual(new Map([[ts(2), view!.message]]));
+      expect(await log.find("C1", [], [])).toEqual({ keys: new Map(), messages: new Map() });
+      expect(await log.find("C9", ["k2"], [ts(2)])).toEqual({ keys: new Map(), messages: new Map() });
+    });
+
+    it("knows the ts of each entry", async () => {
+      await filled("C1", 3);
+      expect(await Promise.all([0, 1, 3, 4].map((offset) => log.tsOf("C1", offset)))).toEqual(["", ts(1), ts(3), ""]);
+      expect(await log.tsOf("C2", 1)).toBe("");
     });
 
     it("refuses an append whose fence isn't the slot's, and keeps nothing of it", async () => {
@@ -54,7 +82,7 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       await log.claim(1, "cs-1");
       expect(await log.append(appendTo("C1", messageEntry(2)))).toEqual({ ok: false, reason: "fenced" });
       expect(await log.append({ ...appendTo("C1", messageEntry(2)), fence: 3 })).toEqual({ ok: false, reason: "fenced" });
-      expect(await log.head("C1")).toEqual({ head: 1, lastTs: ts(1) });
+      expect(await log.head("C1")).toEqual({ head: 1, lastTs: ts(1), first: 1 });
       expect(await log.byKey("C1", "k2")).toBeUndefined();
     });
 
@@ -135,6 +163,81 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10 });
       expect(Buffer.from(first!.payload).toString()).toBe(`{"off":1}`);
       expect(Buffer.from(message!).toString()).toBe(`{"msg":1}`);
+    });
+
+    describe("retention", () => {
+      const offsets = async (channel: string): Promise<number[]> => (await log.after(channel, 0, 10_000)).map(({ offset }) => offset);
+      const shown = async (channel: string): Promise<string[]> => texts((await log.history(channel, { latest: "", oldest: "", inclusive: false, limit: 10_000 })).messages);
+      const sweepAll = async (before: string, channels = 10): Promise<number> => {
+        for (let calls = 1, cursor = ""; ; calls++) {
+          cursor = await log.sweep(before, cursor, channels);
+          if (cursor === "") return calls;
+        }
+      };
+
+      it("sweeps entries, their keys and messages of before a ts", async () => {
+        await filled("C1", 5);
+        await sweepAll(ts(3));
+        expect(await log.head("C1")).toEqual({ head: 5, lastTs: ts(5), first: 3 });
+        expect(await offsets("C1")).toEqual([3, 4, 5]);
+        expect((await log.after("C1", 3, 1)).map(({ offset }) => offset)).toEqual([4]);
+        expect(await shown("C1")).toEqual([5, 4, 3].map((offset) => `{"msg":${offset}}`));
+        expect(await Promise.all([2, 3].map((offset) => log.tsOf("C1", offset)))).toEqual(["", ts(3)]);
+        const found = await log.find("C1", ["k2", "k3"], [ts(2), ts(3)]);
+        expect([[...found.keys.keys()], [...found.messages.keys()]]).toEqual([["k3"], [ts(3)]]);
+        expect([await log.byKey("C1", "k2"), await log.message("C1", ts(2))]).toEqual([undefined, undefined]);
+        expect(await log.byKey("C1", "k4")).toMatchObject({ offset: 4 });
+      });
+
+      it("never sweeps the last entry, from which offsets and ts go on", async () => {
+        await filled("C1", 3);
+        await sweepAll("1800000000");
+        expect(await log.head("C1")).toEqual({ head: 3, lastTs: ts(3), first: 3 });
+        expect(await offsets("C1")).toEqual([3]);
+        expect(await shown("C1")).toEqual([`{"msg":3}`]);
+        expect(await log.append({ ...appendTo("C1", messageEntry(3)), lastTs: ts(3) })).toEqual({ ok: false, reason: "conflict" });
+        expect(await log.append({ ...appendTo("C1", messageEntry(4, "k3")), lastTs: ts(3) })).toEqual({ ok: false, reason: "conflict" });
+        expect(await log.append({ ...appendTo("C1", messageEntry(4, "k1")), lastTs: ts(3) })).toEqual({ ok: true });
+        expect(await log.head("C1")).toEqual({ head: 4, lastTs: ts(4), first: 3 });
+        await sweepAll(ts(4));
+        expect([await offsets("C1"), await log.byKey("C1", "k1")]).toEqual([[4], expect.objectContaining({ offset: 4 })]);
+      });
+
+      it("leaves what is younger alone, also on a second time", async () => {
+        await filled("C1", 3);
+        await sweepAll("1699999999");
+        await sweepAll(ts(2));
+        await sweepAll(ts(2));
+        expect([await offsets("C1"), (await log.head("C1")).first]).toEqual([[2, 3], 2]);
+      });
+
+      it("sweeps a message that an edit put back after it was swept", async () => {
+        await filled("C1", 3);
+        await sweepAll(ts(3));
+        await log.append(appendTo("C1", { ...messageEntry(4), view: { ts: ts(1), message: bytes(`{"msg":"late"}`) } }));
+        expect(await shown("C1")).toEqual([`{"msg":3}`, `{"msg":"late"}`]);
+        await sweepAll(ts(3));
+        expect(await shown("C1")).toEqual([`{"msg":3}`]);
+      });
+
+      it("goes through all channels, some at each call", async () => {
+        await log.claim(1, "cs-0");
+        const names = Array.from({ length: 7 }, (_, i) => `C${i}`);
+        for (const name of names) await log.append(appendTo(name, messageEntry(1), messageEntry(2)));
+        const second = await log.sweep(ts(2), await log.sweep(ts(2), "", 2), 2);
+        expect(second).not.toBe("");
+        expect((await Promise.all(names.map(offsets))).filter(({ length }) => length === 1).length).toBe(4);
+        expect(await sweepAll(ts(2), 3)).toBe(3);
+        expect((await Promise.all(names.map(offsets))).every(({ length }) => length === 1)).toBe(true);
+        expect(await log.sweep(ts(2), "C9", 3)).toBe("");
+      });
+
+      it("sweeps a channel with more entries than one transaction should hold", async () => {
+        await filled("C1", 1_300);
+        await sweepAll(ts(1_200));
+        expect(await log.head("C1")).toEqual({ head: 1_300, lastTs: ts(1_300), first: 1_200 });
+        expect([(await offsets("C1"))[0], (await shown("C1")).length]).toEqual([1_200, 101]);
+      });
     });
 
     it("stores entries of 300 kB", async () => {

@@ -50,7 +50,7 @@ export class SimLog {
 
   head(channel: string): Head {
     const last = this.entries(channel).at(-1);
-    return { head: last?.offset ?? 0, lastTs: last?.ts ?? "" };
+    return { head: last?.offset ?? 0, lastTs: last?.ts ?? "", first: 1 };
   }
 
   byKey(channel: string, key: string): Entry | undefined {
