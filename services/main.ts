@@ -3,6 +3,7 @@
 import * as channelConfig from "./channel/config.ts";
 import * as charmConfig from "./charm/config.ts";
 import { checkVerb } from "./cli/check.ts";
+import { checkDelivery } from "./cli/check-delivery.ts";
 import { dev } from "./cli/dev.ts";
 import { complain } from "./cli/output.ts";
 import { ring } from "./cli/ring.ts";
@@ -25,6 +26,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: async (config, log) => (await import("./webapp/server.ts")).start(config, log) }),
   ring,
   check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
+  "check-delivery": checkDelivery,
   token,
 };
 

@@ -47,8 +47,8 @@ async function topologyFile(name: string, epoch: number, ids: readonly string[])
 test("--help lists the verbs; each verb's --help lists its flags", async () => {
   const { code, out } = await ringway("--help");
   expect(code).toBe(0);
-  const verbs = [...out.matchAll(/^ {2}(\w+) {2,}\S/gm)].map((match) => match[1]!);
-  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "ring", "check", "token"]);
+  const verbs = [...out.matchAll(/^ {2}([\w-]+) {2,}\S/gm)].map((match) => match[1]!);
+  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "ring", "check", "check-delivery", "token"]);
   const helps = await Promise.all(verbs.map((verb) => ringway(verb, "--help")));
   for (const help of helps) {
     expect(help.code).toBe(0);
@@ -77,6 +77,14 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["ring", "owner", "C1", "--topology", "/nowhere.json"], "cannot be read (ENOENT)"],
     [["ring", "weight", "cs-0", "many"], "whole number from 0 to 65535"],
     [["check"], "say what to check"],
+    [["check-delivery", "--api", "127.0.0.1:8080"], "--api: '127.0.0.1:8080' is not valid: the plane's edge"],
+    [["check-delivery", "--api", "http://127.0.0.1:1"], "does not let this check make its channels: ECONNREFUSED"],
+    [["check-delivery", "--tokens", "a,,b"], "--tokens: 'a,,b' is not valid"],
+    [["check-delivery", "--writers", "0"], "--writers must be a whole number from 1 to 1000"],
+    [["check-delivery", "--log", "/nowhere/log"], "--log /nowhere/log cannot be written (ENOENT)"],
+    [["check-delivery", "--replay", "/nowhere.log"], "--replay /nowhere.log cannot be read (ENOENT)"],
+    [["check-delivery", "--replay", "package.json"], "--replay package.json cannot be read (line 1 is not JSON)"],
+    [["check-delivery", "--replay", "a", "--log", "b"], "give one of them"],
     [["token", "create"], "needs --user"],
     [["token", "create", "--user", "Not A Name"], "--user"],
   ])("ringway %j", async (args, message) => {

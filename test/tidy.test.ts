@@ -53,6 +53,11 @@ describe("imports", () => {
     expect(violations(shared, (name) => serviceOf(name) === undefined && !/^services\/(main|cli|launch)/.test(name))).toEqual([]);
   });
 
+  test("the delivery check is a client: it knows the protocol and the runtime, and nothing of the plane's inside", () => {
+    expect(under("services/delivery").length).toBeGreaterThan(3);
+    expect(violations(under("services/delivery"), (name) => /^(node:|services\/(delivery|protocol|runtime)\/)/.test(name))).toEqual([]);
+  });
+
   test("gateways and presence servers know no store", () => {
     const list = [...under("services/gateway"), ...under("services/presence")];
     expect(violations(list, (name) => !name.startsWith("services/store/"))).toEqual([]);

@@ -58,3 +58,8 @@ test("what is not HTTP gets a 400 and its connection closed, and the door stays 
   expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*"reason":"bad_request"/);
   expect((await ask(`${url}/v1/channels/C1`)).status).toBe(200);
 });
+
+test("an https door is asked by TLS", async () => {
+  // What speaks plain HTTP answers a handshake with something that is none.
+  await expect(ask(url.replace("http:", "https:"))).rejects.toMatchObject({ code: expect.stringMatching(/^E(PROTO|RR_SSL)/) as unknown });
+});

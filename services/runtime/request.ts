@@ -1,7 +1,10 @@
 /** A JSON request to another door (mesh, registry, charm), on kept-alive connections. */
 import { Agent, request as httpRequest } from "node:http";
+import { Agent as TlsAgent, request as httpsRequest } from "node:https";
 
-const agent = new Agent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 10_000 });
+const keep = { keepAlive: true, maxSockets: 256, keepAliveMsecs: 10_000 };
+const plain = { agent: new Agent(keep), request: httpRequest };
+const secure = { agent: new TlsAgent(keep), request: httpsRequest };
 
 export interface Answer {
   readonly status: number;
@@ -27,7 +30,8 @@ export function ask(url: string, options: Ask = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // Content-Length always: Consul silently ignores a chunked body on session create.
     const length: Record<string, string | number> = body === undefined ? {} : { "content-type": "application/json", "content-length": body.length };
-    const req = httpRequest(url, { agent, method: options.method ?? "GET", headers: { ...length, ...options.headers }, ...(options.signal ? { signal: options.signal } : {}) }, (res) => {
+    const { agent, request } = url.startsWith("https:") ? secure : plain;
+    const req = request(url, { agent, method: options.method ?? "GET", headers: { ...length, ...options.headers }, ...(options.signal ? { signal: options.signal } : {}) }, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
       res.on("error", fail);
