@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
+import { makeLockFile } from "./lock-file.ts";
 import { StoreUnavailable } from "./log.ts";
 import { LockGuard } from "./stuck-lock.ts";
 
@@ -74,6 +75,7 @@ export class Environment {
 
   // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
   private constructor(path: string, { stuckKillMs = 1_500, onKill = () => {}, mapBytes = 2 ** 30 }: EnvironmentOptions) {
+    makeLockFile(path);
     this.#path = path;
     this.#guard = new LockGuard(path, stuckKillMs, onKill);
     // eventTurnBatching leaves a promise of its own unheard, which ends the process when a commit fails; groups are made here.

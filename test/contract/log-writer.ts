@@ -1,5 +1,6 @@
 /**
- * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout:
+ * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout (first of all the error's name
+ * where it can't be opened):
  * `claim` → fence; `append <first> <count> <fence>` → one line of the appended offset or the refusal each;
  * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked;
  * `hold <ms>` → keeps the write lock for so long, saying when it has it and when no more;
@@ -8,12 +9,22 @@
 import { createInterface } from "node:readline";
 import { Environment } from "../../services/store/environment.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
+import type { LogStore } from "../../services/store/log.ts";
 import { messageEntry } from "./log-entry.ts";
 
 const [folder = "", ...settings] = process.argv.slice(2);
 const [bytes = 20, mapBytes = 2 ** 30, stuckKillMs = 0] = settings.map(Number);
-const log = openLmdbLog(folder, { mapBytes, stuckKillMs });
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+function open(): LogStore {
+  try {
+    return openLmdbLog(folder, { mapBytes, stuckKillMs });
+  } catch (error) {
+    say((error as Error).name);
+    process.exit(1);
+  }
+}
+const log = open();
 
 async function append(offset: number, fence: number): Promise<string> {
   try {
