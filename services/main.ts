@@ -7,6 +7,7 @@ import { dev } from "./cli/dev.ts";
 import { complain } from "./cli/output.ts";
 import { ring } from "./cli/ring.ts";
 import { serviceVerb } from "./cli/service.ts";
+import { store } from "./cli/store.ts";
 import { token } from "./cli/token.ts";
 import type { Verb } from "./cli/verb.ts";
 import * as gatewayConfig from "./gateway/config.ts";
@@ -26,6 +27,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   ring,
   check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
   token,
+  store,
 };
 
 function overview(): string {

@@ -182,3 +182,16 @@ export class Environment {
     await this.#root.close();
   }
 }
+
+/**
+ * Copies the environment as it is at one moment, without its unused pages, into the existing empty folder `to`, while others write on.
+ * @throws Error of lmdb or of the disk
+ */
+export async function copyEnvironment(folder: string, to: string): Promise<void> {
+  const root = open({ path: resolve(folder), noSubdir: false, maxDbs: 32, readOnly: true });
+  try {
+    await root.backup(resolve(to), true);
+  } finally {
+    await root.close();
+  }
+}
