@@ -8,6 +8,7 @@ import { dev } from "./cli/dev.ts";
 import { complain } from "./cli/output.ts";
 import { ring } from "./cli/ring.ts";
 import { serviceVerb } from "./cli/service.ts";
+import { store } from "./cli/store.ts";
 import { token } from "./cli/token.ts";
 import type { Verb } from "./cli/verb.ts";
 import * as gatewayConfig from "./gateway/config.ts";
@@ -28,6 +29,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
   "check-delivery": checkDelivery,
   token,
+  store,
 };
 
 function overview(): string {

@@ -37,7 +37,7 @@ const batchBytes = 1024 * 1024;
  * @param store another store than the configured one; it is closed at the end, too
  * @throws StoreUnavailable, KeyError, or the listener's error
  */
-export async function start(config: Config, log: Log, store: LogStore = openLog(config.store as Engine, config.data)): Promise<Running> {
+export async function start(config: Config, log: Log, store: LogStore = openLog(config.store as Engine, config.data, { log, stuckKillMs: config.storeStuckKillMs })): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
   const server = new ChannelServer(config.id, module.slotOf, store, log);
   const registry = connectRegistry(config.registryUrl);

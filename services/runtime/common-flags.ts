@@ -21,4 +21,5 @@ export const serverFlags = {
 export const storeFlags = {
   store: { type: "string", default: "lmdb", oneOf: ["lmdb", "memory"], help: "engine; memory forgets all at the process's end" },
   data: { type: "string", default: ".ringway/store", help: "folder of the embedded store" },
+  "store-stuck-kill-ms": { type: "number", default: 1500, min: 0, max: 60_000, help: "lmdb: a process that is stopped while it holds the write lock is ended when a write has waited so long; 0 = never" },
 } as const satisfies Flags;

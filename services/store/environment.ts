@@ -4,14 +4,25 @@
  */
 import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
+import { makeLockFile } from "./lock-file.ts";
 import { StoreUnavailable } from "./log.ts";
+import { LockGuard } from "./stuck-lock.ts";
 
 export type TextKey = Key;
 /** A named database of strings. */
 export type Texts = Database<string, Key>;
 
-/** A group of writes that gets no answer for this long is refused, e.g. where a stopped process holds the write lock. */
+/** A group of writes that gets no answer for this long is refused, e.g. where a stopped process keeps the write lock. */
 const answerWithinMs = 5_000;
+
+export interface EnvironmentOptions {
+  /** A process that is stopped while it holds the write lock is ended when a write has waited for this long (stuck-lock.ts); 0 = never. */
+  readonly stuckKillMs?: number;
+  /** told of a process that was ended so */
+  readonly onKill?: (pid: number) => void;
+  /** address space to begin with; it grows by itself */
+  readonly mapBytes?: number;
+}
 
 /** Every named database, opened at once: opening one later would be a synchronous transaction beside running ones. */
 function openAll(root: RootDatabase) {
@@ -58,29 +69,33 @@ export class Environment {
   readonly db: Databases;
   #root: RootDatabase;
   #path: string;
+  #guard: LockGuard;
   #users = 0;
   #group: Group | undefined;
 
-  private constructor(path: string) {
+  // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
+  private constructor(path: string, { stuckKillMs = 1_500, onKill = () => {}, mapBytes = 2 ** 30 }: EnvironmentOptions) {
+    makeLockFile(path);
     this.#path = path;
-    // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
+    this.#guard = new LockGuard(path, stuckKillMs, onKill);
     // eventTurnBatching leaves a promise of its own unheard, which ends the process when a commit fails; groups are made here.
     // overlappingSync syncs under a lock of its own, and lmdb 3.5.6 takes a process that died with it for one of its own threads: a
     // server killed while it synced left its neighbours with MDB_PANIC at their next write. Without it a commit is synced when it is done.
-    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: 2 ** 30, eventTurnBatching: false, overlappingSync: false });
+    this.#root = open({ path, noSubdir: false, encoding: "binary", maxDbs: 32, mapSize: mapBytes, eventTurnBatching: false, overlappingSync: false });
     this.db = openAll(this.#root);
   }
 
   static #opened = new Map<string, Environment>();
 
   /**
-   * Opens the folder (created where it is absent), or joins this process's open handle. Each call needs one `close`.
+   * Opens the folder (created where it is absent), or joins this process's open handle, whose options stay. Each call
+   * needs one `close`.
    * @throws StoreUnavailable
    */
-  static open(folder: string): Environment {
+  static open(folder: string, options: EnvironmentOptions = {}): Environment {
     const path = resolve(folder);
     try {
-      const env = Environment.#opened.get(path) ?? new Environment(path);
+      const env = Environment.#opened.get(path) ?? new Environment(path, options);
       Environment.#opened.set(path, env);
       env.#users++;
       return env;
@@ -126,6 +141,7 @@ export class Environment {
   }
 
   async #commit(run: () => void): Promise<void> {
+    const over = this.#guard.watch();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${answerWithinMs} ms`)), answerWithinMs);
@@ -141,6 +157,7 @@ export class Environment {
       throw cause === undefined ? error : await cause.catch((reason: unknown) => reason);
     } finally {
       clearTimeout(timer);
+      over();
     }
   }
 
@@ -163,5 +180,18 @@ export class Environment {
     Environment.#opened.delete(this.#path);
     await this.#group?.done.catch(() => undefined);
     await this.#root.close();
+  }
+}
+
+/**
+ * Copies the environment as it is at one moment, without its unused pages, into the existing empty folder `to`, while others write on.
+ * @throws Error of lmdb or of the disk
+ */
+export async function copyEnvironment(folder: string, to: string): Promise<void> {
+  const root = open({ path: resolve(folder), noSubdir: false, maxDbs: 32, readOnly: true });
+  try {
+    await root.backup(resolve(to), true);
+  } finally {
+    await root.close();
   }
 }

@@ -1,5 +1,5 @@
 import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
-import { Environment, type TextKey, type Texts } from "./environment.ts";
+import { Environment, type EnvironmentOptions, type TextKey, type Texts } from "./environment.ts";
 
 /** Expired tickets that are swept whenever one is taken. */
 const sweptAtOnce = 16;
@@ -9,8 +9,8 @@ const sweptAtOnce = 16;
  * once, a ticket serves once.
  * @throws StoreUnavailable where the folder can't be opened
  */
-export function openLmdbDirectory(folder: string): Directory {
-  const env = Environment.open(folder);
+export function openLmdbDirectory(folder: string, options: EnvironmentOptions = {}): Directory {
+  const env = Environment.open(folder, options);
   const { users, userNames, tokens, channels, channelNames, members, memberships, unsettled, lastReads, tickets, ticketEnds } = env.db;
 
   const get = <T>(db: Texts, key: TextKey): T | undefined => {

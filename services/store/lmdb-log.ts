@@ -1,5 +1,5 @@
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
-import { Environment } from "./environment.ts";
+import { Environment, type EnvironmentOptions } from "./environment.ts";
 import type { Append, Appended, Entry, Head, HistoryQuery, LogStore } from "./log.ts";
 import { present } from "./present.ts";
 import { tsKey } from "./ts.ts";
@@ -12,8 +12,8 @@ const sweptAtOnce = 500;
  * fenced meanwhile fails, whatever that process believes.
  * @throws StoreUnavailable where the folder can't be opened
  */
-export function openLmdbLog(folder: string): LogStore {
-  const env = Environment.open(folder);
+export function openLmdbLog(folder: string, options: EnvironmentOptions = {}): LogStore {
+  const env = Environment.open(folder, options);
   const { claims, heads, entries, keys, messages } = env.db;
 
   const claimOf = (slot: number): { fence: number; owner: string } => {

@@ -1,68 +1,11 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
-import type { Entry, LogStore } from "../../services/store/log.ts";
 import { messageEntry } from "./log-entry.ts";
+import { all, cleanUp, killWriters, newFolder, Writer } from "./log-lmdb-writer.ts";
 import { logContract } from "./log.ts";
 
-const folders: string[] = [];
-const writers: Writer[] = [];
-afterEach(() => Promise.all(writers.splice(0).map((writer) => writer.kill())));
-afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
-
-async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "ringway-log-"));
-  folders.push(folder);
-  return folder;
-}
-
-/** Another process on the same folder (log-writer.ts). */
-class Writer {
-  readonly lines: string[] = [];
-  readonly #child: ChildProcess;
-
-  /** @param fileKiB bound of the files it may write, for a disk that is full */
-  constructor(folder: string, bytes = 20, fileKiB?: number) {
-    const script = fileURLToPath(new URL("log-writer.ts", import.meta.url));
-    const limit = fileKiB === undefined ? "" : `ulimit -f ${fileKiB}; `;
-    this.#child = spawn("/bin/sh", ["-c", `${limit}exec "$@"`, "sh", process.execPath, script, folder, String(bytes)], { stdio: ["pipe", "pipe", "ignore"] });
-    createInterface(this.#child.stdout!).on("line", (line) => this.lines.push(line));
-    writers.push(this);
-  }
-
-  /** Says a line, and waits for so many lines of answer. */
-  async ask(line: string, answers = 1): Promise<string[]> {
-    const from = this.lines.length;
-    this.#child.stdin!.write(`${line}\n`);
-    await this.has(from + answers);
-    return this.lines.slice(from, from + answers);
-  }
-
-  async has(lines: number): Promise<void> {
-    await vi.waitFor(() => expect(this.lines.length).toBeGreaterThanOrEqual(lines), { timeout: 20_000 });
-  }
-
-  async kill(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.kill("SIGKILL");
-    await once(this.#child, "close");
-  }
-}
-
-async function all(log: LogStore): Promise<Entry[]> {
-  const found: Entry[] = [];
-  for (;;) {
-    const page = await log.after("C1", found.length, 1_000);
-    if (page.length === 0) return found;
-    found.push(...page);
-  }
-}
+afterAll(cleanUp);
+afterEach(killWriters);
 
 logContract("lmdb", async () => openLmdbLog(await newFolder()));
 
@@ -104,7 +47,7 @@ describe("one lmdb folder in two processes", () => {
     const log = openLmdbLog(folder);
     for (let round = 1; round <= 3; round++) {
       const { head } = await log.head("C1");
-      const writer = new Writer(folder, 2_000);
+      const writer = new Writer(folder, { bytes: 2_000 });
       const [fence] = await writer.ask("claim");
       await writer.ask(`flood ${head + 1} ${fence}`, 500);
       await writer.kill();
@@ -139,7 +82,7 @@ describe("one lmdb folder in two processes", () => {
 
   it("answers StoreUnavailable on a full disk, acks nothing it doesn't keep, and lives on", async () => {
     const folder = await newFolder();
-    const writer = new Writer(folder, 20_000, 2_048);
+    const writer = new Writer(folder, { bytes: 20_000, fileKiB: 2_048 });
     expect(await writer.ask("claim")).toEqual(["1"]);
     const answers: string[] = [];
     for (let offset = 1; offset <= 100 && answers.at(-1) !== "StoreUnavailable"; offset++) answers.push(...(await writer.ask(`append ${offset} 1 1`)));

@@ -1,16 +1,30 @@
 /**
- * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout:
+ * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout (first of all the error's name
+ * where it can't be opened):
  * `claim` → fence; `append <first> <count> <fence>` → one line of the appended offset or the refusal each;
  * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked;
+ * `hold <ms>` → keeps the write lock for so long, saying when it has it and when no more;
  * `churn` → small transactions, one begun while another syncs, until it is killed, saying each fence.
  */
 import { createInterface } from "node:readline";
+import { Environment } from "../../services/store/environment.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
+import type { LogStore } from "../../services/store/log.ts";
 import { messageEntry } from "./log-entry.ts";
 
-const log = openLmdbLog(process.argv[2]!);
-const bytes = Number(process.argv[3] ?? 20);
+const [folder = "", ...settings] = process.argv.slice(2);
+const [bytes = 20, mapBytes = 2 ** 30, stuckKillMs = 0] = settings.map(Number);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+function open(): LogStore {
+  try {
+    return openLmdbLog(folder, { mapBytes, stuckKillMs });
+  } catch (error) {
+    say((error as Error).name);
+    process.exit(1);
+  }
+}
+const log = open();
 
 async function append(offset: number, fence: number): Promise<string> {
   try {
@@ -33,6 +47,14 @@ for await (const line of createInterface(process.stdin)) {
     for (let next = first; ; next += 16) {
       await Promise.all(Array.from({ length: 16 }, async (_, i) => say(await append(next + i, second))));
     }
+  } else if (verb === "hold") {
+    const env = Environment.open(folder);
+    await env.write(() => {
+      say("holding");
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, first);
+    });
+    say("released");
+    await env.close();
   } else if (verb === "churn") {
     const lane = async (slot: number): Promise<never> => {
       for (;;) {

@@ -1,0 +1,24 @@
+/** `ringway store …`: what an operator does with the embedded store. */
+import { storeFlags } from "../runtime/common-flags.ts";
+import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
+import { backUp, BackupError } from "../store/backup.ts";
+import type { Verb } from "./verb.ts";
+
+const flags = { data: storeFlags.data } as const satisfies Flags;
+
+export const store: Verb = {
+  summary: "backup <folder>",
+  usage: "backup <folder>",
+  flags,
+  async run(argv) {
+    const options = parseFlags(flags, argv, 2);
+    const [verb, folder] = options._;
+    if (verb !== "backup") throw new UsageError(`${verb === undefined ? "store needs a verb" : `'store ${verb}' is not known`}: backup`);
+    if (folder === undefined) throw new UsageError("usage: ringway store backup <folder>");
+    const bytes = await backUp(options.data, folder).catch((error: unknown) => {
+      throw error instanceof BackupError ? new UsageError(error.message) : error;
+    });
+    process.stdout.write(`${folder}: ${bytes} bytes\n`);
+    return 0;
+  },
+};
