@@ -89,7 +89,7 @@ export type Effect =
   | { readonly type: "replay"; readonly link: number; readonly sub: number; readonly channel: string; readonly after: number; readonly limit: number }
   /** answer a link's `read` with a `batch` of entries up to head */
   | { readonly type: "batch"; readonly link: number; readonly req: number; readonly chan: number; readonly channel: string; readonly after: number; readonly head: number; readonly limit: number }
-  /** a `tick` is wanted at this time, ms since the epoch */
+  /** a `tick` is wanted at this time, on the clock that does not jump */
   | { readonly type: "wake"; readonly at: number }
   /** after `stop`: nothing is in flight any more */
   | { readonly type: "drained" };

@@ -88,12 +88,12 @@ export class Ownership {
 
   #fresh(server: string, now: number): boolean {
     const verdict = this.#verdicts.get(server);
-    return verdict !== undefined && within(verdict.at, now, verdictMs);
+    return verdict !== undefined && now - verdict.at < verdictMs;
   }
 
   #isLost(slot: number, now: number): boolean {
     const at = this.#lostAt.get(slot);
-    return at !== undefined && within(at, now, lostMs);
+    return at !== undefined && now - at < lostMs;
   }
 
   #probe(server: string, addr: string): void {
@@ -105,9 +105,4 @@ export class Ownership {
   #preference(slot: number): readonly { readonly id: string; readonly addr: string }[] {
     return this.#ring?.preferenceOfSlot("channel", slot) ?? [];
   }
-}
-
-/** Whether less than `ms` have passed since; a clock that was set back says nothing, so that nothing lasts longer for it. */
-function within(at: number, now: number, ms: number): boolean {
-  return at <= now && now - at < ms;
 }

@@ -127,7 +127,7 @@ class ChannelServer {
   };
 
   readonly take = (event: Event): void => {
-    for (const effect of this.state.step(event, clock.now())) this.#run(effect);
+    for (const effect of this.state.step(event, clock.now(), performance.now())) this.#run(effect);
   };
 
   readonly ask = (channel: string, epoch: number, ask: Extract<Event, { type: "request" }>["ask"]): Promise<Reply> =>
@@ -170,7 +170,7 @@ class ChannelServer {
         return this.links.close(effect.link, effect.code, effect.reason);
       case "wake":
         clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => this.take({ type: "tick" }), Math.max(0, effect.at - clock.now()));
+        this.#timer = setTimeout(() => this.take({ type: "tick" }), Math.max(0, effect.at - performance.now()));
         return;
       case "drained":
         return this.#onDrained();

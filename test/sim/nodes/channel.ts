@@ -102,7 +102,7 @@ export class ChannelServer implements Door {
   }
 
   #step(event: Event): void {
-    for (const effect of this.state.step(event, Math.floor(this.#world.clock(this.id)))) this.#run(effect);
+    for (const effect of this.state.step(event, Math.floor(this.#world.clock(this.id)), this.#world.kernel.now)) this.#run(effect);
   }
 
   #flush(): void {
@@ -195,7 +195,7 @@ export class ChannelServer implements Door {
       }
       case "wake":
         if (this.#timer !== undefined) this.#timer.run = undefined;
-        this.#timer = process.after(Math.max(0, effect.at - Math.floor(this.#world.clock(id))), () => this.#take({ type: "tick" }));
+        this.#timer = process.after(Math.max(0, effect.at - this.#world.kernel.now), () => this.#take({ type: "tick" }));
         return;
       case "drained":
         return this.#onDrained?.();
