@@ -33,6 +33,8 @@ export type Event =
   | { readonly type: "linkClosed"; readonly link: number }
   /** `gone`: its address refused or reset the connection; a timeout is no evidence */
   | { readonly type: "probed"; readonly server: string; readonly gone: boolean }
+  /** the channel servers whose check is critical by the registry's word; none where the registry says nothing */
+  | { readonly type: "health"; readonly critical: ReadonlySet<string> }
   /** fence undefined: the store is unavailable */
   | { readonly type: "claimed"; readonly slot: number; readonly fence: number | undefined }
   /** slot → its present fence; undefined: the store is unavailable */

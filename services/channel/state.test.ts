@@ -330,6 +330,31 @@ describe("ownership", () => {
     expect(bench.publish(say("later"))).toEqual(["probe cs-1 cs-1:1"]);
   });
 
+  it("takes a slot over from a server that is stopped, whose port still answers, once its check is critical; and gives it back when it passes", () => {
+    const bench = new Bench("cs-2", "cs-1", "cs-2");
+    expect(bench.publish(say("hi"))).toEqual(["probe cs-1 cs-1:1"]);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual(["answer 1: refused misdirected owner=cs-1"]);
+    bench.step({ type: "health", critical: new Set(["cs-1"]) });
+    expect(bench.publish(say("again"))).toEqual(["claim 7"]);
+    bench.claimed(2);
+    bench.loaded();
+    bench.lookedUp();
+    expect(bench.appended()).toEqual(["answer 2: 1"]);
+    bench.subscribe(AFTER_HEAD);
+    // It is probed on; that its port answers is nothing new.
+    bench.now += 250;
+    expect(bench.step({ type: "tick" })).toEqual(["check 7", "probe cs-1 cs-1:1"]);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual([]);
+    expect(bench.step({ type: "health", critical: new Set() })).toContain("link 1: moved chan=1 epoch=1 owner=cs-1");
+  });
+
+  it("does not wait for the probe of a server that turns critical meanwhile", () => {
+    const bench = new Bench("cs-3", "cs-1", "cs-2", "cs-3");
+    expect(bench.publish(say("hi"))).toEqual(["probe cs-1 cs-1:1", "probe cs-2 cs-2:1"]);
+    bench.step({ type: "probed", server: "cs-2", gone: true });
+    expect(bench.step({ type: "health", critical: new Set(["cs-1"]) })).toEqual(["claim 7"]);
+  });
+
   it("drops a slot that another has fenced: refuses what waits, moves subscribers, leaves it alone for a while", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
     bench.subscribe(AFTER_HEAD);

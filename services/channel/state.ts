@@ -108,7 +108,10 @@ export class ChannelState implements Host, LinkHost {
         return this.#links.closed(event.link);
       case "probed":
         this.#ownership.probed(event.server, event.gone, this.#now);
-        return this.#slots.probed(event.server, event.gone, this.#now);
+        return this.#slots.heard(this.#now);
+      case "health":
+        this.#ownership.health(event.critical);
+        return this.#slots.heard(this.#now);
       case "claimed":
         return this.#slots.claimed(event.slot, event.fence);
       case "checked":

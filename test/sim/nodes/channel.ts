@@ -9,7 +9,7 @@ import { upgraded, type Door, type LinkMessage, type PublishedAt, type Reply } f
 import { describeLink } from "../story.ts";
 import type { Process, Timer } from "../process.ts";
 import type { World } from "../world.ts";
-import { follow, keepRegistered, type Registration } from "./follow.ts";
+import { follow, followHealth, keepRegistered, type Registration } from "./follow.ts";
 
 const probeMs = 200;
 const deregisterMs = 2_000;
@@ -44,6 +44,7 @@ export class ChannelServer implements Door {
     world.doors.set(registration.addr, this);
     process.onDeath(() => this.#close());
     follow(world, process, (ring) => this.#take({ type: "topology", ring }));
+    followHealth(world, process, (critical) => this.#take({ type: "health", critical }));
     this.#deregister = keepRegistered(world, process, registration);
   }
 
