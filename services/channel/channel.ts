@@ -17,6 +17,8 @@ const triesMax = 3;
 interface Waiting {
   readonly go: () => void;
   readonly abandon: (reason: Reason) => void;
+  /** stays while the store is down */
+  readonly patient?: boolean;
 }
 
 /** What a channel needs of its server. */
@@ -31,6 +33,10 @@ export interface Host {
   doubt(slot: number): number;
   /** Tells a subscription's gateway to look elsewhere; the subscription is over. */
   moved(sub: Subscription): void;
+  /** The store is down for a channel that was served: `Channel.retry` is wanted later. */
+  stalled(channel: Channel): void;
+  /** The store answers again. */
+  recovered(): void;
 }
 
 /**
@@ -45,6 +51,9 @@ export class Channel {
   readonly #host: Host;
   #phase: "loading" | "ready" | "leaving" = "loading";
   #load = 0;
+  /** where the log ended was known once, and the store could not say it since: what needs the store is refused at once */
+  #stalled = false;
+  #known = false;
   /** offset and ts of the last entry that has one, durable or not */
   #assigned = { offset: 0, ts: "" };
   /** the latest time that was given out, also to entries that failed */
@@ -55,6 +64,8 @@ export class Channel {
   readonly #flights = new Flights();
   #pending = 0;
   readonly #subs = new Set<Subscription>();
+  /** those whose replay the store did not give */
+  readonly #unread = new Set<Subscription>();
   readonly #onLoaded: Waiting[] = [];
   readonly #doubting: (Waiting & { readonly check: number })[] = [];
 
@@ -84,9 +95,10 @@ export class Channel {
     return this.#subs;
   }
 
-  /** Runs `go` once the head is known, or `abandon` where the channel leaves before. */
-  whenLoaded(go: () => void, abandon: (reason: Reason) => void): void {
-    if (this.#phase === "loading") this.#onLoaded.push({ go, abandon });
+  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down and the asker not patient. */
+  whenLoaded(go: () => void, abandon: (reason: Reason) => void, patient = false): void {
+    if (this.#stalled && !patient) abandon("store_unavailable");
+    else if (this.#phase === "loading") this.#onLoaded.push({ go, abandon, patient });
     else if (this.#phase === "ready") go();
     else abandon("misdirected");
   }
@@ -95,12 +107,12 @@ export class Channel {
    * The same, for one who has seen the event `after`. Where that is beyond the head, either another server has fenced
    * this one without its knowing, or the store forgot; the answer of the former would take the asker back in time.
    */
-  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void): void {
+  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void, patient = false): void {
     const check = (): void => {
       if (after <= this.#durable.offset || after === AFTER_HEAD) return go();
       this.#doubting.push({ go, abandon, check: this.#host.doubt(this.slot) });
     };
-    this.whenLoaded(check, abandon);
+    this.whenLoaded(check, abandon, patient);
   }
 
   /** A check's answer, which settles the doubts that are not younger; undefined where the store gave none. */
@@ -116,6 +128,7 @@ export class Channel {
 
   publish(job: Job): void {
     if (this.#phase === "leaving") return this.#host.refuse(job.asker, "misdirected", "", this.slot);
+    if (this.#stalled) return this.#host.refuse(job.asker, "store_unavailable", "", this.slot);
     if (this.#pending >= limits.channelPendingAppends) {
       return this.#host.refuse(job.asker, "rate_limited", `${this.#pending} publications of this channel wait for the store`, this.slot);
     }
@@ -131,11 +144,20 @@ export class Channel {
     const drop = (): void => {
       if (this.#subs.has(sub)) this.#drop(sub);
     };
-    this.whenCurrent(sub.wanted, begin, drop);
+    this.whenCurrent(sub.wanted, begin, drop, true);
   }
 
   unsubscribe(sub: Subscription): void {
     this.#subs.delete(sub);
+    this.#unread.delete(sub);
+  }
+
+  /** Asks the store again for what it did not give while it was down. */
+  retry(): void {
+    if (this.#phase === "leaving") return;
+    if (this.#stalled) this.#reload();
+    for (const sub of this.#unread) sub.again(this.#durable.offset);
+    this.#unread.clear();
   }
 
   /** Looks the next waiting publications up. Called once per event, so that what arrived together stays together. */
@@ -152,9 +174,13 @@ export class Channel {
   loaded(load: number, head: number | undefined, lastTs: string): boolean {
     if (load !== this.#load || this.#phase !== "loading") return true;
     if (head === undefined) {
-      this.#unloadable();
-      return false;
+      if (this.#known) this.#stall();
+      else this.#unloadable();
+      return this.#known;
     }
+    this.#host.recovered();
+    this.#stalled = false;
+    this.#known = true;
     this.#phase = "ready";
     this.#assigned = { offset: head, ts: lastTs };
     this.#micros = Math.max(this.#micros, parseTs(lastTs));
@@ -165,7 +191,7 @@ export class Channel {
     return true;
   }
 
-  lookedUp(lookup: number, found: Found | undefined, now: number): void {
+  lookedUp(lookup: number, found: Found | undefined, wallMs: number): void {
     const jobs = this.#lookup?.id === lookup ? this.#lookup.jobs : [];
     if (jobs.length === 0) return;
     this.#lookup = undefined;
@@ -178,7 +204,7 @@ export class Channel {
     }
     else {
       const { ts } = this.#assigned;
-      this.#append(ts, jobs.flatMap((job) => this.#assign(job, found, now)));
+      this.#append(ts, jobs.flatMap((job) => this.#assign(job, found, wallMs)));
     }
     this.#flights.forget();
   }
@@ -193,7 +219,13 @@ export class Channel {
   /** @returns the subscription was told all it asked for, so far */
   replayed(sub: Subscription, entries: readonly Entry[] | undefined): void {
     if (!this.#subs.has(sub)) return;
-    if (entries === undefined || !sub.replayed(entries, this.#durable.offset)) this.#drop(sub);
+    if (entries === undefined) {
+      this.#unread.add(sub);
+      this.#host.stalled(this);
+      return;
+    }
+    this.#host.recovered();
+    if (!sub.replayed(entries, this.#durable.offset)) this.#drop(sub);
   }
 
   /** Refuses what has no offset yet; what is on its way may land. When all has, `quiet` is true. */
@@ -202,7 +234,7 @@ export class Channel {
   }
 
   /** @returns nothing where the job was answered, or follows one on its way */
-  #assign(job: Job, found: Found, now: number): Assigned[] {
+  #assign(job: Job, found: Found, wallMs: number): Assigned[] {
     const { publish } = job;
     const underWay = this.#flights.byKey(logKey(publish));
     if (underWay !== undefined) {
@@ -215,7 +247,7 @@ export class Channel {
       this.#published(job, stored, true, messageOf(publish, stored));
       return [];
     }
-    const micros = nextMicros(this.#micros, now);
+    const micros = nextMicros(this.#micros, wallMs);
     const place = { channel: this.id, offset: this.#assigned.offset + 1, ts: formatTs(micros) };
     const rendered = render(publish, place, "ts" in publish ? this.#current(publish.ts, found) : undefined);
     if (typeof rendered === "string") {
@@ -272,6 +304,16 @@ export class Channel {
     this.#host.emit({ type: "load", channel: this.id, load: this.#load });
   }
 
+  /** The store is down, and the channel was served before: who is subscribed stays, and sees what needs no store. */
+  #stall(): void {
+    this.#stalled = true;
+    for (const job of this.#waiting.splice(0)) this.#refuse(job, "store_unavailable", "");
+    const asked = this.#onLoaded.splice(0);
+    this.#onLoaded.push(...asked.filter(({ patient }) => patient));
+    for (const { abandon, patient } of asked) if (patient !== true) abandon("store_unavailable");
+    this.#host.stalled(this);
+  }
+
   /** The store can't say where the channel ends: everybody is sent away and may come again. */
   #unloadable(): void {
     this.#abandon("store_unavailable");
@@ -286,7 +328,7 @@ export class Channel {
   }
 
   #drop(sub: Subscription): void {
-    this.#subs.delete(sub);
+    this.unsubscribe(sub);
     this.#host.moved(sub);
   }
 

@@ -35,6 +35,8 @@ export type Event =
   | { readonly type: "linkClosed"; readonly link: number }
   /** `gone`: its address refused or reset the connection; a timeout is no evidence */
   | { readonly type: "probed"; readonly server: string; readonly gone: boolean }
+  /** the channel servers whose check is critical by the registry's word; none where the registry says nothing */
+  | { readonly type: "health"; readonly critical: ReadonlySet<string> }
   /** fence undefined: the store is unavailable */
   | { readonly type: "claimed"; readonly slot: number; readonly fence: number | undefined }
   /** slot → its present fence; undefined: the store is unavailable */
@@ -85,7 +87,7 @@ export type Effect =
   | { readonly type: "replay"; readonly link: number; readonly sub: number; readonly channel: string; readonly after: number; readonly limit: number }
   /** answer a link's `read` with a `batch` of entries up to head */
   | { readonly type: "batch"; readonly link: number; readonly req: number; readonly chan: number; readonly channel: string; readonly after: number; readonly head: number; readonly limit: number }
-  /** a `tick` is wanted at this time, ms since the epoch */
+  /** a `tick` is wanted at this time, on the clock that does not jump */
   | { readonly type: "wake"; readonly at: number }
   /** after `stop`: nothing is in flight any more */
   | { readonly type: "drained" };

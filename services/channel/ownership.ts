@@ -13,7 +13,7 @@ export type Decision =
 
 /**
  * Whether a slot is this server's to claim (DESIGN 2, 5): it is the owner by topology, or in the preference list and
- * every server ahead of it is gone by this server's own evidence.
+ * every server ahead of it is gone by this server's own evidence: nothing listens at its address, or its check is critical.
  */
 export class Ownership {
   readonly #self: string;
@@ -21,6 +21,7 @@ export class Ownership {
   readonly #verdicts = new Map<string, { readonly gone: boolean; readonly at: number }>();
   readonly #probing = new Set<string>();
   readonly #lostAt = new Map<number, number>();
+  #critical: ReadonlySet<string> = new Set();
   #ring: RingView | undefined;
 
   constructor(self: string, emit: Emit) {
@@ -53,8 +54,8 @@ export class Ownership {
     const index = list.findIndex(({ id }) => id === this.#self);
     if (index < 0 || this.#isLost(slot, now)) return { type: "other" };
     const ahead = list.slice(0, index);
-    const unknown = ahead.filter(({ id }) => !this.#fresh(id, now));
-    if (ahead.some(({ id }) => this.#fresh(id, now) && !this.#verdicts.get(id)!.gone)) return { type: "other" };
+    const unknown = ahead.filter(({ id }) => !this.#critical.has(id) && !this.#fresh(id, now));
+    if (ahead.some(({ id }) => this.#fresh(id, now) && !this.isGone(id))) return { type: "other" };
     for (const { id, addr } of unknown) this.#probe(id, addr);
     return unknown.length > 0 ? { type: "probing" } : { type: "mine", ahead: ahead.map(({ id }) => id) };
   }
@@ -65,7 +66,12 @@ export class Ownership {
     const index = list.indexOf(this.#self);
     if (index < 0) return undefined;
     const ahead = list.slice(0, index);
-    return ahead.every((id) => this.#verdicts.get(id)?.gone === true) ? ahead : undefined;
+    return ahead.every((id) => this.isGone(id)) ? ahead : undefined;
+  }
+
+  /** By the last evidence, however old. */
+  isGone(server: string): boolean {
+    return this.#critical.has(server) || this.#verdicts.get(server)?.gone === true;
   }
 
   /** Probes again the servers whose slots this one has taken over. */
@@ -81,6 +87,13 @@ export class Ownership {
     this.#verdicts.set(server, { gone, at: now });
   }
 
+  /** The registry's word, in place of its last one. A stopped process still has its port: only its check tells. */
+  health(critical: ReadonlySet<string>): void {
+    // A verdict of before says nothing about one that is back.
+    for (const id of this.#critical) if (!critical.has(id)) this.#verdicts.delete(id);
+    this.#critical = critical;
+  }
+
   /** Another server has claimed the slot. */
   lost(slot: number, now: number): void {
     this.#lostAt.set(slot, now);
@@ -88,12 +101,12 @@ export class Ownership {
 
   #fresh(server: string, now: number): boolean {
     const verdict = this.#verdicts.get(server);
-    return verdict !== undefined && within(verdict.at, now, verdictMs);
+    return verdict !== undefined && now - verdict.at < verdictMs;
   }
 
   #isLost(slot: number, now: number): boolean {
     const at = this.#lostAt.get(slot);
-    return at !== undefined && within(at, now, lostMs);
+    return at !== undefined && now - at < lostMs;
   }
 
   #probe(server: string, addr: string): void {
@@ -105,9 +118,4 @@ export class Ownership {
   #preference(slot: number): readonly { readonly id: string; readonly addr: string }[] {
     return this.#ring?.preferenceOfSlot("channel", slot) ?? [];
   }
-}
-
-/** Whether less than `ms` have passed since; a clock that was set back says nothing, so that nothing lasts longer for it. */
-function within(at: number, now: number, ms: number): boolean {
-  return at <= now && now - at < ms;
 }

@@ -392,7 +392,7 @@ describe("ownership", () => {
 });
 
 describe("trouble", () => {
-  it("refuses clearly while the store fails, acks nothing, and goes on by itself afterwards", async () => {
+  it("refuses clearly while the store fails, acks nothing, keeps its subscribers and what needs no store, and goes on by itself afterwards", async () => {
     const memory = openMemoryLog();
     let broken = false;
     const failing = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => (...args: A): Promise<R> => (broken ? Promise.reject(new StoreUnavailable("disk full")) : call(...args));
@@ -404,10 +404,15 @@ describe("trouble", () => {
     const refused = await post(address, "C1", say("two", "two"));
     expect([refused.status, (refused.json as Problem).reason, refused.headers["retry-after"]]).toEqual([503, "store_unavailable", "1"]);
     expect((await get<Problem>(address, "C1/messages")).reason).toBe("store_unavailable");
+    expect((await ask(`http://${address}/v1/channels/C1/typing`, { method: "POST", body: { user: "U2" } })).status).toBe(202);
+    await peer.until("transient");
     broken = false;
-    expect((await said(address, "C1", "two")).offset).toBe(2);
+    const offset = await vi.waitFor(async () => (await said(address, "C1", "two")).offset);
+    expect(offset).toBe(2);
+    expect(offsets(await peer.until("event", 2))).toEqual([1, 2]);
+    expect(peer.of("moved")).toEqual([]);
     peer.send({ type: "subscribe", chan: 2, after: 0, id: "C1" });
-    await peer.until("event", 2);
+    await peer.until("event", 4);
     expect(offsets(peer.of("event").filter(({ chan }) => chan === 2))).toEqual([1, 2]);
   });
 

@@ -15,6 +15,7 @@ import { StoreUnavailable, type Entry, type LogStore } from "../store/log.ts";
 import { openLog, type Engine } from "../store/open.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event, Reply } from "./events.ts";
+import { followHealth } from "./health.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { isGone } from "./probe.ts";
 import { channelRoutes } from "./routes.ts";
@@ -77,6 +78,8 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   });
   const registering = registerServer(registry, "ringway-channel", config, address, clock, log);
   void registering.registered.then(() => (registered = true));
+  const ended = new AbortController();
+  const health = followHealth({ registry, clock, log, signal: ended.signal, onChange: (critical) => server.take({ type: "health", critical }) });
 
   return {
     address,
@@ -86,7 +89,8 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
       await Promise.race([registering.stop(), clock.sleep(deregisterMs)]);
       const closed = door.close(drainMs);
       await server.drain();
-      await follower.stop();
+      ended.abort();
+      await Promise.all([follower.stop(), health]);
       server.links.closeAll();
       await clock.sleep(server.links.size > 0 ? closeMs : 0);
       server.links.destroyAll();
@@ -127,7 +131,7 @@ class ChannelServer {
   };
 
   readonly take = (event: Event): void => {
-    for (const effect of this.state.step(event, clock.now())) this.#run(effect);
+    for (const effect of this.state.step(event, clock.now(), performance.now())) this.#run(effect);
   };
 
   readonly ask = (channel: string, epoch: number, ask: Extract<Event, { type: "request" }>["ask"]): Promise<Reply> =>
@@ -170,7 +174,7 @@ class ChannelServer {
         return this.links.close(effect.link, effect.code, effect.reason);
       case "wake":
         clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => this.take({ type: "tick" }), Math.max(0, effect.at - clock.now()));
+        this.#timer = setTimeout(() => this.take({ type: "tick" }), Math.max(0, effect.at - performance.now()));
         return;
       case "drained":
         return this.#onDrained();

@@ -95,11 +95,10 @@ export class Slots {
     for (const errand of slot.waiting.splice(0)) this.#run(slot, errand);
   }
 
-  /** A server ahead was probed: slots that waited for it go on, slots that were taken from it go back where it lives. */
-  probed(server: string, gone: boolean, now: number): void {
+  /** There is news of servers ahead: slots that waited for it go on, slots that were taken from one that lives go back. */
+  heard(now: number): void {
     for (const slot of [...this.#slots.values()]) if (slot.phase === "probing") this.#decide(slot, now);
-    if (gone) return;
-    for (const slot of [...this.#takenOver]) if (slot.ahead.includes(server)) this.#leave(slot);
+    for (const slot of [...this.#takenOver]) if (!slot.ahead.every((server) => this.#ownership.isGone(server))) this.#leave(slot);
   }
 
   recheck(now: number): void {

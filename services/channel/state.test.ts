@@ -40,6 +40,8 @@ function line(effect: Effect): string {
 class Bench {
   readonly state: ChannelState;
   now = 1_700_000_000_000;
+  /** how far the wall clock is from `now`, ms */
+  jump = 0;
   effects: Effect[] = [];
   #req = 0;
 
@@ -49,7 +51,7 @@ class Bench {
   }
 
   step(event: Event): string[] {
-    const effects = this.state.step(event, this.now);
+    const effects = this.state.step(event, this.now + this.jump, this.now);
     this.effects.push(...effects);
     return effects.filter(({ type }) => type !== "wake").map(line);
   }
@@ -328,6 +330,31 @@ describe("ownership", () => {
     expect(bench.publish(say("later"))).toEqual(["probe cs-1 cs-1:1"]);
   });
 
+  it("takes a slot over from a server that is stopped, whose port still answers, once its check is critical; and gives it back when it passes", () => {
+    const bench = new Bench("cs-2", "cs-1", "cs-2");
+    expect(bench.publish(say("hi"))).toEqual(["probe cs-1 cs-1:1"]);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual(["answer 1: refused misdirected owner=cs-1"]);
+    bench.step({ type: "health", critical: new Set(["cs-1"]) });
+    expect(bench.publish(say("again"))).toEqual(["claim 7"]);
+    bench.claimed(2);
+    bench.loaded();
+    bench.lookedUp();
+    expect(bench.appended()).toEqual(["answer 2: 1"]);
+    bench.subscribe(AFTER_HEAD);
+    // It is probed on; that its port answers is nothing new.
+    bench.now += 250;
+    expect(bench.step({ type: "tick" })).toEqual(["check 7", "probe cs-1 cs-1:1"]);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual([]);
+    expect(bench.step({ type: "health", critical: new Set() })).toContain("link 1: moved chan=1 epoch=1 owner=cs-1");
+  });
+
+  it("does not wait for the probe of a server that turns critical meanwhile", () => {
+    const bench = new Bench("cs-3", "cs-1", "cs-2", "cs-3");
+    expect(bench.publish(say("hi"))).toEqual(["probe cs-1 cs-1:1", "probe cs-2 cs-2:1"]);
+    bench.step({ type: "probed", server: "cs-2", gone: true });
+    expect(bench.step({ type: "health", critical: new Set(["cs-1"]) })).toEqual(["claim 7"]);
+  });
+
   it("drops a slot that another has fenced: refuses what waits, moves subscribers, leaves it alone for a while", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
     bench.subscribe(AFTER_HEAD);
@@ -521,27 +548,84 @@ describe("a store that fails", () => {
   });
 });
 
-describe("a clock that is set back", () => {
-  const hourMs = 3_600_000;
-
-  it("leaves no slot alone for longer than the lost one is", () => {
-    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
-    bench.publish(say("late"));
+describe("a store that is down", () => {
+  /** C1 with a subscriber, whose last publication the store did not take, and which it could not load again. */
+  const down = (): Bench => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
     bench.lookedUp();
-    bench.appended("fenced");
-    bench.now -= hourMs;
-    expect(bench.publish(say("again"))).toEqual(["claim 7"]);
+    expect(bench.appended("unavailable")).toEqual(["answer 2: refused store_unavailable owner=", "load #7 C1"]);
+    return bench;
+  };
+  const unloaded = (bench: Bench): string[] => bench.step({ type: "loaded", channel: "C1", load: bench.last("load").load, head: undefined, lastTs: "" });
+  const typing: Event = { type: "linkFrame", link: 1, frame: { type: "typing", chan: 1, origin: 5, user: "U1" } };
+
+  it("drops no subscription: typing goes on, publications and reads are refused at once, and the next answer brings what was kept after all", () => {
+    const bench = down();
+    bench.publish(say("waits"));
+    expect(unloaded(bench)).toEqual(["answer 3: refused store_unavailable owner="]);
+    expect(bench.publish(say("b"))).toEqual(["answer 4: refused store_unavailable owner="]);
+    expect(bench.step({ type: "request", req: 50, channel: "C1", epoch: 0, ask: { type: "info" } })).toEqual(["answer 50: refused store_unavailable owner="]);
+    expect(bench.step(typing)).toEqual(["link 1: transient chan=1 origin=5"]);
+    bench.now += 50;
+    expect(bench.step({ type: "tick" })).toContain("load #9 C1");
+    // "a" was kept, though nobody had said so.
+    expect(bench.loaded(2, "1700000000.000001")).toEqual(["replay sub=4 after=1"]);
+    expect(bench.step({ type: "replayed", sub: 4, entries: [stored(2)] })).toEqual(["link 1: event chan=1 offset=2 origin=0 kind=0"]);
+    bench.publish(say("c"));
+    bench.lookedUp();
+    expect(bench.appended()).toEqual(["answer 5: 3", "link 1: event chan=1 offset=3 origin=0 kind=0"]);
   });
 
-  it("keeps no verdict about a server ahead, and no request waiting for a topology", () => {
-    const bench = new Bench("cs-2", "cs-1", "cs-2");
-    bench.publish(say("x"));
-    bench.step({ type: "probed", server: "cs-1", gone: false });
-    bench.now -= hourMs;
-    expect(bench.publish(say("x"))).toEqual(["probe cs-1 cs-1:1"]);
-    bench.step({ type: "probed", server: "cs-1", gone: false });
+  it("is asked by one channel, ever more rarely; a subscriber that comes meanwhile waits for it", () => {
+    const bench = down();
+    const asked: number[] = [];
+    const began = bench.now;
+    unloaded(bench);
+    expect(bench.subscribe(AFTER_HEAD, 2, 9)).toEqual(["link 2: hello v=1 server=cs-1 epoch=1"]);
+    while (bench.now < began + 3_000) {
+      bench.now += 10;
+      if (bench.step({ type: "tick" }).every((text) => !text.startsWith("load"))) continue;
+      asked.push(bench.now - began);
+      unloaded(bench);
+    }
+    expect(asked).toEqual([50, 150, 350, 750, 1_250, 1_750, 2_250, 2_750]);
+    bench.now += 500;
+    bench.step({ type: "tick" });
+    expect(bench.loaded(1, "1700000000.000000")).toEqual(["link 2: subscribed chan=9 head=1"]);
+  });
+
+  it("in the midst of a replay is asked again for the rest of it", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.subscribe(0);
+    const { sub } = bench.last("replay");
+    expect(bench.step({ type: "replayed", sub, entries: undefined })).toEqual([]);
+    bench.now += 50;
+    expect(bench.step({ type: "tick" })).toContain(`replay sub=${sub} after=0`);
+    expect(bench.step({ type: "replayed", sub, entries: [stored(1)] })).toEqual(["link 1: event chan=1 offset=1 origin=0 kind=0"]);
+  });
+});
+
+describe("a wall clock that jumps", () => {
+  const hourMs = 3_600_000;
+
+  it.each([hourMs, -hourMs])("by %i ms makes nothing wait, end or begin: only timestamps follow, where they may", (jump) => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.subscribe(AFTER_HEAD);
+    const wakeAt = bench.last("wake").at;
     expect(bench.publish(say("early"), "C1", 9)).toEqual([]);
-    bench.now -= hourMs;
-    expect(bench.step({ type: "tick" })).toEqual(["probe cs-1 cs-1:1"]);
+    bench.jump = jump;
+    // No link is silent, no request has waited its second.
+    expect(bench.step({ type: "tick" })).toEqual(["check 7"]);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    expect(bench.last("append").entries[0]!.ts).toBe(jump > 0 ? "1700003600.000000" : "1700000000.000001");
+    expect(bench.last("wake").at).toBeLessThanOrEqual(wakeAt);
+    bench.appended("fenced");
+    bench.now += 249;
+    expect(bench.publish(say("again"))).toEqual(["answer 4: refused misdirected owner=cs-2"]);
+    bench.now += 1;
+    expect(bench.publish(say("again"))).toEqual(["claim 7"]);
   });
 });

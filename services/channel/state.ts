@@ -1,5 +1,5 @@
 /**
- * The pure core of a channel server: (event, now) → effects. It owns slots (slots.ts, ownership.ts), orders and keeps
+ * The pure core of a channel server: (event, time) → effects. It owns slots (slots.ts, ownership.ts), orders and keeps
  * their channels' events (channel.ts, flights.ts) and tells the gateways' links (links.ts, subscription.ts).
  *
  * Who may post or read is decided at the doors behind which users stand (webapp, gateway); the mesh is trusted here.
@@ -14,6 +14,7 @@ import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
 import { parsePublish } from "./parse-publish.ts";
 import { Slots, type Errand } from "./slots.ts";
+import { Stalled } from "./stalled.ts";
 import type { Subscription } from "./subscription.ts";
 
 export type { Effect, Event } from "./events.ts";
@@ -42,10 +43,12 @@ export class ChannelState implements Host, LinkHost {
   readonly #links: Links;
   /** requests whose sender knows a newer topology */
   readonly #early: { readonly request: Request; readonly until: number }[] = [];
+  readonly #stalled = new Stalled();
   #touched = new Set<Channel>();
   #effects: Effect[] = [];
   #ids = 0;
   #now = 0;
+  #wallMs = 0;
   #wakeAt = Infinity;
   #stopping = false;
   #drained = false;
@@ -70,9 +73,13 @@ export class ChannelState implements Host, LinkHost {
     return { server: this.#server, epoch: this.epoch, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
   }
 
-  /** @param now milliseconds since the epoch; may stand still or go back */
-  step(event: Event, now: number): Effect[] {
+  /**
+   * @param wallMs milliseconds since the epoch, for timestamps alone: this clock may stand still, jump and go back
+   * @param now milliseconds of a clock that does none of that, for all that has to wait or to end
+   */
+  step(event: Event, wallMs: number, now = wallMs): Effect[] {
     this.#now = now;
+    this.#wallMs = wallMs;
     this.#take(event);
     for (const channel of this.#touched) {
       channel.pump();
@@ -101,7 +108,10 @@ export class ChannelState implements Host, LinkHost {
         return this.#links.closed(event.link);
       case "probed":
         this.#ownership.probed(event.server, event.gone, this.#now);
-        return this.#slots.probed(event.server, event.gone, this.#now);
+        return this.#slots.heard(this.#now);
+      case "health":
+        this.#ownership.health(event.critical);
+        return this.#slots.heard(this.#now);
       case "claimed":
         return this.#slots.claimed(event.slot, event.fence);
       case "checked":
@@ -111,7 +121,7 @@ export class ChannelState implements Host, LinkHost {
           if (!channel.loaded(event.load, event.head, event.lastTs)) this.#slots.forget(channel);
         });
       case "lookedUp":
-        return this.#at(event.channel, (channel) => channel.lookedUp(event.lookup, event.found, this.#now));
+        return this.#at(event.channel, (channel) => channel.lookedUp(event.lookup, event.found, this.#wallMs));
       case "appended":
         if (event.result === "fenced") {
           this.counters.fenced++;
@@ -128,6 +138,7 @@ export class ChannelState implements Host, LinkHost {
         this.#links.closeSilent(this.#now);
         if (this.#links.subscriptions > 0) this.#slots.patrol();
         this.#slots.recheck(this.#now);
+        for (const channel of this.#stalled.take(this.#now)) channel.retry();
         return this.#retryEarly();
       case "stop":
         this.#stopping = true;
@@ -144,7 +155,7 @@ export class ChannelState implements Host, LinkHost {
       this.#drained ||= this.#slots.size === 0;
       return;
     }
-    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#links.size > 0 ? this.#now + patrolMs : undefined];
+    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
     const at = Math.min(...candidates.filter((one) => one !== undefined));
     if (at >= this.#wakeAt) return;
     this.#wakeAt = at;
@@ -158,7 +169,7 @@ export class ChannelState implements Host, LinkHost {
   }
 
   #retryEarly(): void {
-    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || isPast(until, this.#now, epochWaitMs);
+    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || until <= this.#now;
     const list = this.#early.filter(ready);
     if (list.length === 0) return;
     this.#early.splice(0, this.#early.length, ...this.#early.filter((one) => !ready(one)));
@@ -292,17 +303,20 @@ export class ChannelState implements Host, LinkHost {
     return this.#slots.doubt(slot);
   }
 
+  stalled(channel: Channel): void {
+    this.#stalled.add(channel, this.#now);
+  }
+
+  recovered(): void {
+    this.#stalled.recovered(this.#now);
+  }
+
   moved(sub: Subscription): void {
     this.counters.moved++;
     this.#links.forget(sub);
     const owner = this.#ownership.elsewhere(this.#slotOf(sub.channel));
     this.emit({ type: "send", link: sub.link, frame: { type: "moved", chan: sub.chan, epoch: this.epoch, owner } });
   }
-}
-
-/** Whether a time that was `withinMs` ahead when it was set has come; a clock that was set back since must not put it off. */
-function isPast(until: number, now: number, withinMs: number): boolean {
-  return until <= now || until > now + withinMs;
 }
 
 function parse(bytes: Uint8Array): unknown {

@@ -57,6 +57,11 @@ export class Subscription {
     return true;
   }
 
+  /** The store did not give what was asked of it: asks once more. */
+  again(head: number): void {
+    this.#advance(head);
+  }
+
   /** A new durable entry. */
   deliver(entry: Entry): void {
     if (this.state === "live") this.#send(entry);

@@ -6,6 +6,7 @@ import { type Instance, type KvEntry, RegistryError, type Registry } from "../re
 import { connectRegistry } from "../registry/consul.ts";
 import { openEmbedded } from "../registry/embedded.ts";
 import { kvLimits } from "../registry/kv.ts";
+import { watch } from "../registry/watch.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { UsageError } from "../runtime/flags.ts";
@@ -20,7 +21,6 @@ import { type Member, readMember } from "./member.ts";
 import { operatorRoutes } from "./operator.ts";
 import { Publisher, sameDocument } from "./publisher.ts";
 import { Charm, type Effect, type Event } from "./state.ts";
-import { watch } from "./watch.ts";
 
 const BOOT_RETRY_MS = 250;
 /** Attempts at changing the intents while others change them, too. */

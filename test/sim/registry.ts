@@ -24,6 +24,7 @@ export class Registry {
   readonly #onMembers: (pool: Pool, instances: readonly Instance[]) => void;
   #index = 1;
   #waiters = new Set<() => void>();
+  #healthWaiters = new Set<() => void>();
   readonly disk: Disk;
 
   constructor(process: Process, clock: () => number, disk: Disk, onMembers: (pool: Pool, instances: readonly Instance[]) => void) {
@@ -64,6 +65,16 @@ export class Registry {
     this.#waiters.add(waiter);
   }
 
+  /** Answers when the channel servers or their checks have changed since `index`. */
+  health(index: number, answer: (now: { readonly index: number; readonly instances: readonly Instance[] }) => void): void {
+    if (this.#index > index) return answer({ index: this.#index, instances: this.#instances("ringway-channel") });
+    const waiter = (): void => {
+      this.#healthWaiters.delete(waiter);
+      this.health(index, answer);
+    };
+    this.#healthWaiters.add(waiter);
+  }
+
   publish(topology: Topology, view: RingView): void {
     this.disk.topology = topology;
     this.disk.view = view;
@@ -83,13 +94,17 @@ export class Registry {
 
   #changed(names: readonly string[]): void {
     for (const name of names) {
-      const instances = this.#health.list(name).map(({ service, status }) => ({
-        id: service.id,
-        addr: `${service.address}:${service.port}`,
-        meta: service.meta,
-        passing: status === "passing",
-      }));
-      this.#onMembers(name.replace("ringway-", "") as Pool, instances);
+      this.#onMembers(name.replace("ringway-", "") as Pool, this.#instances(name));
+      if (name === "ringway-channel") for (const waiter of [...this.#healthWaiters]) waiter();
     }
+  }
+
+  #instances(name: string): Instance[] {
+    return this.#health.list(name).map(({ service, status }) => ({
+      id: service.id,
+      addr: `${service.address}:${service.port}`,
+      meta: service.meta,
+      passing: status === "passing",
+    }));
   }
 }

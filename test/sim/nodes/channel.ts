@@ -9,7 +9,7 @@ import { upgraded, type Door, type LinkMessage, type PublishedAt, type Reply } f
 import { describeLink } from "../story.ts";
 import type { Process, Timer } from "../process.ts";
 import type { World } from "../world.ts";
-import { follow, keepRegistered, type Registration } from "./follow.ts";
+import { follow, followHealth, keepRegistered, type Registration } from "./follow.ts";
 
 const probeMs = 200;
 const deregisterMs = 2_000;
@@ -44,6 +44,7 @@ export class ChannelServer implements Door {
     world.doors.set(registration.addr, this);
     process.onDeath(() => this.#close());
     follow(world, process, (ring) => this.#take({ type: "topology", ring }));
+    followHealth(world, process, (critical) => this.#take({ type: "health", critical }));
     this.#deregister = keepRegistered(world, process, registration);
   }
 
@@ -102,7 +103,7 @@ export class ChannelServer implements Door {
   }
 
   #step(event: Event): void {
-    for (const effect of this.state.step(event, Math.floor(this.#world.clock(this.id)))) this.#run(effect);
+    for (const effect of this.state.step(event, Math.floor(this.#world.clock(this.id)), this.#world.kernel.now)) this.#run(effect);
   }
 
   #flush(): void {
@@ -195,7 +196,7 @@ export class ChannelServer implements Door {
       }
       case "wake":
         if (this.#timer !== undefined) this.#timer.run = undefined;
-        this.#timer = process.after(Math.max(0, effect.at - Math.floor(this.#world.clock(id))), () => this.#take({ type: "tick" }));
+        this.#timer = process.after(Math.max(0, effect.at - this.#world.kernel.now), () => this.#take({ type: "tick" }));
         return;
       case "drained":
         return this.#onDrained?.();

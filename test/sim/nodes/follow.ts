@@ -1,12 +1,21 @@
-/** A server's loops towards the registry, as services/ring/follow.ts and services/registry/register.ts run them. */
+/** A server's loops towards the registry, as services/ring/follow.ts, services/channel/health.ts and services/registry/register.ts run them. */
+import { criticalAfter } from "../../../services/channel/health.ts";
 import type { Pool } from "../../../services/protocol/topology.ts";
+import type { Instance } from "../../../services/registry/client.ts";
 import type { RingView } from "../../../services/ring/ring.ts";
 import type { Process } from "../process.ts";
 import type { World } from "../world.ts";
 
 const waitMs = 35_000;
 const backOff = { least: 100, most: 5_000 };
+const healthBackOffMostMs = 2_000;
 const askMs = 5_000;
+
+interface Health {
+  readonly index: number;
+  readonly instances: readonly Instance[];
+}
+
 const passEveryMs = 500;
 const ttlMs = 2_000;
 
@@ -27,6 +36,33 @@ export function follow(world: World, process: Process, onView: (view: RingView) 
       if (outcome.type === "timeout") return ask();
       process.after(pauseMs, ask);
       pauseMs = Math.min(2 * pauseMs, backOff.most);
+    });
+  };
+  ask();
+}
+
+/** Calls `onChange` with the channel servers that are critical by the registry's word. */
+export function followHealth(world: World, process: Process, onChange: (critical: ReadonlySet<string>) => void): void {
+  let index = 0;
+  let pauseMs = backOff.least;
+  let critical: ReadonlySet<string> = new Set();
+  const change = (now: ReadonlySet<string>): void => {
+    critical = now;
+    onChange(now);
+  };
+  const ask = (): void => {
+    world.net.call<Health>(process, [process.place, "charm"], () => world.charm?.process, (reply) => world.charm!.registry.health(index, reply), { timeoutMs: waitMs }, (outcome) => {
+      if (outcome.type === "ok") {
+        pauseMs = backOff.least;
+        index = outcome.value.index;
+        change(criticalAfter(critical, outcome.value.instances));
+        return ask();
+      }
+      index = 0;
+      if (outcome.type === "timeout") return ask();
+      change(new Set());
+      process.after(pauseMs, ask);
+      pauseMs = Math.min(2 * pauseMs, healthBackOffMostMs);
     });
   };
   ask();

@@ -1,4 +1,4 @@
-import type { Blocking } from "../registry/client.ts";
+import type { Blocking } from "./client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 
@@ -15,6 +15,8 @@ export interface Watch<T extends { readonly index: number }> {
   readonly ask: (blocking: Blocking) => Promise<T>;
   /** every answer, also one that repeats the last; what it throws is logged */
   readonly take: (answer: T) => Promise<void> | void;
+  /** the registry does not answer any more: what was taken is getting old */
+  readonly lost?: () => void;
   readonly what: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,7 +24,7 @@ export interface Watch<T extends { readonly index: number }> {
 }
 
 /** Follows one thing in the registry until `signal` is aborted; resolves then. */
-export async function watch<T extends { readonly index: number }>({ ask, take, what, clock, log, signal }: Watch<T>): Promise<void> {
+export async function watch<T extends { readonly index: number }>({ ask, take, lost, what, clock, log, signal }: Watch<T>): Promise<void> {
   let index = 0;
   let backoffMs = BACKOFF_MS;
   while (!signal.aborted) {
@@ -36,7 +38,8 @@ export async function watch<T extends { readonly index: number }>({ ask, take, w
       index = answer.index;
     } catch (error) {
       if (signal.aborted) return;
-      if (backoffMs === BACKOFF_MS) log.warn({ err: error, what }, "the registry is away; the last topology holds");
+      if (backoffMs === BACKOFF_MS) log.warn({ err: error, what }, "the registry is away");
+      if (backoffMs === BACKOFF_MS) lost?.();
       index = 0;
       await clock.sleep(backoffMs, signal);
       backoffMs = Math.min(2 * backoffMs, BACKOFF_MAX_MS);
