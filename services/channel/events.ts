@@ -1,5 +1,5 @@
 /** What happens to a channel server, and what it wants done: the closed unions of its pure core (state.ts). */
-import type { LinkFrame } from "../protocol/link.ts";
+import type { Link, LinkFrame } from "../protocol/link.ts";
 import type { ChannelInfo, Publish } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Server } from "../protocol/topology.ts";
@@ -51,6 +51,9 @@ export type Event =
   | { readonly type: "tick" }
   | { readonly type: "stop" };
 
+/** What a gateway asks for with `read`; `head` is the channel's, which it does not see beyond. */
+export type Read = Omit<Link<"read">, "type"> & { readonly channel: string; readonly head: number };
+
 export type AppendResult = "ok" | "fenced" | "conflict" | "unavailable";
 
 /** Answer to a request. */
@@ -85,8 +88,8 @@ export type Effect =
   | { readonly type: "close"; readonly link: number; readonly code: number; readonly reason: string }
   /** read entries for a subscription, when its link has room; answer with `replayed` */
   | { readonly type: "replay"; readonly link: number; readonly sub: number; readonly channel: string; readonly after: number; readonly limit: number }
-  /** answer a link's `read` with a `batch` of entries up to head */
-  | { readonly type: "batch"; readonly link: number; readonly req: number; readonly chan: number; readonly channel: string; readonly after: number; readonly head: number; readonly limit: number }
+  /** answer a link's `read`, which reads.ts does */
+  | ({ readonly type: "read"; readonly link: number } & Read)
   /** a `tick` is wanted at this time, on the clock that does not jump */
   | { readonly type: "wake"; readonly at: number }
   /** after `stop`: nothing is in flight any more */

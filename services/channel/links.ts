@@ -77,6 +77,7 @@ export class Links {
       case "ping":
         return this.#host.emit({ type: "send", link, frame: { type: "pong", at: frame.at } });
       case "pong":
+      case "epoch":
         return;
       case "subscribe":
         return this.#subscribe(link, state, frame);

@@ -263,7 +263,7 @@ describe("a link", () => {
     peer.send({ type: "ping", at: 42 }, { type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" });
     expect(await peer.until("hello")).toEqual([{ type: "hello", v: 1, server: "cs-0", epoch: 1 }]);
     expect(await peer.until("pong")).toContainEqual({ type: "pong", at: 42 });
-    expect(await peer.until("subscribed")).toEqual([{ type: "subscribed", chan: 1, head: 0 }]);
+    expect(await peer.until("subscribed")).toEqual([{ type: "subscribed", chan: 1, head: 0, first: 1 }]);
     const draft = Buffer.from(JSON.stringify({ text: "hi", ts: "1", user: "U9", type: "x" }));
     peer.send(...upTo(10).map((req): LinkFrame => ({ type: "publish", req, chan: 1, origin: 5, user: "U1", key: `k${req}`, draft })));
     const events = await peer.until("event", 10);
@@ -287,12 +287,17 @@ describe("a link", () => {
     expect((await ask(`http://${address}/v1/channels/C1/typing`, { method: "POST", body: { user: "U2" } })).status).toBe(202);
     await b.until("transient", 2);
 
-    a.send({ type: "read", req: 4, chan: 1, after: 2, limit: 2 }, { type: "read", req: 5, chan: 1, after: 5, limit: 9 }, { type: "read", req: 6, chan: 77, after: 5, limit: 9 });
+    const whole = { maxAgeMs: 0, maxEvents: 0 };
+    a.send({ type: "read", req: 4, chan: 1, after: 2, limit: 2, ...whole }, { type: "read", req: 5, chan: 1, after: 5, limit: 9, ...whole }, { type: "read", req: 6, chan: 77, after: 5, limit: 9, ...whole });
     const [batch, empty] = await a.until("batch", 2);
     expect(batch).toMatchObject({ req: 4, chan: 1, head: 5 });
     expect(offsets(decodeLink(batch!.events) as Link<"event">[])).toEqual([3, 4]);
     expect(decodeLink(empty!.events)).toEqual([]);
     expect(await a.until("refused")).toEqual([{ type: "refused", req: 6, reason: "misdirected", detail: "not subscribed" }]);
+    a.send({ type: "read", req: 7, chan: 1, after: 1, limit: 9, maxAgeMs: 60_000, maxEvents: 2 });
+    const [window] = await a.until("window");
+    const { events } = (await ask(`http://${address}/v1/channels/C1/events`)).json as { events: { event: { ts: string } }[] };
+    expect(window).toEqual({ type: "window", req: 7, chan: 1, from: 3, head: 5, afterTs: events[0]!.event.ts, fromTs: events[2]!.event.ts });
   });
 
   it("is refused where its server ID is another's, and closed for what it should not send", async () => {

@@ -1,5 +1,4 @@
 /** A channel server: sockets, timers and the store around its pure core (state.ts). */
-import { encodeLink, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { connectRegistry } from "../registry/consul.ts";
@@ -11,13 +10,14 @@ import { createHttp } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { acceptSockets } from "../runtime/socket.ts";
-import { StoreUnavailable, type Entry, type LogStore } from "../store/log.ts";
+import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import { openLog, type Engine } from "../store/open.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event, Reply } from "./events.ts";
 import { followHealth } from "./health.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { isGone } from "./probe.ts";
+import { answerRead } from "./reads.ts";
 import { channelRoutes } from "./routes.ts";
 import { ChannelState } from "./state.ts";
 import { runAtStore } from "./store-effects.ts";
@@ -30,8 +30,6 @@ const deregisterMs = 2_000;
 const topologyMs = 2_000;
 /** How long gateways have to close their links after `moved`, ms. */
 const closeMs = 500;
-/** Bytes of payload in one `batch`; the gateway asks on from its last event. */
-const batchBytes = 1024 * 1024;
 
 /**
  * Starts a channel server: opens the store, follows the topology, listens and registers.
@@ -162,8 +160,8 @@ class ChannelServer {
         return this.#later(isGone(effect.addr).then((gone) => ({ type: "probed", server: effect.server, gone })));
       case "replay":
         return this.#later(this.#replay(effect));
-      case "batch":
-        return void this.#batch(effect);
+      case "read":
+        return void this.#read(effect);
       case "answer": {
         this.#requests.get(effect.req)?.(effect.reply);
         return void this.#requests.delete(effect.req);
@@ -188,26 +186,18 @@ class ChannelServer {
 
   async #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<Event | undefined> {
     if (!(await this.links.room(link))) return undefined;
-    return { type: "replayed", sub, entries: await this.#entries(channel, after, limit) };
+    return { type: "replayed", sub, entries: await this.#orUndefined(this.#store.after(channel, after, limit)) };
   }
 
-  async #batch({ link, req, chan, channel, after, head, limit }: Extract<Effect, { type: "batch" }>): Promise<void> {
+  async #read({ link, ...read }: Extract<Effect, { type: "read" }>): Promise<void> {
     if (!(await this.links.room(link))) return;
-    const entries = await this.#entries(channel, after, limit);
-    if (entries === undefined) return this.links.send(link, { type: "refused", req, reason: "store_unavailable", detail: "" });
-    const events: Link<"event">[] = [];
-    let bytes = 0;
-    for (const { offset, origin, kind, payload } of entries) {
-      if (offset > head || (bytes > 0 && bytes + payload.length > batchBytes)) break;
-      bytes += payload.length;
-      events.push({ type: "event", chan, offset, origin, kind, payload });
-    }
-    this.links.send(link, { type: "batch", req, chan, head, events: encodeLink(...events) });
+    const answer = await this.#orUndefined(answerRead(read, this.#store, clock.now()));
+    this.links.send(link, answer ?? { type: "refused", req: read.req, reason: "store_unavailable", detail: "" });
   }
 
-  async #entries(channel: string, after: number, limit: number): Promise<Entry[] | undefined> {
+  async #orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#store.after(channel, after, limit);
+      return await answer;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       this.#log.error({ err: error }, "the store is unavailable");

@@ -119,7 +119,7 @@ describe("publishing", () => {
     `);
     expect(bench.loaded(41, "1700000000.000005")).toMatchInlineSnapshot(`
       [
-        "link 1: subscribed chan=1 head=41",
+        "link 1: subscribed chan=1 head=41 first=42",
         "lookup #3 C1 keys=U1:hi messages=",
       ]
     `);
@@ -238,7 +238,7 @@ describe("replay", () => {
     expect(bench.subscribe(0)).toMatchInlineSnapshot(`
       [
         "link 1: hello v=1 server=cs-1 epoch=1",
-        "link 1: subscribed chan=1 head=2",
+        "link 1: subscribed chan=1 head=2 first=1",
         "replay sub=6 after=0",
       ]
     `);
@@ -266,6 +266,28 @@ describe("replay", () => {
         "link 1: event chan=1 offset=4 origin=0 kind=0",
       ]
     `);
+  });
+
+  it("says so where what it has to show is not kept any more, and goes on at the first that is", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    for (const key of ["two", "three"]) {
+      bench.publish(say(key));
+      bench.lookedUp();
+      bench.appended();
+    }
+    bench.subscribe(0);
+    const { sub } = bench.last("replay");
+    expect(bench.step({ type: "replayed", sub, entries: [stored(3)] })).toEqual(["link 1: subscribed chan=1 head=3 first=3", "link 1: event chan=1 offset=3 origin=0 kind=0"]);
+
+    bench.subscribe(1, 2);
+    expect(bench.step({ type: "replayed", sub: bench.last("replay").sub, entries: [stored(4)] })).toEqual(["link 2: subscribed chan=1 head=3 first=4"]);
+  });
+
+  it("leaves out what is more than a replay is for, and says from where on it goes", () => {
+    const bench = new Bench("cs-1", "cs-1");
+    bench.subscribe(7);
+    bench.claimed();
+    expect(bench.loaded(10_010, "1700000000.000005")).toEqual(["link 1: subscribed chan=1 head=10010 first=11", "replay sub=1 after=10"]);
   });
 
   it("is over with its subscription", () => {
@@ -389,7 +411,7 @@ describe("ownership", () => {
 
     const forgetful = new Bench("cs-1", "cs-1").owning();
     forgetful.subscribe(5);
-    expect(forgetful.checked(new Map([[7, 1]]))).toEqual(["link 1: subscribed chan=1 head=1"]);
+    expect(forgetful.checked(new Map([[7, 1]]))).toEqual(["link 1: subscribed chan=1 head=1 first=2"]);
   });
 
   it("finds out by its patrol that another claimed a slot and was silent since", () => {
@@ -593,7 +615,7 @@ describe("a store that is down", () => {
     expect(asked).toEqual([50, 150, 350, 750, 1_250, 1_750, 2_250, 2_750]);
     bench.now += 500;
     bench.step({ type: "tick" });
-    expect(bench.loaded(1, "1700000000.000000")).toEqual(["link 2: subscribed chan=9 head=1"]);
+    expect(bench.loaded(1, "1700000000.000000")).toEqual(["link 2: subscribed chan=9 head=1 first=2"]);
   });
 
   it("in the midst of a replay is asked again for the rest of it", () => {

@@ -257,20 +257,12 @@ export class ChannelState implements Host, LinkHost {
     this.#at(sub.channel, (channel) => this.#typing(channel, user, origin));
   }
 
-  read(sub: Subscription, { req, after, limit }: Link<"read">): void {
-    const asker = { link: sub.link, req };
+  read(sub: Subscription, frame: Link<"read">): void {
+    const asker = { link: sub.link, req: frame.req };
     this.#errand(sub.channel, asker, (channel) => {
-      const answer = (): void =>
-        this.emit({
-          type: "batch",
-          ...asker,
-          chan: sub.chan,
-          channel: sub.channel,
-          after,
-          head: channel.head.offset,
-          limit: Math.max(1, Math.min(limit, limits.batchEvents)),
-        });
-      channel.whenCurrent(after, answer, (reason) => this.refuse(asker, reason, "", channel.slot));
+      const limit = Math.max(1, Math.min(frame.limit, limits.batchEvents));
+      const answer = (): void => this.emit({ ...frame, ...asker, channel: sub.channel, head: channel.head.offset, limit });
+      channel.whenCurrent(frame.after, answer, (reason) => this.refuse(asker, reason, "", channel.slot));
     });
   }
 

@@ -33,9 +33,9 @@ export class Subscription {
 
   /** The channel is here and durable up to `head`. */
   begin(head: number): void {
-    // A gateway that far behind tells its clients of the gap instead of filling it.
-    if (this.#sent > head || head - this.#sent > limits.resumeEvents) this.#sent = head;
-    this.#emit({ type: "send", link: this.link, frame: { type: "subscribed", chan: this.chan, head } });
+    // A gateway that far behind tells its clients of a gap instead of filling all of it.
+    this.#sent = Math.max(Math.min(this.#sent, head), head - limits.resumeEvents);
+    this.#begun(head);
     this.catchUp(head);
   }
 
@@ -48,6 +48,12 @@ export class Subscription {
   /** @returns false where the store lacks what it said to have */
   replayed(entries: readonly Entry[], head: number): boolean {
     const before = this.#sent;
+    const [first] = entries;
+    if (first !== undefined && first.offset > before + 1 && before < head) {
+      // Those in between are not kept any more.
+      this.#sent = Math.min(first.offset - 1, head);
+      this.#begun(head);
+    }
     for (const entry of entries) {
       // The store may show what is committed and not durable yet; that comes when its append is done.
       if (entry.offset === this.#sent + 1 && entry.offset <= head) this.#send(entry);
@@ -65,6 +71,10 @@ export class Subscription {
   /** A new durable entry. */
   deliver(entry: Entry): void {
     if (this.state === "live") this.#send(entry);
+  }
+
+  #begun(head: number): void {
+    this.#emit({ type: "send", link: this.link, frame: { type: "subscribed", chan: this.chan, head, first: this.#sent + 1 } });
   }
 
   #advance(head: number): void {

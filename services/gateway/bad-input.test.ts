@@ -14,7 +14,7 @@ const ring: Ring = {
 
 /** A gateway with one session that is in C1. */
 function serving(): Gateway {
-  const gateway = new Gateway({ id: "gw-0", maxSessions: 9, heartbeatMs: 20_000, helloWithinMs: 3_000, drainMs: 0, publishWithinMs: 10_000, linkPingMs: 1_000, linkSilenceMs: 3_000 });
+  const gateway = new Gateway({ id: "gw-0", maxSessions: 9, heartbeatMs: 20_000, helloWithinMs: 3_000, resumeMs: 300_000, resumeEvents: 10_000, drainMs: 0, publishWithinMs: 10_000, linkPingMs: 1_000, linkSilenceMs: 3_000 });
   gateway.step({ type: "topology", ring }, 1);
   for (const [conn, server] of [[1, "cs-0"], [2, "ps-0"]] as const) {
     gateway.step({ type: "linkOpened", conn }, 1);
@@ -24,9 +24,9 @@ function serving(): Gateway {
   gateway.step({ type: "upgrade", session: 1, ticket: "UADA.s" }, 1);
   gateway.step({ type: "redeemed", session: 1, ticketed }, 1);
   gateway.step({ type: "opened", session: 1 }, 1);
-  gateway.step({ type: "linkFrames", conn: 1, frames: [{ type: "subscribed", chan: 1, head: 0 }] }, 1);
+  gateway.step({ type: "linkFrames", conn: 1, frames: [{ type: "subscribed", chan: 1, head: 0, first: 1 }] }, 1);
   gateway.step({ type: "listed", session: 1, channels: ["C1"] }, 1);
-  gateway.step({ type: "linkFrames", conn: 1, frames: [{ type: "subscribed", chan: 2, head: 0 }] }, 1);
+  gateway.step({ type: "linkFrames", conn: 1, frames: [{ type: "subscribed", chan: 2, head: 0, first: 1 }] }, 1);
   return gateway;
 }
 
@@ -52,13 +52,14 @@ const bytes = fc.oneof(fc.uint8Array({ maxLength: 30 }), fc.json().map((json) =>
 const user = fc.oneof(fc.constantFrom("UADA", "U1"), fc.string());
 const linkFrame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ type: fc.constant("hello" as const), v: number, server: user, epoch: number }),
-  fc.record({ type: fc.constant("subscribed" as const), chan: number, head: number }),
+  fc.record({ type: fc.constant("subscribed" as const), chan: number, head: number, first: number }),
   fc.record({ type: fc.constant("event" as const), chan: number, offset: number, origin: number, kind: fc.integer({ min: 0, max: 255 }), payload: bytes }),
   fc.record({ type: fc.constant("transient" as const), chan: number, origin: number, payload: bytes }),
   fc.record({ type: fc.constant("ack" as const), req: number, offset: number, ts: fc.string() }),
   fc.record({ type: fc.constant("refused" as const), req: number, reason: fc.string(), detail: fc.string() }),
   fc.record({ type: fc.constant("moved" as const), chan: number, epoch: number, owner: fc.string() }),
   fc.record({ type: fc.constant("batch" as const), req: number, chan: number, head: number, events: bytes }),
+  fc.record({ type: fc.constant("window" as const), req: number, chan: number, from: number, head: number, afterTs: fc.string(), fromTs: fc.string() }),
   fc.record({ type: fc.constant("presence" as const), user, active: fc.integer({ min: 0, max: 255 }) }),
   fc.record({ type: fc.constant("manual" as const), user, away: fc.integer({ min: 0, max: 255 }), at: fc.maxSafeNat() }),
   fc.record({ type: fc.constant("watch" as const), user }),

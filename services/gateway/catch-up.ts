@@ -1,10 +1,12 @@
 /**
  * Sessions that want the past of a channel: batches are read from its owner and written to the one session until it is
  * where the gateway's own subscription is; only then does it join the live subscribers. No queue, no gap, no duplicate.
- * The next batch is read when the one before has left the process, so that a slow client is not flooded.
+ * The next batch is read when the one before has left the process, so that a slow client is not flooded. What lies outside
+ * the client's window is not read: the client is told of a gap.
  */
 import { decodeLink, eventKinds, type Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Gap } from "./client-frames.ts";
 import { doubtMs, type Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
 import type { Links } from "./links.ts";
@@ -26,6 +28,8 @@ export interface CatchUp {
   read: number;
   /** a batch is being written */
   writing: boolean;
+  /** the owner has said what of it lies in the client's window; what it reads later grew old while it waited */
+  bounded: boolean;
   /** the owner confirmed that the client's offset, beyond our own, exists */
   confirmed: boolean;
   /** since when owners answer with a head below the client's offset */
@@ -37,8 +41,7 @@ export interface CatchUpHooks {
   caughtUp(sub: Subscription, session: SessionId): void;
   /** the server does not answer reads of this channel */
   misdirected(sub: Subscription): void;
-  /** events between `after` and `sub.last` are not replayed */
-  gap(sub: Subscription, session: SessionId, after: number): void;
+  gap(session: SessionId, gap: Gap): void;
 }
 
 export class CatchUps {
@@ -56,7 +59,7 @@ export class CatchUps {
 
   /** @param after offset of the last event the client has */
   start(sub: Subscription, session: SessionId, after: number): void {
-    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, confirmed: false, doubtedAt: undefined };
+    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, bounded: false, confirmed: false, doubtedAt: undefined };
     sub.catching.set(session, catchUp);
     this.#go(catchUp);
   }
@@ -109,6 +112,20 @@ export class CatchUps {
     this.#go(catchUp);
   }
 
+  onWindow(frame: Frame<"window">): void {
+    const catchUp = this.#answered(frame.req);
+    if (catchUp === undefined) return;
+    const { sub, session, cursor } = catchUp;
+    catchUp.bounded = true;
+    // Beyond our own last offset what it skips exists all the same: we shall see it.
+    catchUp.confirmed = true;
+    if (frame.from > cursor) {
+      catchUp.cursor = frame.from;
+      this.#gap(session, { channel: sub.channel, after: cursor, head: frame.from, oldest: frame.afterTs, latest: frame.fromTs });
+    }
+    this.#go(catchUp);
+  }
+
   onRefused(frame: Frame<"refused">): void {
     const catchUp = this.#answered(frame.req);
     if (catchUp === undefined) return;
@@ -142,6 +159,7 @@ export class CatchUps {
       catchUp.cursor = event.offset;
       if (event.kind === eventKinds.client && event.origin !== session) payloads.push(event.payload);
     }
+    catchUp.bounded = true;
     if (catchUp.cursor === before) return this.#skip(catchUp); // its head says that there is more: the owner lost it
     if (payloads.length === 0) return this.#go(catchUp);
     catchUp.writing = true;
@@ -156,21 +174,27 @@ export class CatchUps {
       this.#hooks.caughtUp(sub, session);
       return this.#yield(catchUp);
     }
-    if (sub.last - catchUp.cursor > limits.resumeEvents) return this.#skip(catchUp);
     // A client may have seen more elsewhere than we have here: it waits for us, once the owner confirms that this exists.
     const waits = catchUp.cursor > sub.last && catchUp.confirmed;
     if (waits || sub.state !== "subscribed") return this.#yield(catchUp);
     if (!this.#turns.begin(catchUp)) return;
     catchUp.read = this.#core.nextReq();
     this.#reads.set(catchUp.read, catchUp);
-    this.#links.send(sub.conn, { type: "read", req: catchUp.read, chan: sub.chan, after: catchUp.cursor, limit: limits.batchEvents });
+    const { resumeMs, resumeEvents } = this.#core.options;
+    const [maxAgeMs, maxEvents] = catchUp.bounded ? [0, 0] : [resumeMs, resumeEvents];
+    this.#links.send(sub.conn, { type: "read", req: catchUp.read, chan: sub.chan, after: catchUp.cursor, limit: limits.batchEvents, maxAgeMs, maxEvents });
   }
 
+  #gap(session: SessionId, gap: Gap): void {
+    this.#core.counters.gaps++;
+    this.#hooks.gap(session, gap);
+  }
+
+  /** What the client lacks is lost. */
   #skip(catchUp: CatchUp): void {
     const { sub, session, cursor } = catchUp;
     sub.catching.delete(session);
-    this.#core.counters.gaps++;
-    this.#hooks.gap(sub, session, cursor);
+    this.#gap(session, { channel: sub.channel, after: cursor, head: sub.last });
     this.#hooks.caughtUp(sub, session);
     this.#yield(catchUp);
   }

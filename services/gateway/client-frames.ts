@@ -99,9 +99,20 @@ export function goodbye(delayMs: number): string {
   return JSON.stringify({ type: "goodbye", x_delay_ms: delayMs });
 }
 
-/** Events after `after` (absent: unknown) up to and with `head` were not and won't be sent on this socket. */
-export function gap(channel: string, after: number | undefined, head: number): string {
-  return JSON.stringify({ type: "x_gap", channel, after, head });
+/** What a session is not sent of a channel. */
+export interface Gap {
+  readonly channel: string;
+  /** the last event before it; undefined: nobody knows */
+  readonly after?: number;
+  /** the last event in it */
+  readonly head: number;
+  /** ts of `after` and of `head`, where they are kept: the bounds for `conversations.history` */
+  readonly oldest?: string;
+  readonly latest?: string;
+}
+
+export function gap({ channel, after, head, oldest, latest }: Gap): string {
+  return JSON.stringify({ type: "x_gap", channel, after, head, ...(oldest ? { oldest } : {}), ...(latest ? { latest } : {}) });
 }
 
 export function presenceChange(user: string, active: boolean): string {

@@ -6,6 +6,8 @@ export const flags = {
   "max-sessions": { type: "number", default: 20_000, min: 1, max: 1_000_000, help: "client sockets it takes; more are refused with 503" },
   "heartbeat-ms": { type: "number", default: 20_000, min: 200, max: 25_000, help: "how often a client is pinged; it is closed after three of these without a sign of life" },
   "hello-within-ms": { type: "number", default: 3_000, min: 100, max: 30_000, help: "a session gets its hello after this long even when a channel's owner does not answer" },
+  "resume-ms": { type: "number", default: 300_000, min: 1_000, max: 86_400_000, env: "RINGWAY_RESUME_MS", help: "a client that comes back is sent what it missed, as far as it is not older than this; the rest is an x_gap" },
+  "resume-events": { type: "number", default: 10_000, min: 1, max: 1_000_000, env: "RINGWAY_RESUME_EVENTS", help: "how many missed events per channel it is sent at most" },
   "drain-ms": { type: "number", default: 2_000, min: 0, max: 8_000, help: "the goodbyes of a draining gateway are spread over this time" },
   "publish-within-ms": { type: "number", default: 10_000, min: 500, max: 60_000, help: "a message that no server took for this long is refused as unavailable" },
   "link-ping-ms": { type: "number", default: 1_000, min: 50, max: 30_000, help: "how often a link is pinged" },

@@ -9,6 +9,9 @@ export interface Options {
   readonly heartbeatMs: number;
   /** a session gets its hello after this long even when some owner does not answer */
   readonly helloWithinMs: number;
+  /** what a client may resume of a channel: events that are at most so old, and at most so many */
+  readonly resumeMs: number;
+  readonly resumeEvents: number;
   /** the closing of a drained gateway's sessions is spread over this time */
   readonly drainMs: number;
   /** a publish that nobody took for this long is refused */

@@ -19,6 +19,8 @@ export interface Link {
   conn: number;
   state: "connecting" | "greeting" | "open" | "pausing";
   broken: boolean;
+  /** epoch of the newest topology that the peer was told of */
+  epoch: number;
   failures: number;
   heardAt: number;
   timer: Timer | undefined;
@@ -48,7 +50,7 @@ export class Links {
     for (const pool of ["channel", "presence"] as const) {
       for (const { id, state } of this.#core.ring?.servers(pool) ?? []) {
         if (state === "down" || this.#byServer[pool].has(id)) continue;
-        const link: Link = { pool, server: id, conn: 0, state: "pausing", broken: false, failures: 0, heardAt: 0, timer: undefined };
+        const link: Link = { pool, server: id, conn: 0, state: "pausing", broken: false, epoch: 0, failures: 0, heardAt: 0, timer: undefined };
         this.#byServer[pool].set(id, link);
         this.#connect(link);
       }
@@ -76,6 +78,12 @@ export class Links {
     return undefined;
   }
 
+  /** The link to a server, if it is open. */
+  openTo(pool: LinkPool, server: string): Link | undefined {
+    const link = this.#byServer[pool].get(server);
+    return link?.state === "open" ? link : undefined;
+  }
+
   open(pool: LinkPool): Link[] {
     return [...this.#byServer[pool].values()].filter((link) => link.state === "open");
   }
@@ -88,11 +96,19 @@ export class Links {
     this.#core.emit({ type: "link", conn, frame });
   }
 
+  /** What is sent after this was routed by the topology of that epoch; a channel server that has not got it yet waits for it. */
+  tellEpoch(link: Link, epoch: number): void {
+    if (link.epoch >= epoch) return;
+    link.epoch = epoch;
+    this.send(link.conn, { type: "epoch", epoch });
+  }
+
   opened(conn: number): void {
     const link = this.#byConn.get(conn);
     if (link?.state !== "connecting") return;
     link.state = "greeting";
-    this.send(conn, { type: "hello", v: LINK_VERSION, server: this.#core.options.id, epoch: this.#core.ring?.epoch ?? 0 });
+    link.epoch = this.#core.ring?.epoch ?? 0;
+    this.send(conn, { type: "hello", v: LINK_VERSION, server: this.#core.options.id, epoch: link.epoch });
   }
 
   closed(conn: number): void {

@@ -89,7 +89,7 @@ export class Members {
 
   #tellGap(session: Session, sub: Subscription): void {
     this.#core.counters.gaps++;
-    this.#core.emit({ type: "send", session: session.id, text: gap(sub.channel, undefined, sub.last) });
+    this.#core.emit({ type: "send", session: session.id, text: gap({ channel: sub.channel, head: sub.last }) });
   }
 
   #end(session: Session, channel: string, { sub }: Member): void {

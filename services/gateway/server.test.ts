@@ -86,7 +86,7 @@ class Channels {
       this.subscribes.push({ ...frame, server });
       const head = this.head(frame.id);
       const after = frame.after === AFTER_HEAD ? head : frame.after;
-      socket.send(encodeLink({ type: "subscribed", chan: frame.chan, head }, ...this.#events(frame.id, frame.chan, after, head)));
+      socket.send(encodeLink({ type: "subscribed", chan: frame.chan, head, first: after + 1 }, ...this.#events(frame.id, frame.chan, after, head)));
       this.#subs.add({ socket, chan: frame.chan, channel: frame.id });
     } else if (sub === undefined) return;
     else if (frame.type === "unsubscribe") this.#subs.delete(sub);

@@ -9,6 +9,8 @@ const options: Options = {
   maxSessions: 10,
   heartbeatMs: 20_000,
   helloWithinMs: 3_000,
+  resumeMs: 300_000,
+  resumeEvents: 10_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,
   linkPingMs: 1_000,
@@ -96,6 +98,10 @@ class Trace {
     switch (effect.type) {
       case "link": {
         const { type, ...fields } = effect.frame;
+        if (effect.frame.type === "read") {
+          const { req, chan, after, limit, maxAgeMs, maxEvents } = effect.frame;
+          return `→ ${this.#server(effect.conn)} read req=${req} chan=${chan} after=${after} limit=${limit}${maxAgeMs + maxEvents === 0 ? "" : ` window=${maxAgeMs}/${maxEvents}`}`;
+        }
         const list = Object.entries(fields).map(([name, value]) => `${name}=${value === AFTER_HEAD ? "head" : value instanceof Uint8Array ? text(value) : String(value)}`);
         return `→ ${this.#server(effect.conn)} ${type} ${list.join(" ")}`.trimEnd();
       }
@@ -125,8 +131,9 @@ class Trace {
 }
 
 const event = (chan: number, offset: number, payload: unknown, origin = 0, kind = 0): LinkFrame => ({ type: "event", chan, offset, origin, kind, payload: bytes(payload) });
-const subscribed = (chan: number, head: number): LinkFrame => ({ type: "subscribed", chan, head });
+const subscribed = (chan: number, head: number, first = 0): LinkFrame => ({ type: "subscribed", chan, head, first });
 const batch = (req: number, chan: number, head: number, offsets: readonly number[]): LinkFrame => ({ type: "batch", req, chan, head, events: encodeLink(...offsets.map((offset) => event(chan, offset, offset))) });
+const window = (req: number, chan: number, from: number, head: number, afterTs = "", fromTs = ""): LinkFrame => ({ type: "window", req, chan, from, head, afterTs, fromTs });
 
 /** Ada (1) is connected and in C1, whose owner is cs-0 and whose head is 7. Her own channel has chan 1, C1 has chan 2. */
 function booted(over: Partial<Options> = {}, extra: Parameters<typeof ring>[2] = {}): Trace {
@@ -199,8 +206,8 @@ describe("a session's boot", () => {
     t.connect(3, "UGRACE").tell({ type: "listed", session: 3, channels: [] });
     t.take();
     t.tell({ type: "listed", session: 2, channels: ["C1"] });
-    expect(t.take()).toEqual(["→ cs-0 read req=1 chan=2 after=5 limit=200"]);
-    t.from("cs-0", { type: "moved", chan: 3, epoch: 1, owner: "" }).wait(20).from("cs-0", subscribed(4, limits.resumeEvents + 1));
+    expect(t.take()).toEqual(["→ cs-0 read req=1 chan=2 after=5 limit=200 window=300000/10000"]);
+    t.from("cs-0", { type: "moved", chan: 3, epoch: 1, owner: "" }).wait(20).from("cs-0", subscribed(4, 9, 6), window(2, 4, 5, 9));
     t.take();
     t.tell({ type: "listed", session: 3, channels: ["C1"] });
     expect(t.take()).toEqual(['to 3: {"type":"x_gap","channel":"C1","head":7}']);
@@ -329,15 +336,43 @@ describe("events of a channel", () => {
   });
 
   test("`moved` makes it ask again after a pause that grows, there or at the new owner", () => {
-    const t = booted().from("cs-0", { type: "moved", chan: 2, epoch: 2, owner: "cs-1" });
-    t.wait(20).from("cs-0", { type: "moved", chan: 3, epoch: 2, owner: "cs-1" });
+    const t = booted().from("cs-0", { type: "moved", chan: 2, epoch: 2, owner: "" });
+    t.wait(20).from("cs-0", { type: "moved", chan: 3, epoch: 2, owner: "" });
     expect(t.quiet()).toEqual(["→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=7 id=C1", "→ cs-0 unsubscribe chan=3"]);
     t.wait(39);
     expect(t.quiet()).toEqual([]);
     t.tell({ type: "topology", ring: ring(2, ["cs-1"], { idle: ["cs-0"] }) });
-    expect(t.quiet()).toEqual(["→ cs-0 unsubscribe chan=1", "→ cs-1 subscribe chan=4 after=0 id=UADA", "→ cs-1 subscribe chan=5 after=7 id=C1"]);
+    expect(t.quiet()).toEqual(["→ cs-0 unsubscribe chan=1", "→ cs-1 epoch epoch=2", "→ cs-1 subscribe chan=4 after=0 id=UADA", "→ cs-1 subscribe chan=5 after=7 id=C1"]);
     t.from("cs-1", subscribed(5, 8), event(5, 8, "a"));
     expect(t.take()).toEqual(['to 1: "a"']);
+  });
+
+  test("`moved` that names an owner with an open link: asked at once, by the topology that is on its way, and left there until that comes", () => {
+    const t = booted().from("cs-0", { type: "moved", chan: 2, epoch: 3, owner: "cs-1" });
+    expect(t.take()).toEqual(["→ cs-0 unsubscribe chan=2", "→ cs-1 epoch epoch=3", "→ cs-1 subscribe chan=3 after=7 id=C1"]);
+    t.tell({ type: "topology", ring: ring(2, ["cs-0", "cs-1"]) }).from("cs-1", subscribed(3, 8, 8), event(3, 8, "a"));
+    expect(t.take()).toEqual(['to 1: "a"']);
+    t.tell({ type: "topology", ring: ring(3, ["cs-0", "cs-1"]) });
+    expect(t.take()).toEqual(["→ cs-1 unsubscribe chan=3", "→ cs-0 epoch epoch=3", "→ cs-0 subscribe chan=4 after=8 id=C1"]);
+  });
+
+  test("an owner that was named and sends on, an older topology's word, one that is the same or not linked: a pause", () => {
+    const hop = (epoch: number, owner: string): LinkFrame => ({ type: "moved", chan: 2, epoch, owner });
+    for (const frame of [hop(0, "cs-1"), hop(9, "cs-0"), hop(9, "cs-7"), hop(9, "")]) {
+      const t = booted().from("cs-0", frame);
+      expect(t.take()).toEqual(["→ cs-0 unsubscribe chan=2"]);
+      expect(t.wait(20).quiet()).toEqual(["→ cs-0 subscribe chan=3 after=7 id=C1"]);
+    }
+    const t = booted().from("cs-0", hop(9, "cs-1")).from("cs-1", { type: "moved", chan: 3, epoch: 9, owner: "cs-0" });
+    t.take();
+    expect(t.wait(20).quiet()).toEqual(["→ cs-0 subscribe chan=4 after=7 id=C1"]);
+    t.from("cs-0", subscribed(4, 7), { ...hop(9, "cs-1"), chan: 4 } as LinkFrame);
+    expect(t.take()).toEqual(["→ cs-0 unsubscribe chan=4", "→ cs-1 subscribe chan=5 after=7 id=C1"]);
+  });
+
+  test("a server that was named and whose link breaks: the channel goes by the ring again", () => {
+    const t = booted().from("cs-0", { type: "moved", chan: 2, epoch: 9, owner: "cs-1" }).break("cs-1");
+    expect(t.take().slice(-1)).toEqual(["→ cs-0 subscribe chan=4 after=7 id=C1"]);
   });
 
   test("a broken link: the second choice is asked for what comes after the last event; a message is sent again with its key", () => {
@@ -433,7 +468,7 @@ describe("membership", () => {
   test("a join delivers what comes after its offset, then goes live; a leave ends it at once", () => {
     const t = booted().from("cs-0", event(1, 1, { join: "C2", after: 3 }, 0, 1));
     t.from("cs-0", subscribed(3, 5)).from("cs-0", batch(1, 3, 5, [4, 5])).from("cs-0", event(3, 6, 6));
-    expect(t.take()).toEqual(["→ cs-0 subscribe chan=3 after=head id=C2", "→ cs-0 read req=1 chan=3 after=3 limit=200", "replay to 1: 4 5"]);
+    expect(t.take()).toEqual(["→ cs-0 subscribe chan=3 after=head id=C2", "→ cs-0 read req=1 chan=3 after=3 limit=200 window=300000/10000", "replay to 1: 4 5"]);
     t.tell({ type: "replayed", session: 1, channel: "C2" }).from("cs-0", batch(2, 3, 6, [6])).tell({ type: "replayed", session: 1, channel: "C2" }).from("cs-0", event(3, 7, 7));
     expect(t.take()).toEqual(["→ cs-0 read req=2 chan=3 after=5 limit=200", "replay to 1: 6", "to 1: 7"]);
     t.from("cs-0", event(1, 2, { leave: "C2" }, 0, 1), event(3, 8, 8)).say(1, { type: "message", id: 1, channel: "C2", text: "x" });
@@ -468,7 +503,7 @@ describe("resume", () => {
 
   test("replays what the client missed, holds live events back meanwhile, and joins without gap or duplicate", () => {
     const t = resume(5);
-    expect(t.take().slice(-2)).toEqual(['to 2: {"type":"hello","x_session":2,"x_gateway":"gw-0"}', "→ cs-0 read req=1 chan=2 after=5 limit=200"]);
+    expect(t.take().slice(-2)).toEqual(['to 2: {"type":"hello","x_session":2,"x_gateway":"gw-0"}', "→ cs-0 read req=1 chan=2 after=5 limit=200 window=300000/10000"]);
     t.from("cs-0", event(2, 8, 8)).from("cs-0", batch(1, 2, 9, [6, 7, 8, 9]));
     expect(t.take()).toEqual(["to 1: 8", "replay to 2: 6 7 8"]);
     t.tell({ type: "replayed", session: 2, channel: "C1" }).from("cs-0", event(2, 9, 9));
@@ -479,10 +514,70 @@ describe("resume", () => {
     expect(resume(7).from("cs-0", event(2, 8, 8)).take().slice(-1)).toEqual(["to 1,2: 8"]);
   });
 
-  test("too far behind: an explicit gap, then live", () => {
-    const t = booted().connect(2, "UGRACE", { offsets: { C5: 1 } });
-    t.from("cs-0", subscribed(3, 0)).tell({ type: "listed", session: 2, channels: ["C5"] }).from("cs-0", subscribed(4, limits.resumeEvents + 2), event(4, limits.resumeEvents + 3, "next"));
-    expect(t.take().slice(-2)).toEqual([`to 2: {"type":"x_gap","channel":"C5","after":1,"head":${limits.resumeEvents + 2}}`, 'to 2: "next"']);
+  test("what lies outside the window is an explicit gap that says what to fetch; the rest is replayed, however old it grows meanwhile", () => {
+    const t = resume(2);
+    t.take();
+    t.from("cs-0", window(1, 2, 5, 7, "1.2", "1.5"));
+    expect(t.take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":2,"head":5,"oldest":"1.2","latest":"1.5"}', "→ cs-0 read req=2 chan=2 after=5 limit=200"]);
+    t.from("cs-0", batch(2, 2, 7, [6])).tell({ type: "replayed", session: 2, channel: "C1" });
+    expect(t.take()).toEqual(["replay to 2: 6", "→ cs-0 read req=3 chan=2 after=6 limit=200"]);
+    t.from("cs-0", batch(3, 2, 7, [7])).tell({ type: "replayed", session: 2, channel: "C1" }).from("cs-0", event(2, 8, 8));
+    expect(t.take()).toEqual(["replay to 2: 7", "to 1,2: 8"]);
+  });
+
+  test("nothing in the window: a gap up to the head, then live", () => {
+    const t = resume(2);
+    t.take();
+    t.from("cs-0", window(1, 2, 7, 7), event(2, 8, 8));
+    expect(t.take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":2,"head":7}', "to 1,2: 8"]);
+  });
+
+  test("a gap up to what the gateway has not yet: the client waits for it, and gets nothing twice", () => {
+    const t = resume(2);
+    t.take();
+    t.from("cs-0", window(1, 2, 9, 9, "1.2", "1.9"), event(2, 8, 8), event(2, 9, 9), event(2, 10, 10));
+    expect(t.take()).toEqual(['to 2: {"type":"x_gap","channel":"C1","after":2,"head":9,"oldest":"1.2","latest":"1.9"}', "to 1: 8 9", "to 1,2: 10"]);
+  });
+
+  test("the window is asked for again where the first answer was lost with its link", () => {
+    const t = resume(2).break("cs-0");
+    t.take();
+    expect(t.from("cs-1", subscribed(4, 7)).take()).toEqual(["→ cs-1 read req=2 chan=4 after=2 limit=200 window=300000/10000"]);
+    t.from("cs-1", window(2, 4, 5, 7)).break("cs-1");
+    t.take();
+    t.wait(50).open("cs-0").from("cs-0", subscribed(6, 7));
+    expect(t.quiet().slice(-1)).toEqual(["→ cs-0 read req=4 chan=6 after=5 limit=200"]);
+  });
+
+  test("a gateway that missed more than a replay is for asks what that was, tells all, and replays the rest", () => {
+    const t = booted().break("cs-0");
+    t.take();
+    t.from("cs-1", subscribed(4, 20_000, 10_001), event(4, 10_001, "ignored for now"));
+    expect(t.take()).toEqual([`→ cs-1 read req=1 chan=4 after=7 limit=1 window=0/${limits.resumeEvents}`]);
+    t.from("cs-1", window(1, 4, 10_002, 20_002, "1.7", "2.2"));
+    expect(t.take()).toEqual([
+      'to 1: {"type":"x_gap","channel":"C1","after":7,"head":10002,"oldest":"1.7","latest":"2.2"}',
+      "→ cs-1 unsubscribe chan=4",
+      "→ cs-1 subscribe chan=5 after=10002 id=C1",
+    ]);
+    t.from("cs-1", subscribed(5, 20_002, 10_003), event(5, 10_003, "next"));
+    expect(t.take()).toEqual(['to 1: "next"']);
+  });
+
+  test("events that were swept while they were replayed: the same", () => {
+    const t = booted().from("cs-0", event(2, 8, "a"), subscribed(2, 30, 21), event(2, 21, "ignored"));
+    expect(t.take()).toEqual(['to 1: "a"', `→ cs-0 read req=1 chan=2 after=8 limit=1 window=0/${limits.resumeEvents}`]);
+    t.from("cs-0", window(1, 2, 20, 30)).from("cs-0", subscribed(3, 30, 21), event(3, 21, "b"));
+    expect(t.take()).toEqual(['to 1: {"type":"x_gap","channel":"C1","after":8,"head":20}', "→ cs-0 unsubscribe chan=2", "→ cs-0 subscribe chan=3 after=20 id=C1", 'to 1: "b"']);
+  });
+
+  test("a question about a gap that is refused, or lost with its link, is asked again", () => {
+    const t = booted().break("cs-0").from("cs-1", subscribed(4, 20_000, 10_001), { type: "refused", req: 1, reason: "store_unavailable", detail: "" });
+    t.take();
+    t.wait(20).from("cs-1", subscribed(5, 20_000, 10_001));
+    expect(t.quiet()).toEqual(["→ cs-1 subscribe chan=5 after=7 id=C1", `→ cs-1 read req=2 chan=5 after=7 limit=1 window=0/${limits.resumeEvents}`]);
+    t.break("cs-1").from("cs-1", window(2, 5, 10_001, 20_000));
+    expect(t.quiet().filter((line) => line.startsWith("to"))).toEqual([]);
   });
 
   test("a client that saw more elsewhere than this gateway gets no event twice", () => {
@@ -504,11 +599,11 @@ describe("resume", () => {
     const channels = ["C1", "C2", "C3", "C4"];
     t.connect(1, "UADA", { offsets: Object.fromEntries(channels.map((channel) => [channel, 1])) }).from("cs-0", subscribed(1, 0));
     t.tell({ type: "listed", session: 1, channels }).from("cs-0", ...[2, 3, 4, 5].map((chan) => subscribed(chan, 2)));
-    expect(t.take().filter((line) => line.includes(" read "))).toEqual(["→ cs-0 read req=1 chan=2 after=1 limit=200", "→ cs-0 read req=2 chan=3 after=1 limit=200"]);
+    expect(t.take().filter((line) => line.includes(" read "))).toEqual(["→ cs-0 read req=1 chan=2 after=1 limit=200 window=300000/10000", "→ cs-0 read req=2 chan=3 after=1 limit=200 window=300000/10000"]);
     t.from("cs-0", batch(1, 2, 2, [2])).tell({ type: "replayed", session: 1, channel: "C1" });
-    expect(t.take()).toEqual(["replay to 1: 2", "→ cs-0 read req=3 chan=4 after=1 limit=200"]);
+    expect(t.take()).toEqual(["replay to 1: 2", "→ cs-0 read req=3 chan=4 after=1 limit=200 window=300000/10000"]);
     t.from("cs-0", event(1, 1, { leave: "C2" }, 0, 1));
-    expect(t.take()).toEqual(["→ cs-0 read req=4 chan=5 after=1 limit=200", "→ cs-0 unsubscribe chan=3"]);
+    expect(t.take()).toEqual(["→ cs-0 read req=4 chan=5 after=1 limit=200 window=300000/10000", "→ cs-0 unsubscribe chan=3"]);
   });
 
   test("a session that ends while it resumes leaves nothing behind", () => {
@@ -526,7 +621,7 @@ describe("resume", () => {
     const t = resume(5).break("cs-0");
     t.take();
     t.from("cs-1", subscribed(4, 7));
-    expect(t.take()).toEqual(["→ cs-1 read req=2 chan=4 after=5 limit=200"]);
+    expect(t.take()).toEqual(["→ cs-1 read req=2 chan=4 after=5 limit=200 window=300000/10000"]);
     t.from("cs-1", batch(1, 4, 7, [6]), batch(2, 4, 7, [6, 7]));
     expect(t.take()).toEqual(["replay to 2: 6 7"]);
   });
@@ -536,13 +631,13 @@ describe("resume", () => {
     t.take();
     t.from("cs-0", { type: "batch", req: 1, chan: 2, head: 7, events: Uint8Array.of(9, 9) });
     expect(t.quiet()[0]).toBe("disconnect cs-0");
-    expect(t.from("cs-1", subscribed(4, 7)).take()).toEqual(["→ cs-1 read req=2 chan=4 after=5 limit=200"]);
+    expect(t.from("cs-1", subscribed(4, 7)).take()).toEqual(["→ cs-1 read req=2 chan=4 after=5 limit=200 window=300000/10000"]);
   });
 
   test("a read that the store could not answer is tried again", () => {
     const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "" });
     t.take();
-    expect(t.wait(250).quiet()).toEqual(["→ cs-0 read req=2 chan=2 after=5 limit=200"]);
+    expect(t.wait(250).quiet()).toEqual(["→ cs-0 read req=2 chan=2 after=5 limit=200 window=300000/10000"]);
   });
 });
 

@@ -73,15 +73,15 @@ export class Gateway {
         if ("presence" in control) return this.#presence.chosen(sub.channel, { away: control.presence === "away", at: control.at });
         for (const session of [...this.#sessions.ofUser(sub.channel)]) this.#members.control(session, control);
       },
-      gapped: (sub, after) => {
-        this.#subs.deliver(sub, new TextEncoder().encode(gap(sub.channel, after, sub.last)), 0, false);
+      gapped: (sub, missed) => {
+        this.#subs.deliver(sub, new TextEncoder().encode(gap(missed)), 0, false);
         for (const session of this.#sessions.ofUser(sub.channel)) this.#boot.relist(session);
       },
     });
     this.#catchUps = new CatchUps(core, this.#links, {
       caughtUp: (sub, session) => this.#members.caughtUp(sub, session),
       misdirected: (sub) => this.#subs.refusedBy(sub),
-      gap: (sub, session, after) => core.emit({ type: "send", session, text: gap(sub.channel, after, sub.last) }),
+      gap: (session, missed) => core.emit({ type: "send", session, text: gap(missed) }),
     });
     this.#publishes = new Publishes(core, this.#links, {
       acked: (pending, offset, ts) => this.#send(pending.session, ack(pending.replyTo, ts, pending.text, offset)),
@@ -223,9 +223,11 @@ export class Gateway {
       case "ack":
         return this.#publishes.onAck(frame);
       case "refused":
-        return this.#publishes.onRefused(frame) ? undefined : this.#catchUps.onRefused(frame);
+        return this.#publishes.onRefused(frame) || this.#subs.onRefused(frame) ? undefined : this.#catchUps.onRefused(frame);
       case "batch":
         return this.#catchUps.onBatch(frame);
+      case "window":
+        return this.#subs.onWindow(conn, frame) ? undefined : this.#catchUps.onWindow(frame);
       case "presence":
         return this.#presence.onPresence(conn, frame);
       case "manual":

@@ -6,6 +6,7 @@
 import { AFTER_HEAD, eventKinds, type Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { CatchUp } from "./catch-up.ts";
+import type { Gap } from "./client-frames.ts";
 import { backOffMs, doubtMs, nextU32, type Core } from "./core.ts";
 import type { Outgoing, SessionId } from "./events.ts";
 import type { Link, Links } from "./links.ts";
@@ -23,8 +24,8 @@ export interface Subscription {
   readonly channel: string;
   /** sessions and publishes that need it; at 0 it ends */
   refs: number;
-  /** idle: no server to ask; waiting: for the link to open; asked, subscribed; pausing: after `moved` */
-  state: "idle" | "waiting" | "asked" | "subscribed" | "pausing";
+  /** idle: no server to ask; waiting: for the link to open; asked, subscribed; gapped: asks what it missed; pausing: after `moved` */
+  state: "idle" | "waiting" | "asked" | "subscribed" | "gapped" | "pausing";
   link: Link | undefined;
   /** connection and link-local number of the current try, 0 when there is none */
   conn: number;
@@ -32,6 +33,12 @@ export interface Subscription {
   /** offset of the last event that was taken */
   last: number;
   moves: number;
+  /** it went where `moved` sent it, and was not subscribed since */
+  hopped: boolean;
+  /** epoch of a topology that sent it where it is and that is not known here yet; 0 where ours did */
+  ahead: number;
+  /** number of the read that asks about a gap, 0 = none */
+  gapRead: number;
   holes: number;
   /** since when servers answer with a head below `last` */
   doubtedAt: number | undefined;
@@ -53,8 +60,8 @@ export interface SubscriptionHooks {
   /** it took an event while sessions are catching up */
   advanced(sub: Subscription): void;
   control(sub: Subscription, payload: Uint8Array): void;
-  /** events up to `sub.last` were passed over */
-  gapped(sub: Subscription, after: number): void;
+  /** events were passed over, for all its sessions */
+  gapped(sub: Subscription, gap: Gap): void;
 }
 
 export class Subscriptions {
@@ -63,6 +70,8 @@ export class Subscriptions {
   readonly #hooks: SubscriptionHooks;
   readonly #byChannel = new Map<string, Subscription>();
   readonly #byChan = new Map<number, Subscription>();
+  /** by the number of the read that asks about their gap */
+  readonly #gapped = new Map<number, Subscription>();
   #lastChan = 0;
 
   constructor(core: Core, links: Links, hooks: SubscriptionHooks) {
@@ -88,6 +97,9 @@ export class Subscriptions {
         chan: 0,
         last: UNKNOWN,
         moves: 0,
+        hopped: false,
+        ahead: 0,
+        gapRead: 0,
         holes: 0,
         doubtedAt: undefined,
         timer: undefined,
@@ -142,29 +154,55 @@ export class Subscriptions {
 
   onSubscribed(conn: number, frame: Frame<"subscribed">): void {
     const sub = this.#find(conn, frame.chan);
-    if (sub === undefined || sub.state !== "asked") return;
+    if (sub === undefined || (sub.state !== "asked" && sub.state !== "subscribed")) return;
     const before = sub.last;
     if (frame.head < before) {
       sub.doubtedAt ??= this.#core.now;
       if (this.#core.now - sub.doubtedAt < doubtMs) return this.#pause(sub);
-    }
+    } else if (before !== UNKNOWN && frame.first > before + 1) return this.#askGap(sub);
+    if (sub.state === "subscribed") return;
     sub.doubtedAt = undefined;
     sub.state = "subscribed";
     sub.moves = 0;
-    // A head below ours: a store that forgets was restarted. One far above: more than a replay is for.
+    sub.hopped = false;
     if (before === UNKNOWN) sub.last = frame.head;
-    else if (frame.head < before || frame.head - before > limits.resumeEvents) this.#gap(sub, frame.head);
+    else if (frame.head < before) this.#gap(sub, { head: frame.head }); // a store that forgets was restarted
     this.#hooks.ready(sub);
+  }
+
+  /** What it asked about a gap is answered. @returns false when the number is not that of such a question */
+  onWindow(conn: number, { req, from, afterTs, fromTs }: Frame<"window">): boolean {
+    const sub = this.#gapped.get(req);
+    if (sub?.conn !== conn) return false;
+    this.#gap(sub, { head: from, oldest: afterTs, latest: fromTs });
+    this.#again(sub);
+    return true;
+  }
+
+  /** @returns false when the number is not that of a question about a gap */
+  onRefused({ req }: Frame<"refused">): boolean {
+    const sub = this.#gapped.get(req);
+    if (sub === undefined) return false;
+    this.#pause(sub);
+    return true;
   }
 
   onMoved(conn: number, frame: Frame<"moved">): void {
     const sub = this.#find(conn, frame.chan);
-    if (sub !== undefined) this.#pause(sub);
+    if (sub === undefined) return;
+    const link = sub.hopped || frame.epoch < (this.#core.ring?.epoch ?? 0) ? undefined : this.#links.openTo("channel", frame.owner);
+    if (link === undefined || link === sub.link) return this.#pause(sub);
+    this.#core.counters.moved++;
+    this.#leave(sub);
+    sub.hopped = true;
+    sub.ahead = frame.epoch;
+    sub.link = link;
+    this.#ask(sub, link);
   }
 
   onEvent(conn: number, frame: Frame<"event">): void {
     const sub = this.#find(conn, frame.chan);
-    if (sub === undefined) return;
+    if (sub === undefined || sub.state === "gapped") return;
     if (sub.last === UNKNOWN) sub.last = frame.offset - 1;
     if (frame.offset <= sub.last) {
       this.#core.counters.duplicates++;
@@ -173,7 +211,7 @@ export class Subscriptions {
     if (frame.offset > sub.last + 1) {
       this.#core.counters.holes++;
       if (++sub.holes < holeTries) return this.#again(sub);
-      this.#gap(sub, frame.offset - 1);
+      this.#gap(sub, { head: frame.offset - 1 });
     }
     sub.holes = 0;
     sub.last = frame.offset;
@@ -220,6 +258,8 @@ export class Subscriptions {
 
   /** Puts the subscription where it belongs now, unless it is there. */
   #route(sub: Subscription): void {
+    // It is where a topology sent it that comes here later; ours would send it back.
+    if (sub.ahead > (this.#core.ring?.epoch ?? 0) && sub.link?.broken === false) return;
     const link = this.#links.target("channel", sub.channel);
     if (link !== undefined && link === sub.link && sub.state !== "idle" && sub.state !== "pausing") return;
     this.#leave(sub);
@@ -236,14 +276,16 @@ export class Subscriptions {
     while (this.#byChan.has(this.#lastChan));
     sub.chan = this.#lastChan;
     this.#byChan.set(sub.chan, sub);
+    this.#links.tellEpoch(link, Math.max(this.#core.ring?.epoch ?? 0, sub.ahead));
     this.#links.send(sub.conn, { type: "subscribe", chan: sub.chan, after: sub.last === UNKNOWN ? AFTER_HEAD : sub.last, id: sub.channel });
   }
 
   /** At the same server, for the events that are missing. */
   #again(sub: Subscription): void {
-    const { link } = sub;
+    const { link, ahead } = sub;
     this.#leave(sub);
     sub.link = link;
+    sub.ahead = ahead;
     if (link?.state === "open") this.#ask(sub, link);
   }
 
@@ -257,15 +299,26 @@ export class Subscriptions {
       sub.conn = 0;
       this.#hooks.lost(sub);
     }
+    this.#gapped.delete(sub.gapRead);
+    sub.gapRead = 0;
+    sub.ahead = 0;
     sub.link = undefined;
     sub.state = "idle";
   }
 
-  #gap(sub: Subscription, head: number): void {
+  /** More was missed than is replayed. What does not come is known by its ts to the owner alone; it is asked before anybody is told. */
+  #askGap(sub: Subscription): void {
+    sub.state = "gapped";
+    sub.gapRead = this.#core.nextReq();
+    this.#gapped.set(sub.gapRead, sub);
+    this.#links.send(sub.conn, { type: "read", req: sub.gapRead, chan: sub.chan, after: sub.last, limit: 1, maxAgeMs: 0, maxEvents: limits.resumeEvents });
+  }
+
+  #gap(sub: Subscription, gap: Omit<Gap, "channel" | "after">): void {
     const after = sub.last;
-    sub.last = head;
+    sub.last = gap.head;
     sub.holes = 0;
     this.#core.counters.gaps++;
-    this.#hooks.gapped(sub, after);
+    this.#hooks.gapped(sub, { ...gap, channel: sub.channel, after });
   }
 }

@@ -24,14 +24,18 @@ const frames = {
   hello: [1, { v: "u8", server: "str", epoch: "int" }],
   ping: [2, { at: "int" }],
   pong: [3, { at: "int" }],
+  /** gateway → channel: what follows was routed by this topology, which the peer may not have yet */
+  epoch: [4, { epoch: "int" }],
   // gateway → channel
   subscribe: [16, { chan: "u32", after: "int", id: "str" }],
   unsubscribe: [17, { chan: "u32" }],
   publish: [18, { req: "u32", chan: "u32", origin: "int", user: "str", key: "str", draft: "bytes" }],
   typing: [19, { chan: "u32", origin: "int", user: "str" }],
-  read: [20, { req: "u32", chan: "u32", after: "int", limit: "u32" }],
+  /** bounds of the client's window, 0 = none: how old, in ms, and how many the events beyond `after` may be */
+  read: [20, { req: "u32", chan: "u32", after: "int", limit: "u32", maxAgeMs: "u32", maxEvents: "u32" }],
   // channel → gateway
-  subscribed: [32, { chan: "u32", head: "int" }],
+  /** events follow from offset `first` on; between the offset that was asked for and it are those that are not kept, or too many. May come again */
+  subscribed: [32, { chan: "u32", head: "int", first: "int" }],
   event: [33, { chan: "u32", offset: "int", origin: "int", kind: "u8", payload: "bytes" }],
   transient: [34, { chan: "u32", origin: "int", payload: "bytes" }],
   ack: [35, { req: "u32", offset: "int", ts: "str" }],
@@ -39,6 +43,8 @@ const frames = {
   moved: [37, { chan: "u32", epoch: "int", owner: "str" }],
   /** answer to `read`: `events` holds `event` records in order (decodeLink reads them); none where `after` is the head */
   batch: [38, { req: "u32", chan: "u32", head: "int", events: "bytes" }],
+  /** answer to `read`: the events after `after` up to `from` are outside the window, or not kept; their ts ("" = not kept) say what to fetch instead */
+  window: [39, { req: "u32", chan: "u32", from: "int", head: "int", afterTs: "str", fromTs: "str" }],
   // gateway → presence
   online: [48, { user: "str", manualAway: "u8", at: "int" }],
   offline: [49, { user: "str" }],

@@ -43,6 +43,10 @@ function words(from: string, to: string, frame: LinkFrame): string | undefined {
       return `moved ${name(to)}${frame.owner === "" ? "" : ` to ${frame.owner}`}, at topology ${frame.epoch}`;
     case "batch":
       return `batch ${name(to)} up to ${frame.head}`;
+    case "window":
+      return `window ${name(to)} from ${frame.from} up to ${frame.head}`;
+    case "epoch":
+      return `what follows is routed by topology ${frame.epoch}`;
     case "presence":
       return `${frame.user} is ${frame.active === 1 ? "active" : "away"}`;
     case "manual":

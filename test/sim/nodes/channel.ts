@@ -1,13 +1,15 @@
 /** A channel server: runs the effects of its real state as services/channel/server.ts does. */
 import type { Effect, Event, Reply as Answered } from "../../../services/channel/events.ts";
+import { readSteps, type ReadAnswer } from "../../../services/channel/reads.ts";
 import { ChannelState } from "../../../services/channel/state.ts";
-import { encodeLink, type LinkFrame } from "../../../services/protocol/link.ts";
+import type { LinkFrame } from "../../../services/protocol/link.ts";
 import type { Publish } from "../../../services/protocol/mesh.ts";
 import { problems } from "../../../services/protocol/problems.ts";
 import type { Side } from "../connection.ts";
 import { upgraded, type Door, type LinkMessage, type PublishedAt, type Reply } from "../door.ts";
 import { describeLink } from "../story.ts";
 import type { Process, Timer } from "../process.ts";
+import type { SimLog } from "../store.ts";
 import type { World } from "../world.ts";
 import { follow, followHealth, keepRegistered, type Registration } from "./follow.ts";
 
@@ -171,15 +173,17 @@ export class ChannelServer implements Door {
         if (!this.#links.has(link)) return;
         return store.read(process, (log) => log.after(channel, after, limit), (entries) => this.#take({ type: "replayed", sub, entries }));
       }
-      case "batch": {
-        const { link, req, chan, channel, after, head, limit } = effect;
+      case "read": {
+        const { link, channel } = effect;
         if (!this.#links.has(link)) return;
-        return store.read(process, (log) => log.after(channel, after, limit), (entries) => {
-          if (entries === undefined) this.#send(link, { type: "refused", req, reason: "store_unavailable", detail: "" });
-          else {
-            const events = entries.filter(({ offset }) => offset <= head).map(({ offset, origin, kind, payload }) => ({ type: "event", chan, offset, origin, kind, payload }) as const);
-            this.#send(link, { type: "batch", req, chan, head, events: encodeLink(...events) });
-          }
+        const answer = (log: Pick<SimLog, "after">): ReadAnswer => {
+          const steps = readSteps(effect, this.#world.clock(id));
+          let step = steps.next();
+          while (step.done !== true) step = steps.next(log.after(channel, step.value.after, step.value.limit));
+          return step.value;
+        };
+        return store.read(process, answer, (frame) => {
+          this.#send(link, frame ?? { type: "refused", req: effect.req, reason: "store_unavailable", detail: "" });
           this.#flush();
         });
       }

@@ -16,6 +16,8 @@ const options = {
   maxSessions: 20_000,
   heartbeatMs: 20_000,
   helloWithinMs: 3_000,
+  resumeMs: 300_000,
+  resumeEvents: 10_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,
   linkPingMs: 1_000,
