@@ -21,8 +21,8 @@ export const bounds = {
   awayMs: graceMs,
   /** somebody without one is called active for so long at most */
   activeMs: silenceMs + graceMs + travelMs,
-  /** After so long without trouble nobody is called away at all who was there a moment ago. */
-  calmMs: 3_000,
+  /** After so long without trouble nobody is called away at all who is there, or was a moment ago. */
+  calmMs: 2_000,
 };
 
 interface Pair {
@@ -38,6 +38,9 @@ export class PresenceWatch {
   readonly #plane: Plane;
   readonly #pairs: Pair[];
   readonly #lastLive = new Map<string, number>();
+  /** the presence servers' processes and the topology, and since when they are these */
+  #servers = "";
+  #sameSince = 0;
   /** the longest times that anybody saw what was not so, ms */
   readonly longest = { away: 0, active: 0 };
 
@@ -54,8 +57,10 @@ export class PresenceWatch {
     if (pair === undefined || active || this.#plane.world.directory.choiceOf(user).away) return;
     const now = this.#now;
     const ago = now - this.#lastSeen(user);
+    // Who left has time to come back, unless the server that knows of it is gone.
+    const allowed = now - this.#sameSince > graceMs ? graceMs - travelMs : 0;
     const calm = now - pair.calmSince;
-    if (this.#trouble(pair) || calm < bounds.calmMs || ago > graceMs - travelMs) return;
+    if (this.#trouble(pair) || calm < bounds.calmMs || ago > allowed) return;
     throw new Broken(`${watcher.name} is told that ${user} is away, who had a live socket ${Math.round(ago)} ms ago, with nothing in the way for ${Math.round(calm)} ms`);
   }
 
@@ -74,6 +79,9 @@ export class PresenceWatch {
     const now = this.#now;
     const { clients, world } = this.#plane;
     for (const { user, live } of clients) if (live) this.#lastLive.set(user, now);
+    const servers = `${world.charm?.registry.disk.topology?.epoch} ${this.#plane.ids.presence.map((id) => this.#plane.node(id).process?.name).join(" ")}`;
+    if (servers !== this.#servers) this.#sameSince = now;
+    this.#servers = servers;
     for (const pair of this.#pairs) {
       const { watcher, user } = pair;
       if (this.#trouble(pair)) pair.calmSince = now;
