@@ -74,6 +74,10 @@ export class Client {
     this.process = new Process(world.kernel, options.name);
   }
 
+  get watches(): readonly string[] {
+    return this.#options.watches;
+  }
+
   get live(): boolean {
     return this.session !== 0;
   }
@@ -202,7 +206,7 @@ export class Client {
       case "x_gap":
         return this.#gap(frame["channel"] as string, frame["after"] as number | undefined, frame["head"] as number);
       case "presence_change":
-        return void this.presence.set(frame["user"] as string, frame["presence"] === "active");
+        return this.#presence(frame["user"] as string, frame["presence"] === "active");
       default:
         if (frame["x_off"] !== undefined) this.#event(frame);
     }
@@ -280,6 +284,12 @@ export class Client {
     if (typeof frame["client_msg_id"] === "string") this.seen.add(frame["client_msg_id"]);
     if (frame["type"] === "channel_left") return this.#forget(frame["channel"] as string);
     this.#advance(channel);
+  }
+
+  #presence(user: string, active: boolean): void {
+    this.#world.trace.line(() => `${this.gateway} → ${this.name}  ${user} is ${active ? "active" : "away"}`);
+    this.presence.set(user, active);
+    this.#world.onPresence(this, user, active);
   }
 
   #forget(channel: string): void {

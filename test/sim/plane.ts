@@ -100,6 +100,8 @@ export class Plane {
       random: draw("world"),
       ids: new Random(seed, "ids"),
       doors: new Map<string, Door>(),
+      epochs: new Map(),
+      onPresence: () => undefined,
       charm: undefined,
       envoy: undefined as unknown as Envoy,
       placeOf: (addr) => places.get(addr) ?? "nowhere",

@@ -3,6 +3,7 @@ import { loadRingModule, type RingModule } from "../../services/ring/ring.ts";
 import { drawFaults, longestMs, undrainSome } from "./faults.ts";
 import { Broken } from "./monitor.ts";
 import { Plane } from "./plane.ts";
+import { PresenceWatch } from "./presence-watch.ts";
 import { Random } from "./random.ts";
 import { misled, unsettled } from "./settle.ts";
 import { Workload } from "./workload.ts";
@@ -24,6 +25,8 @@ export interface Result {
   readonly faults: readonly string[];
   readonly delivered: number;
   readonly acked: number;
+  /** the longest times that a client saw somebody's presence wrongly, ms */
+  readonly presence: { readonly away: number; readonly active: number };
   /** virtual time, ms */
   readonly endedAt: number;
 }
@@ -41,6 +44,8 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   const from = random.chance(0.3) ? beginMs.least : beginMs.most;
   const until = from + faultsMs;
   const faults = drawFaults(new Random(seed, "faults"), plane, random.below(15), from, until);
+  const watch = new PresenceWatch(plane);
+  plane.world.onPresence = (client, user, active) => watch.told(client, user, active);
   work.plan(beginMs.least, until, 40 + random.below(120));
   for (const { at, text, strike } of faults) {
     kernel.at(at, () => {
@@ -73,6 +78,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     faults: faults.map(({ at, text }) => `${Math.round(at)} ms: ${text}`),
     delivered: monitor.delivered,
     acked: monitor.acked.length,
+    presence: watch.longest,
     endedAt: Math.round(kernel.now),
   };
 }

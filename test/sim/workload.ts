@@ -156,12 +156,15 @@ export class Workload {
   }
 
   #setPresence(user: string, away: boolean): void {
-    const { envoy } = this.#plane.world;
+    const { envoy, directory } = this.#plane.world;
     this.open++;
+    const id = ++this.#keys;
+    directory.choosing.set(id, user);
     const attempt = (): void =>
       envoy.api<undefined>(this.#people, `${user} chooses ${away ? "away" : "auto"}`, apiMs, (webapp, reply) => webapp.setPresence(user, away, reply), ({ status }) => {
         if (status === 0 || status >= 500) return void this.#people.after(this.#random.between(20, 400), attempt);
         this.open--;
+        directory.choosing.delete(id);
       });
     attempt();
   }

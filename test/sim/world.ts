@@ -1,4 +1,5 @@
 /** What every part of a simulated plane shares. */
+import type { Client } from "./client.ts";
 import type { Charm } from "./nodes/charm.ts";
 import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
@@ -27,6 +28,10 @@ export interface World {
   readonly ids: Random;
   /** who listens, by address */
   readonly doors: Map<string, Door>;
+  /** The topology that each server has, by place. */
+  readonly epochs: Map<Place, number>;
+  /** A client is shown somebody's presence. */
+  onPresence: (client: Client, user: string, active: boolean) => void;
   /** the running charm */
   charm: Charm | undefined;
   /** the place of an address, whether or not somebody listens there */

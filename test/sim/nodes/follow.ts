@@ -22,6 +22,7 @@ const ttlMs = 2_000;
 /** Calls `onView` for each newer topology while the process lives. */
 export function follow(world: World, process: Process, onView: (view: RingView) => void): void {
   let epoch = 0;
+  world.epochs.set(process.place, 0);
   let pauseMs = backOff.least;
   const ask = (): void => {
     world.net.call<RingView>(process, [process.place, "charm"], () => world.charm?.process, (reply) => world.charm!.registry.follow(epoch, reply), { timeoutMs: waitMs }, (outcome) => {
@@ -29,6 +30,7 @@ export function follow(world: World, process: Process, onView: (view: RingView) 
         pauseMs = backOff.least;
         if (outcome.value.epoch > epoch) {
           epoch = outcome.value.epoch;
+          world.epochs.set(process.place, epoch);
           onView(outcome.value);
         }
         return ask();

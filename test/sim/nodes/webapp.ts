@@ -18,6 +18,8 @@ export class Directory {
   readonly members = new Map<string, Set<string>>();
   readonly tickets = new Map<string, { readonly user: string; readonly offsets: Readonly<Record<string, number>>; readonly expiresAt: number }>();
   readonly #choices = new Map<string, Choice>();
+  /** users whose call to choose has no answer yet, by call */
+  readonly choosing = new Map<number, string>();
   /** `user channel` of all who left, also for a moment */
   readonly left = new Set<string>();
 
