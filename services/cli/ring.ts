@@ -94,7 +94,6 @@ async function seal(options: Options, file: string, out: string): Promise<unknow
   if (stranger !== undefined) throw new UsageError(`topology pools.${stranger}: not one of ${pools.join(", ")}`);
   const pool = (what: unknown): unknown => (typeof what === "object" && what !== null && !Array.isArray(what) ? { servers: [], pins: [], ...what, tableDigest: "0".repeat(16) } : what);
   const topology = validateTopology({ v: 1, epoch: draft?.epoch, keyId: rings.keyId, pools: Object.fromEntries(pools.map((name) => [name, pool(Object.hasOwn(given, name) ? given[name] : {})])) });
-  if (topology.epoch === 0) throw new UsageError("topology epoch: must be a whole number from 1"); // 0 is the filter's "none yet"
   const binary = encodeTopologyBinary(topology, rings.sipHash24);
   await writeFile(out, binary).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`${out} cannot be written (${error.code})`);
