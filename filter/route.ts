@@ -64,10 +64,15 @@ function readRequest(withUpgrade: bool): void {
 
 /** A request that is not routed here leaves without the headers that say how: no client may name the host. */
 function pass(): Action {
+  removeOurs();
+  return Action.Continue;
+}
+
+/** Takes away what a client may have sent under the names of the headers that are set here. */
+function removeOurs(): void {
   removeHeader(MapType.HttpRequestHeaders, UPSTREAM.ptr, UPSTREAM.len);
   removeHeader(MapType.HttpRequestHeaders, EPOCH.ptr, EPOCH.len);
   removeHeader(MapType.HttpRequestHeaders, SLOT.ptr, SLOT.len);
-  return Action.Continue;
 }
 
 function splitPath(ptr: usize, len: i32): void {
@@ -98,6 +103,7 @@ function routedTo(pool: i32): i32 {
 
 function answer(what: refusal.Refusal, metric: i32): Action {
   metrics.count(metric);
+  removeOurs(); // access logs are written of refused requests, too
   what.send();
   return Action.Pause;
 }

@@ -107,6 +107,35 @@ test("ring owner names slot, owner and preference list; ring diff counts what mo
   expect(diff.channel_slots_moved).toBeLessThan(65_536 / 3 + 1_500);
 });
 
+test("ring seal writes what the filter polls, and names what is wrong with a draft", async () => {
+  const servers = ["cart-1", "cart-0"].map((id, i) => ({ id, addr: `127.0.0.1:${9100 + i}`, zone: "a", weight: 100, state: "up" as const }));
+  const out = join(folder, "topology.bin");
+  let drafts = 0;
+  const seal = async (given: unknown, ...flags: string[]): Promise<Ended> => {
+    const draft = join(folder, `draft-${drafts++}.json`);
+    await writeFile(draft, JSON.stringify(given));
+    return ringway("ring", "seal", draft, out, ...flags);
+  };
+  const key = "0f".repeat(16);
+  const { code, out: said } = await seal({ epoch: 7, pools: { gateway: { servers, pins: [[5, "cart-1"]] }, channel: { servers: [] } } }, "--ring-key", key, "--json");
+  const none = { servers: [], pins: [] };
+  const sealed = sealTopology(await loadRingModule(key), { epoch: 7, pools: { channel: none, presence: none, gateway: { servers, pins: [[5, "cart-1"]] } } });
+  expect([code, JSON.parse(said)]).toEqual([0, { epoch: 7, key_id: sealed.topology.keyId, bytes: sealed.binary.length, channel_servers: 0, presence_servers: 0, gateway_servers: 2 }]);
+  expect(await readFile(out)).toEqual(Buffer.from(sealed.binary));
+
+  const bad = [
+    [null, "epoch: must be a whole number from 0"],
+    [{ epoch: 0, pools: {} }, "epoch: must be a whole number from 1"],
+    [{ epoch: 1, pools: { gateways: { servers } } }, "pools.gateways: not one of channel, presence, gateway"],
+    [{ epoch: 1, pools: { gateway: { servers: [{ ...servers[0], addr: "cart.internal:80" }] } } }, "pools.gateway.servers[0].addr"],
+    [{ epoch: 1, pools: { gateway: [] } }, "pools.gateway"],
+    [{ epoch: 1, pools: { gateway: null } }, "pools.gateway"],
+  ] as const;
+  const refused = await Promise.all(bad.map(([given]) => seal(given)));
+  expect(refused.map(({ code, err }) => [code, err])).toEqual(bad.map(([, message]) => [2, expect.stringContaining(message)]));
+  expect(await readFile(out)).toEqual(Buffer.from(sealed.binary));
+});
+
 test("a topology of another hash key is refused in one line, not answered wrongly", async () => {
   const topology = await topologyFile("of-dev-key.json", 1, ["cs-0"]);
   const { code, err } = await ringway("ring", "owner", "C0GENERAL", "--topology", topology, "--ring-key", "f".repeat(32));

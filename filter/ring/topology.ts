@@ -26,7 +26,7 @@ const HEADER_BYTES: i32 = 20;
 const POOL_HEADER_BYTES: i32 = 4;
 const DIGEST_BYTES: i32 = 8;
 const DOCUMENT_BYTES_MIN: i32 = 20 + 3 * 4 + 8;
-/** Epochs are whole numbers that JavaScript can hold, too. */
+/** Epochs begin with 1, and are whole numbers that JavaScript can hold, too. */
 const EPOCH_MAX: u64 = 0x1fffffffffffff;
 
 /** Times a byte: that byte eight times. */
@@ -125,7 +125,8 @@ function checkSeal(ptr: usize, len: i32, k0: u64, k1: u64): i32 {
   if (load<u32>(ptr, 16) != keyId(k0, k1)) return ERROR_KEY;
   const end = len - DIGEST_BYTES;
   if (load<u64>(ptr + <usize>end) != sipHash24(ptr, end, k0, k1)) return ERROR_DIGEST;
-  if (load<u64>(ptr, 8) > EPOCH_MAX) return ERROR_EPOCH;
+  const epoch = load<u64>(ptr, 8);
+  if (epoch == 0 || epoch > EPOCH_MAX) return ERROR_EPOCH;
   return ERROR_NONE;
 }
 

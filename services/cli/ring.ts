@@ -1,9 +1,9 @@
-/** `ringway ring …`: who owns what, what a change would move, drain and weight. */
-import { readFile } from "node:fs/promises";
+/** `ringway ring …`: who owns what, what a change would move, a document of one's own, drain and weight. */
+import { readFile, writeFile } from "node:fs/promises";
 import { pools, type Pool, type Topology } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule } from "../ring/ring.ts";
-import { TopologyError, validateTopology } from "../ring/topology.ts";
+import { encodeTopologyBinary, TopologyError, validateTopology } from "../ring/topology.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import type { Verb } from "./verb.ts";
@@ -21,14 +21,15 @@ type Options = ReturnType<typeof parseFlags<typeof flags>>;
 const verbs: Record<string, { readonly args: string; readonly run: (options: Options, first: string, second: string) => Promise<unknown> }> = {
   owner: { args: "<id>", run: owner },
   diff: { args: "<topology-file>", run: diff },
+  seal: { args: "<draft-file> <binary-file>", run: seal },
   drain: { args: "<server>", run: (options, server) => change(options, server, { drain: true }) },
   undrain: { args: "<server>", run: (options, server) => change(options, server, { drain: false }) },
   weight: { args: "<server> <weight>", run: (options, server, weight) => change(options, server, { weight: wholeWeight(weight) }) },
 };
 
 export const ring: Verb = {
-  summary: "owner <id> | diff <topology-file> | drain <server> | undrain <server> | weight <server> <0..65535>",
-  usage: "owner|diff|drain|undrain|weight …",
+  summary: "owner <id> | diff <topology-file> | seal <draft-file> <binary-file> | drain <server> | undrain <server> | weight <server> <0..65535>",
+  usage: "owner|diff|seal|drain|undrain|weight …",
   flags,
   async run(argv) {
     const options = parseFlags(flags, argv, Number.MAX_SAFE_INTEGER);
@@ -50,18 +51,18 @@ function wholeWeight(text: string): number {
   return weight;
 }
 
-async function fromFile(path: string): Promise<Topology> {
+async function jsonIn(path: string): Promise<unknown> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`${path} cannot be read (${error.code})`);
   });
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new UsageError(`${path} is not JSON: ${(error as Error).message}`);
   }
-  return validateTopology(parsed);
 }
+
+const fromFile = async (path: string): Promise<Topology> => validateTopology(await jsonIn(path));
 
 const load = (options: Options): Promise<Topology> => (options.topology === "" ? currentTopology(options.charmUrl) : fromFile(options.topology));
 const module = (options: Options) => loadRingModule(options.ringKey === "" ? DEV_KEY : options.ringKey);
@@ -82,6 +83,22 @@ async function diff(options: Options, file: string): Promise<unknown> {
     to_epoch: to.epoch,
     ...Object.fromEntries(pools.map((pool) => [`${pool}_slots_moved`, after.moved(before, pool)])),
   };
+}
+
+/** For who has no charm: what the filter polls, from a draft `{epoch, pools: {channel: {servers, pins}, …}}` or a whole document. Absent pools are empty. */
+async function seal(options: Options, file: string, out: string): Promise<unknown> {
+  const rings = await module(options);
+  const draft = (await jsonIn(file)) as { epoch?: unknown; pools?: Record<string, unknown> } | null;
+  const given = draft?.pools ?? {};
+  const stranger = Object.keys(given).find((name) => !pools.some((pool) => pool === name));
+  if (stranger !== undefined) throw new UsageError(`topology pools.${stranger}: not one of ${pools.join(", ")}`);
+  const pool = (what: unknown): unknown => (typeof what === "object" && what !== null && !Array.isArray(what) ? { servers: [], pins: [], ...what, tableDigest: "0".repeat(16) } : what);
+  const topology = validateTopology({ v: 1, epoch: draft?.epoch, keyId: rings.keyId, pools: Object.fromEntries(pools.map((name) => [name, pool(Object.hasOwn(given, name) ? given[name] : {})])) });
+  const binary = encodeTopologyBinary(topology, rings.sipHash24);
+  await writeFile(out, binary).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`${out} cannot be written (${error.code})`);
+  });
+  return { epoch: topology.epoch, key_id: topology.keyId, bytes: binary.length, ...Object.fromEntries(pools.map((name) => [`${name}_servers`, topology.pools[name].servers.length])) };
 }
 
 async function change(options: Options, server: string, body: object): Promise<unknown> {

@@ -79,7 +79,7 @@ export function validateTopology(value: unknown): Topology {
   const doc = asObject(value, "");
   if (doc["v"] !== 1) throw new TopologyError("v", "bad_version", "must be 1");
   const epoch = doc["epoch"];
-  if (!isWhole(epoch, 0, Number.MAX_SAFE_INTEGER)) throw new TopologyError("epoch", "bad_epoch", "must be a whole number from 0");
+  if (!isWhole(epoch, 1, Number.MAX_SAFE_INTEGER)) throw new TopologyError("epoch", "bad_epoch", "must be a whole number from 1");
   const keyId = doc["keyId"];
   if (typeof keyId !== "string" || !/^[0-9a-f]{8}$/.test(keyId)) {
     throw new TopologyError("keyId", "bad_key_id", "must be 8 hex digits");

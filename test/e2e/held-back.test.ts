@@ -141,7 +141,8 @@ test("the writers of both Envoys are taken by one server at a time, whatever mov
   expect(held).toBe(old);
   expect(new Set(writers.taken.filter(({ by }) => by === "behind").map(({ epoch }) => epoch))).toEqual(new Set([old]));
   expect(Math.max(...writers.taken.map(({ epoch }) => epoch ?? 0))).toBeGreaterThanOrEqual(old + 5);
-  expect(told[1]! - told[0]!).toBeGreaterThanOrEqual(2 * 15);
+  // Of each writer's 15 the first may have been under way already, its 421 behind it.
+  expect(told[1]! - told[0]!).toBeGreaterThanOrEqual(2 * 14);
 
   feed.release();
   await everyWorkerAt(behind, first, newest);

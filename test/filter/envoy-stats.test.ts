@@ -47,12 +47,19 @@ beforeAll(async () => {
 
   for (let i = 0; i < 3; i++) await ask(envoy.mesh, "/v1/presence/users/U1");
   await ask(envoy.edge, "/ws/U1.secret");
-  await ask(envoy.mesh, "/v1/channels/a%2Fb");
+  await ask(envoy.mesh, "/v1/channels/a%2Fb", { headers: { "x-ringway-upstream": "10.0.0.1:1", "x-ringway-epoch": "99", "x-ringway-slot": "1" } });
   first!.behaviour = "misdirected";
   await ask(envoy.mesh, "/v1/channels/C1?misdirected");
   link = (await ask(envoy.mesh, `/v1/links/channel/${first!.id}`)).status;
   for (const upstream of stage.upstreams.presence) upstream.behaviour = "misdirected";
   nobody = (await ask(envoy.mesh, "/v1/presence/users/U2")).status;
+  // Each VM tells what it counted at its next tick.
+  await until(async () => {
+    for (const [name, count] of Object.entries({ routed_presence: 4, routed_gateway: 1, routed_link: 1, bad_id: 1 })) {
+      if ((await envoy.stat(`wasmcustom.ringway_${name}`)) < count) return false;
+    }
+    return true;
+  });
   page = await envoy.prometheus();
 });
 afterAll(async () => {
@@ -170,7 +177,7 @@ describe("the access log", () => {
     });
   });
 
-  test("names the reason where the filter answered itself", async () => {
+  test("names the reason where the filter answered itself, and nothing that the client forged", async () => {
     expect(await line("/v1/channels/a%2Fb")).toMatchObject({ status: 400, slot: null, epoch: null, upstream: null, reason: "bad_id" });
   });
 });

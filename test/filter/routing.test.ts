@@ -104,6 +104,10 @@ describe("routing", () => {
     ];
     const link = vm.request("/v1/links/channel/cs-3", forged);
     expect(link.headers.slice(6)).toEqual([["x-ringway-upstream", "127.0.0.1:7004"], ["x-ringway-epoch", "12"]]);
+    for (const refused of [vm.request("/v1/channels/%", forged), vm.request("/ws/x", forged), vm.request("/v1/links/channel/gone", forged)]) {
+      expect(refused.passed).toBe(false);
+      expect(refused.headers.slice(3).map(([, value]) => value)).toEqual(["kept", "kept", "kept"]); // for the access log
+    }
     const result = vm.request("/v1/channels/C1/messages", forged);
     expect(result.headers.slice(3)).toEqual([
       ["x-ringway-slots", "kept"],
@@ -158,6 +162,19 @@ describe("routing", () => {
     expect(host.metric("ringway_no_ring")).toBe(1);
     expect(host.metric("ringway_bad_id")).toBe(1);
     expect(host.metric("ringway_bad_ticket")).toBe(1);
+  });
+
+  test("what a plugin counted before it went is told by the one in its place", () => {
+    const host = new ProxyHost();
+    const updated = host.start({ configuration: configuration() });
+    updated.request("/v1/channels/%");
+    updated.addPlugin(configuration());
+    updated.request("/v1/channels/%");
+    updated.removePlugin(1);
+    expect(host.metric("ringway_bad_id")).toBe(0);
+    host.tick();
+    host.tick();
+    expect(host.metric("ringway_bad_id")).toBe(2);
   });
 
   test("two plugins in one VM keep their own configuration, and one that goes leaves the other", () => {

@@ -78,6 +78,7 @@ describe("decoding refuses, with a reason", () => {
     expect(ring.check(altered(4, 2))).toBe("version");
     expect(ring.check(altered(6, 1))).toBe("version");
     expect(ring.check(altered(8, 0, 0, 0, 0, 0, 0, 0x20, 0))).toBe("epoch");
+    expect(ring.check(altered(8, 0, 0, 0, 0, 0, 0, 0, 0))).toBe("epoch");
     expect(ring.check(altered(16, 0))).toBe("key");
     expect(ring.check(altered(20, 0x01, 0x04))).toBe("servers");
     expect(ring.check(altered(20, 0x00, 0x04))).not.toBe("none");
