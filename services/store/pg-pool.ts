@@ -57,6 +57,23 @@ const types = {
   getTypeParser: ((oid: number, format: "text") => (oid === 20 ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
 };
 
+/** pg leaves a connection open whose making failed for want of a password; the server would keep its place for a minute. */
+class Client extends pg.Client {
+  override connect(): Promise<pg.Client>;
+  override connect(callback: (error: Error | null) => void): void;
+  override connect(callback?: (error: Error | null) => void): Promise<pg.Client> | void {
+    const connected = super.connect().then(
+      () => this as pg.Client,
+      (error: Error) => {
+        void this.end().catch(() => undefined);
+        throw error;
+      },
+    );
+    if (callback === undefined) return connected;
+    connected.then(() => callback(null), callback);
+  }
+}
+
 export class PgPool {
   readonly #pool: pg.Pool;
   /** host, port and database, for people; never the password */
@@ -81,6 +98,7 @@ export class PgPool {
       idleTimeoutMillis: timing.idleMs,
       keepAlive: true,
       types,
+      Client,
       onConnect: (client) => this.#prepare(client),
     };
     try {
@@ -93,7 +111,7 @@ export class PgPool {
       throw new StoreRefused("the URL of the PostgreSQL database can't be read");
     }
     this.#pool = new pg.Pool(config);
-    // An idle connection that breaks leaves the pool by itself; unheard the event would end the process.
+    // A connection that breaks says so to whom it has to answer, and leaves the pool; what else it says, unheard, would end the process.
     this.#pool.on("error", () => undefined);
   }
 
@@ -146,6 +164,7 @@ export class PgPool {
   }
 
   async #prepare(client: pg.ClientBase): Promise<void> {
+    client.on("error", () => undefined);
     await client.query(session);
     if (this.#prepared) return;
     // The limit that @types/pg doesn't know is the query's own.
@@ -158,13 +177,17 @@ export class PgPool {
     if (error instanceof StoreUnavailable) return error;
     const code = codeOf(error);
     const message = error instanceof Error ? error.message : String(error);
+    if (/^SASL:.*password must be/.test(message)) return new StoreRefused(`${this.#place} asks the user ${this.#user} for a password, and none was given`);
     if (code === "28P01" || code === "28000" || message.startsWith("SASL:")) return new StoreRefused(`${this.#place} refuses the user ${this.#user}: ${message}`);
     if (code !== undefined && refusals.has(code)) return new StoreRefused(`${this.#place}: ${message}`);
+    if (code?.length === sqlStateLength) return new StoreUnavailable(`${this.#place}: ${message}`, error);
     // Where several addresses were tried, the code is all there is.
-    const why = code === undefined || message.includes(code) || code.length === 5 ? message : `${message} (${code})`.trim();
-    return new StoreUnavailable(`${this.#place} does not answer: ${why}`, error);
+    return new StoreUnavailable(`${this.#place} does not answer: ${message === "" ? code : message}`, error);
   }
 }
+
+/** An error of the server itself has a code of this form; system errors are longer (ECONNREFUSED), but for EPIPE, which has a message that says all. */
+const sqlStateLength = 5;
 
 /** No such database, no such schema, no privilege: trying again doesn't help. */
 const refusals: ReadonlySet<string> = new Set(["3D000", "3F000", "42501"]);

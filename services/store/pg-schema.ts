@@ -53,7 +53,10 @@ export async function migrate(session: Session, list: readonly string[]): Promis
 }
 
 async function versionOf(session: Session, list: readonly string[]): Promise<number> {
-  const [found] = await session.query("select to_regclass('ringway.version') is not null as there");
+  // The catalog's tables themselves: its look-ups by name may still know the answer of before the lock.
+  const [found] = await session.query(
+    "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'ringway' and c.relname = 'version') as there",
+  );
   if (found!["there"] !== true) return 0;
   const [row] = await session.query("select version from ringway.version");
   const version = row!["version"] as number;
