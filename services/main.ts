@@ -7,7 +7,7 @@ import { checkDelivery } from "./cli/check-delivery.ts";
 import { dev } from "./cli/dev.ts";
 import { complain } from "./cli/output.ts";
 import { ring } from "./cli/ring.ts";
-import { serviceVerb } from "./cli/service.ts";
+import { onStore, serviceVerb } from "./cli/service.ts";
 import { store } from "./cli/store.ts";
 import { token } from "./cli/token.ts";
 import type { Verb } from "./cli/verb.ts";
@@ -21,10 +21,10 @@ import * as webappConfig from "./webapp/config.ts";
 const verbs: Readonly<Record<string, Verb>> = {
   dev,
   charm: serviceVerb("charm", { ...charmConfig, summary: "ring manager, with the embedded registry", start: async (config, log) => (await import("./charm/server.ts")).start(config, log) }),
-  channel: serviceVerb("channel", { ...channelConfig, summary: "channel server: order, history, fan-out to gateways", start: async (config, log) => (await import("./channel/server.ts")).start(config, log) }),
+  channel: serviceVerb("channel", { ...channelConfig, summary: "channel server: order, history, fan-out to gateways", start: onStore(async (config, log) => (await import("./channel/server.ts")).start(config, log)) }),
   gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),
   presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),
-  webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: async (config, log) => (await import("./webapp/server.ts")).start(config, log) }),
+  webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: onStore(async (config, log) => (await import("./webapp/server.ts")).start(config, log)) }),
   ring,
   check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
   "check-delivery": checkDelivery,

@@ -11,7 +11,7 @@ import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { acceptSockets } from "../runtime/socket.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
-import { openLog, type Engine } from "../store/open.ts";
+import { openLog } from "../store/open.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event, Reply } from "./events.ts";
 import { followHealth } from "./health.ts";
@@ -36,7 +36,7 @@ const closeMs = 500;
  * @param store another store than the configured one; it is closed at the end, too
  * @throws StoreUnavailable, KeyError, or the listener's error
  */
-export async function start(config: Config, log: Log, store: LogStore = openLog(config.store as Engine, config.data, { log, stuckKillMs: config.storeStuckKillMs })): Promise<Running> {
+export async function start(config: Config, log: Log, store: LogStore = openLog(config, log)): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
   const server = new ChannelServer(config.id, module.slotOf, store, log);
   const registry = connectRegistry(config.registryUrl);

@@ -35,3 +35,13 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
     },
   };
 }
+
+/** Starts a service that keeps things, unless the store refuses it. One that doesn't answer may come later; the service says so until then. */
+export function onStore<C extends { readonly store: string }>(start: (config: C, log: Log) => Promise<Running>): (config: C, log: Log) => Promise<Running> {
+  return async (config, log) => {
+    // Engines are loaded when they are needed.
+    const { checkStore } = await import("../store/open.ts");
+    await checkStore(config, true);
+    return start(config, log);
+  };
+}

@@ -1,6 +1,7 @@
 /** `ringway token …`: issues, lists and revokes the tokens of the Web API. They are stored hashed; a token is shown once. */
-import { openDirectory } from "../store/open.ts";
 import type { Directory } from "../store/directory.ts";
+import { StoreUnavailable } from "../store/log.ts";
+import { openDirectory } from "../store/open.ts";
 import { storeFlags } from "../runtime/common-flags.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
@@ -8,6 +9,7 @@ import { hashToken, issueToken, revokeToken, TokenError } from "../webapp/tokens
 import type { Verb } from "./verb.ts";
 
 const flags = {
+  store: storeFlags.store,
   data: storeFlags.data,
   user: { type: "string", default: "", help: "create: name of the user, who is created where absent", matches: /^([a-z0-9][a-z0-9._-]{0,20})?$/ },
   bot: { type: "boolean", help: "create: a bot user's token (xoxb-)" },
@@ -46,13 +48,15 @@ export const token: Verb = {
     const [verb, arg] = options._;
     const run = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
     if (run === undefined) throw new UsageError(`${verb === undefined ? "token needs a verb" : `'token ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
-    const directory = openDirectory("lmdb", options.data);
+    if (options.store === "memory") throw new UsageError("--store memory keeps no tokens");
+    let directory: Directory | undefined;
     try {
+      directory = openDirectory({ ...options, storeConnections: 1 });
       for (const line of await run(directory, options, arg)) process.stdout.write(`${line}\n`);
     } catch (error) {
-      throw error instanceof TokenError ? new UsageError(error.message) : error;
+      throw error instanceof TokenError || error instanceof StoreUnavailable ? new UsageError(error.message) : error;
     } finally {
-      await directory.close();
+      await directory?.close();
     }
     return 0;
   },

@@ -1,9 +1,10 @@
+import { storeFlag } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 
 export const flags = {
   port: { type: "number", default: 8080, min: 1, max: 65_535, help: "edge port; the other ports follow it (+1 mesh, +2 Envoy admin, +3 charm, +4 webapp, from +10 the servers)" },
   data: { type: "string", default: ".ringway", help: "folder for the store, logs and plane.json" },
-  store: { type: "string", default: "lmdb", oneOf: ["lmdb", "memory"], help: "engine; memory forgets all at a process's end" },
+  store: storeFlag,
   channels: { type: "number", default: 3, min: 1, max: 50, help: "channel servers" },
   gateways: { type: "number", default: 2, min: 1, max: 50, help: "gateways" },
   presences: { type: "number", default: 2, min: 1, max: 50, help: "presence servers" },

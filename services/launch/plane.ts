@@ -14,6 +14,8 @@ import { envoyConfig } from "./envoy-config.ts";
 import { findEnvoy } from "./find-envoy.ts";
 import { planPorts, takenPort, type Ports } from "./ports.ts";
 import { DEV_KEY } from "../ring/key.ts";
+import type { StoreUnavailable } from "../store/log.ts";
+import { checkStore } from "../store/open.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -53,6 +55,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
+  await checkStore(config, false).catch((error: StoreUnavailable) => Promise.reject(new LaunchError(error.message)));
   const early = new AbortController();
   void stopped.then(() => early.abort());
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(early.signal.aborted ? new StoppedEarly() : error));
@@ -181,7 +184,7 @@ function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: strin
   const { host } = config;
   const registry = ["--registry-url", `http://${host}:${ports.charm}`];
   const mesh = ["--mesh-url", `http://${host}:${ports.mesh}`];
-  const store = ["--store", config.store, "--data", join(data, "store")];
+  const store = ["--data", join(data, "store")];
   const level = ["--log-level", config.logLevel];
   const spec = (role: string, name: string, port: number, args: readonly string[]): ChildSpec => ({
     name,
@@ -189,7 +192,8 @@ function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: strin
     address: `${host}:${port}`,
     command: process.execPath,
     args: [join(root, "services", "main.ts"), role, "--listen", `${host}:${port}`, ...args, ...level],
-    env: { RINGWAY_RING_KEY: ringKey },
+    // Here and not in the arguments, which everybody sees: a key, and what may hold a password.
+    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store },
     logFile: join(data, "logs", `${name}.log`),
   });
   return [

@@ -17,9 +17,20 @@ export const serverFlags = {
   "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error", "silent"], help: "least level that is logged" },
 } as const satisfies Flags;
 
+/** Where things are kept. A URL may hold a password, and a command line is seen by all of a machine: the environment is the better place. */
+export const storeFlag = {
+  type: "string",
+  default: "lmdb",
+  env: "RINGWAY_STORE",
+  secret: true,
+  matches: /^(?:lmdb|memory|postgres(?:ql)?:\/\/\S*)$/,
+  help: "lmdb, memory (forgets all at the process's end) or postgres://user:password@host:port/database",
+} as const;
+
 /** Flags of a server that keeps things in the store. */
 export const storeFlags = {
-  store: { type: "string", default: "lmdb", oneOf: ["lmdb", "memory"], help: "engine; memory forgets all at the process's end" },
-  data: { type: "string", default: ".ringway/store", help: "folder of the embedded store" },
+  store: storeFlag,
+  data: { type: "string", default: ".ringway/store", help: "folder of lmdb" },
+  "store-connections": { type: "number", default: 8, min: 3, max: 200, help: "connections to PostgreSQL at most" },
   "store-stuck-kill-ms": { type: "number", default: 1500, min: 0, max: 60_000, help: "lmdb: a process that is stopped while it holds the write lock is ended when a write has waited so long; 0 = never" },
 } as const satisfies Flags;

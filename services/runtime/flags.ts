@@ -5,9 +5,9 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** One long flag. Numbers name their unit in the flag (`--ttl-ms`) and their range here. `env` is read where the flag is absent. */
+/** One long flag. Numbers name their unit in the flag (`--ttl-ms`) and their range here. `env` is read where the flag is absent; what is `secret` is never shown. */
 export type Flag =
-  | { readonly type: "string"; readonly default?: string; readonly help: string; readonly env?: string; readonly oneOf?: readonly string[]; readonly matches?: RegExp }
+  | { readonly type: "string"; readonly default?: string; readonly help: string; readonly env?: string; readonly oneOf?: readonly string[]; readonly matches?: RegExp; readonly secret?: boolean }
   | { readonly type: "number"; readonly default?: number; readonly help: string; readonly env?: string; readonly min: number; readonly max: number }
   | { readonly type: "boolean"; readonly help: string };
 export type Flags = Readonly<Record<string, Flag>>;
@@ -47,7 +47,7 @@ function valueOf(name: string, flag: Flag, given: unknown): unknown {
   if (flag.type === "string") {
     const text = String(raw);
     if (flag.oneOf !== undefined && !flag.oneOf.includes(text)) throw new UsageError(`--${name} must be one of ${flag.oneOf.join(", ")}, not '${text}'`);
-    if (flag.matches !== undefined && !flag.matches.test(text)) throw new UsageError(`--${name}: '${text}' is not valid: ${flag.help}`);
+    if (flag.matches !== undefined && !flag.matches.test(text)) throw new UsageError(`--${name}: ${flag.secret === true ? "what it says" : `'${text}'`} is not valid: ${flag.help}`);
     return text;
   }
   const value = typeof raw === "number" ? raw : raw.trim() === "" ? NaN : Number(raw);

@@ -1,6 +1,6 @@
 /**
  * The directory: users, tokens, channels, memberships, tickets; webapp (and the CLI's `token`) alone use it. One
- * contract, engines `memory` and `lmdb`, one suite (test/contract/directory.ts). A write is durable when it resolves.
+ * contract, engines `memory`, `lmdb` and `postgres`, one suite (test/contract/directory.ts). A write is durable when it resolves.
  */
 
 export interface User {

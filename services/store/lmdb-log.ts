@@ -1,6 +1,6 @@
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { Environment, type EnvironmentOptions } from "./environment.ts";
-import type { Append, Appended, Entry, Head, HistoryQuery, LogStore } from "./log.ts";
+import { repeatsKey, type Append, type Appended, type Entry, type Head, type HistoryQuery, type LogStore } from "./log.ts";
 import { present } from "./present.ts";
 import { tsKey } from "./ts.ts";
 
@@ -49,7 +49,7 @@ export function openLmdbLog(folder: string, options: EnvironmentOptions = {}): L
     if (last === undefined) return { ok: true };
     const { head, lastTs, first } = headOf(channel);
     if (list[0]!.offset !== head + 1 || (expected !== undefined && expected !== lastTs) || (head > 0 && tsKey(list[0]!.ts) <= tsKey(lastTs))) return { ok: false, reason: "conflict" };
-    if (list.some(({ key }) => keys.doesExist([channel, key]))) return { ok: false, reason: "conflict" };
+    if (repeatsKey(list) || list.some(({ key }) => keys.doesExist([channel, key]))) return { ok: false, reason: "conflict" };
     for (const entry of list) write(channel, entry);
     void heads.put(channel, `${last.offset} ${last.ts} ${first}`);
     return { ok: true };

@@ -1,5 +1,5 @@
 /**
- * The log: where channel servers keep what they acked. One contract, several engines (memory, lmdb), one suite
+ * The log: where channel servers keep what they acked. One contract, several engines (memory, lmdb, postgres), one suite
  * (test/contract/log.ts). The store fences (DESIGN 5): an owner first claims a slot, which raises the slot's fence;
  * an append carries the fence and fails once a newer one exists. So no clock or lease is needed for safety.
  */
@@ -97,10 +97,20 @@ export interface LogStore {
   close(): Promise<void>;
 }
 
+/** Whether an append gives one key to two entries, which is a conflict as well. */
+export function repeatsKey(entries: readonly Entry[]): boolean {
+  return new Set(entries.map(({ key }) => key)).size < entries.length;
+}
+
 /** The engine does not answer (disk full, closed, connection lost). Publishes are refused as `store_unavailable`; nothing was acked. */
 export class StoreUnavailable extends Error {
-  constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
-    this.name = "StoreUnavailable";
+  override name = "StoreUnavailable";
+
+  /** @param reason a sentence, or what it failed with */
+  constructor(reason: unknown, cause: unknown = reason) {
+    super(reason instanceof Error ? reason.message : String(reason), { cause });
   }
 }
+
+/** It answers, and refuses: a wrong password, a schema of a newer version. Waiting doesn't help. */
+export class StoreRefused extends StoreUnavailable {}

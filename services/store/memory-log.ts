@@ -1,4 +1,4 @@
-import type { Append, Appended, Entry, Found, Head, HistoryQuery, LogStore } from "./log.ts";
+import { repeatsKey, type Append, type Appended, type Entry, type Found, type Head, type HistoryQuery, type LogStore } from "./log.ts";
 import { present } from "./present.ts";
 import { tsKey } from "./ts.ts";
 
@@ -37,7 +37,7 @@ export class MemoryLog {
     const last = log.entries.at(-1);
     if (lastTs !== undefined && lastTs !== (last?.ts ?? "")) return { ok: false, reason: "conflict" };
     if (entries[0]!.offset !== (last?.offset ?? 0) + 1 || (last !== undefined && tsKey(entries[0]!.ts) <= tsKey(last.ts))) return { ok: false, reason: "conflict" };
-    if (entries.some(({ key }) => log.offsets.has(key))) return { ok: false, reason: "conflict" };
+    if (repeatsKey(entries) || entries.some(({ key }) => log.offsets.has(key))) return { ok: false, reason: "conflict" };
     this.#logs.set(channel, log);
     for (const { view, ...entry } of entries) {
       log.entries.push(entry);

@@ -1,33 +1,60 @@
-/** Engines by the name that `--store` takes. The lmdb engines of one folder share one environment, in all processes. */
+/** Engines by what `--store` says. The lmdb engines of one folder share one environment, in all processes; those of one database, that. */
 import type { Log } from "../runtime/log.ts";
 import type { Directory } from "./directory.ts";
+import type { EnvironmentOptions } from "./environment.ts";
 import { openLmdbDirectory } from "./lmdb-directory.ts";
 import { openLmdbLog } from "./lmdb-log.ts";
-import type { EnvironmentOptions } from "./environment.ts";
-import type { LogStore } from "./log.ts";
+import { StoreRefused, StoreUnavailable, type LogStore } from "./log.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
 import { openMemoryLog } from "./memory-log.ts";
+import { openPgDirectory } from "./pg-directory.ts";
+import { openPgLog } from "./pg-log.ts";
+import { PgPool } from "./pg-pool.ts";
 
-export type Engine = "memory" | "lmdb";
-
-/** What a service tells its store. */
-export interface StoreOptions {
-  readonly log?: Log;
-  /** lmdb: `EnvironmentOptions.stuckKillMs` */
-  readonly stuckKillMs?: number;
+/** What the flags of a server that keeps things say (storeFlags in runtime/common-flags.ts). */
+export interface StoreConfig {
+  /** `memory`, `lmdb` or `postgres://…` */
+  readonly store: string;
+  /** lmdb's folder */
+  readonly data: string;
+  /** lmdb: `EnvironmentOptions.stuckKillMs`; its default where it is left out */
+  readonly storeStuckKillMs?: number;
+  /** PostgreSQL: at most so many */
+  readonly storeConnections: number;
 }
 
-function environmentOptions({ log, stuckKillMs }: StoreOptions): EnvironmentOptions {
+function environmentOptions({ storeStuckKillMs }: StoreConfig, log: Log | undefined): EnvironmentOptions {
   const onKill = (pid: number): void => log?.warn({ pid }, "ended a process that was stopped while it held the store's write lock");
-  return { onKill, ...(stuckKillMs === undefined ? {} : { stuckKillMs }) };
+  return { onKill, ...(storeStuckKillMs === undefined ? {} : { stuckKillMs: storeStuckKillMs }) };
 }
 
-/** @throws StoreUnavailable where the folder can't be opened */
-export function openLog(engine: Engine, dataDir: string, options: StoreOptions = {}): LogStore {
-  return engine === "memory" ? openMemoryLog() : openLmdbLog(dataDir, environmentOptions(options));
+const isPostgres = (store: string): boolean => /^postgres(ql)?:/.test(store);
+
+/** @throws StoreUnavailable where the folder can't be opened or the URL can't be read; PostgreSQL is connected to when it is needed */
+export function openLog(config: StoreConfig, log?: Log): LogStore {
+  if (isPostgres(config.store)) return openPgLog(config.store, config.storeConnections);
+  return config.store === "memory" ? openMemoryLog() : openLmdbLog(config.data, environmentOptions(config, log));
 }
 
-/** @throws StoreUnavailable where the folder can't be opened */
-export function openDirectory(engine: Engine, dataDir: string, options: StoreOptions = {}): Directory {
-  return engine === "memory" ? openMemoryDirectory() : openLmdbDirectory(dataDir, environmentOptions(options));
+/** @throws StoreUnavailable where the folder can't be opened or the URL can't be read; PostgreSQL is connected to when it is needed */
+export function openDirectory(config: StoreConfig, log?: Log): Directory {
+  if (isPostgres(config.store)) return openPgDirectory(config.store, config.storeConnections);
+  return config.store === "memory" ? openMemoryDirectory() : openLmdbDirectory(config.data, environmentOptions(config, log));
+}
+
+/**
+ * Asks a database whether it takes us, and brings its schema up to date.
+ * @param patient one that doesn't answer is let pass: it may come later
+ * @throws StoreUnavailable where it refuses, or doesn't answer
+ */
+export async function checkStore({ store }: Pick<StoreConfig, "store">, patient: boolean): Promise<void> {
+  if (!isPostgres(store)) return;
+  const pool = new PgPool(store, 1);
+  try {
+    await pool.connect();
+  } catch (error) {
+    if (!patient || error instanceof StoreRefused || !(error instanceof StoreUnavailable)) throw error;
+  } finally {
+    await pool.close();
+  }
 }

@@ -25,7 +25,7 @@ const stopGraceMs = 6_000;
 const deregisterWithinMs = 1_000;
 
 /** @param directory already open; default: the one that `--store` and `--data` name */
-export async function start(config: Config, log: Log, directory: Directory = openDirectory(config.store as "lmdb" | "memory", config.data, { log, stuckKillMs: config.storeStuckKillMs })): Promise<Running> {
+export async function start(config: Config, log: Log, directory: Directory = openDirectory(config, log)): Promise<Running> {
   try {
     return await serve(config, log, directory);
   } catch (error) {

@@ -1,8 +1,9 @@
-/** A process of its own that takes tickets h0, h1 … out of an lmdb directory, `start` having been said on stdin, and says the ones it got. */
+/** A process of its own that takes tickets h0, h1 … out of a directory, lmdb's or PostgreSQL's, `start` having been said on stdin, and says the ones it got. */
 import { once } from "node:events";
-import { openLmdbDirectory } from "../../services/store/lmdb-directory.ts";
+import { openDirectory } from "../../services/store/open.ts";
 
-const directory = openLmdbDirectory(process.argv[2]!);
+const where = process.argv[2]!;
+const directory = openDirectory({ store: where.startsWith("postgres:") ? where : "lmdb", data: where, storeConnections: 4 });
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 const taken: string[] = [];

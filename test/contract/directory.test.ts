@@ -1,16 +1,13 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import type { User } from "../../services/store/directory.ts";
 import { openLmdbDirectory } from "../../services/store/lmdb-directory.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
 import { openMemoryDirectory } from "../../services/store/memory-directory.ts";
 import { directoryContract } from "./directory.ts";
+import { raceForTickets } from "./ticket-race.ts";
 
 const folders: string[] = [];
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
@@ -26,21 +23,10 @@ directoryContract("lmdb", async () => openLmdbDirectory(await newFolder()));
 
 describe("one lmdb folder", () => {
   it("gives each ticket to one of two processes", async () => {
-    const tickets = 60;
     const folder = await newFolder();
     const directory = openLmdbDirectory(folder);
-    const all = Array.from({ length: tickets }, (_, i) => `h${i}`);
-    await Promise.all(all.map((secretHash) => directory.putTicket({ secretHash, user: "U1", expiresAt: 10, offsets: {}, batchPresence: false }, 0)));
-    const script = fileURLToPath(new URL("directory-taker.ts", import.meta.url));
-    const child = spawn(process.execPath, [script, folder, String(tickets)], { stdio: ["pipe", "pipe", "inherit"] });
-    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-    expect((await lines.next()).value).toBe("ready");
-    child.stdin.write("start\n");
-    const ours: string[] = [];
-    for (const hash of all.toReversed()) if ((await directory.takeTicket(hash, 0)) !== undefined) ours.push(hash);
-    const theirs = JSON.parse((await lines.next()).value as string) as string[];
-    if (child.exitCode === null) await once(child, "exit");
-    expect([...ours, ...theirs].toSorted()).toEqual(all.toSorted());
+    const { put, taken } = await raceForTickets(directory, folder, 60);
+    expect(taken).toEqual(put);
     await directory.close();
   });
 

@@ -1,5 +1,5 @@
 /**
- * A process of its own that works on an lmdb log, told line by line on stdin and answering line by line on stdout (first of all the error's name
+ * A process of its own that works on an lmdb log or on one in PostgreSQL (`postgres://…` in the folder's place), told line by line on stdin and answering line by line on stdout (first of all the error's name
  * where it can't be opened):
  * `claim` → fence; `append <first> <count> <fence>` → one line of the appended offset or the refusal each;
  * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked;
@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { Environment } from "../../services/store/environment.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
 import type { LogStore } from "../../services/store/log.ts";
+import { openPgLog } from "../../services/store/pg-log.ts";
 import { messageEntry } from "./log-entry.ts";
 
 const [folder = "", ...settings] = process.argv.slice(2);
@@ -18,7 +19,7 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 function open(): LogStore {
   try {
-    return openLmdbLog(folder, { mapBytes, stuckKillMs });
+    return folder.startsWith("postgres:") ? openPgLog(folder, 8) : openLmdbLog(folder, { mapBytes, stuckKillMs });
   } catch (error) {
     say((error as Error).name);
     process.exit(1);

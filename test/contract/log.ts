@@ -101,6 +101,7 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       expect(await log.append({ ...appendTo("C1", messageEntry(3)), lastTs: ts(1) })).toEqual({ ok: false, reason: "conflict" });
       expect(await log.append({ ...appendTo("C1", messageEntry(3)), lastTs: "" })).toEqual({ ok: false, reason: "conflict" });
       expect(await log.append(appendTo("C1", messageEntry(3), messageEntry(4, "k1")))).toEqual({ ok: false, reason: "conflict" });
+      expect(await log.append(appendTo("C1", messageEntry(3), messageEntry(4, "k3")))).toEqual({ ok: false, reason: "conflict" });
       expect((await log.after("C1", 0, 10)).map(({ offset }) => offset)).toEqual([1, 2]);
       expect(await log.append({ ...appendTo("C2", messageEntry(1, "k1")), lastTs: "" })).toEqual({ ok: true });
       expect(await log.append({ ...appendTo("C2", messageEntry(2)), lastTs: ts(1) })).toEqual({ ok: true });
@@ -111,6 +112,25 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       const results = await Promise.all(Array.from({ length: 300 }, (_, i) => log.append(appendTo("C1", messageEntry(i + 1)))));
       expect(results.every(({ ok }) => ok)).toBe(true);
       expect((await log.after("C1", 0, 1000)).map(({ offset }) => offset)).toEqual(Array.from({ length: 300 }, (_, i) => i + 1));
+    });
+
+    it("takes each of one caller's concurrent appends by itself, whatever becomes of those before it", async () => {
+      await log.claim(1, "cs-0");
+      const asked = [messageEntry(1), messageEntry(2), messageEntry(3, "k1"), messageEntry(3), messageEntry(9), messageEntry(4)];
+      const results = await Promise.all([...asked.map((entry) => log.append(appendTo("C1", entry))), log.append({ ...appendTo("C2", messageEntry(1)), fence: 2 })]);
+      const conflict = { ok: false, reason: "conflict" };
+      expect(results).toEqual([{ ok: true }, { ok: true }, conflict, { ok: true }, conflict, { ok: true }, { ok: false, reason: "fenced" }]);
+      expect((await log.after("C1", 0, 10)).map(({ offset, key }) => [offset, key])).toEqual([[1, "k1"], [2, "k2"], [3, "k3"], [4, "k4"]]);
+      expect((await log.head("C2")).head).toBe(0);
+    });
+
+    it("shows what the last of one append's entries made of a message", async () => {
+      await log.claim(1, "cs-0");
+      const seen = (offset: number, of: number, message: string | null): Entry => ({ ...messageEntry(offset), view: { ts: ts(of), message: message === null ? null : bytes(message) } });
+      const first = [messageEntry(1), seen(2, 1, "a"), seen(3, 1, "b"), messageEntry(4), seen(5, 4, null), messageEntry(6)];
+      await Promise.all([log.append(appendTo("C1", ...first)), log.append(appendTo("C1", seen(7, 6, "c")))]);
+      const { messages } = await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10 });
+      expect(texts(messages)).toEqual(["c", "b"]);
     });
 
     it("pages entries after an offset, and keeps channels apart whose names begin alike", async () => {

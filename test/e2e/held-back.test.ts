@@ -24,7 +24,7 @@ let log: LogStore;
 beforeAll(async () => {
   feed = await new HeldFeed(plane().charm).start();
   [ahead, behind] = await Promise.all([startMeshEnvoy(plane()), startMeshEnvoy(plane(), feed.port)]);
-  log = openLog("lmdb", join(plane().data, "store"));
+  log = openLog({ store: "lmdb", data: join(plane().data, "store"), storeConnections: 1 });
 });
 afterAll(async () => {
   await Promise.all([ahead?.stop(), behind?.stop(), feed?.stop(), log?.close()]);
