@@ -18,7 +18,7 @@ import { kinds, type Kind } from "./workload.ts";
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, json: { type: "string" }, folder: { type: "string", default: "." } } });
 const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
-const { rounds, ms } = options.quick ? { rounds: 3, ms: 400 } : { rounds: 7, ms: 2_000 };
+const { rounds, ms } = options.quick ? { rounds: 3, ms: 400 } : { rounds: 15, ms: 1_000 };
 
 /** Rounds in which each has a turn, each round begun by another; the first warms up and doesn't count. */
 async function measure(subjects: readonly Subject[], writers: number): Promise<Map<Kind, Sample[]>> {
