@@ -3,7 +3,7 @@
  *
  *   --quick        less of everything: at most 60 s
  *   --json FILE    the same rows, for a program
- *   --folder PATH  where the stores lie while it runs; the disk is what is measured (default: here)
+ *   --folder PATH  where lmdb's stores lie while it runs: the disk is what is measured (default: here; PostgreSQL's are in TMPDIR)
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
@@ -11,6 +11,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { fact, printFacts, type Fact } from "../facts.ts";
 import { machine, syncTimes } from "./machine.ts";
+import { startServer } from "./postgres.ts";
 import { Subject } from "./process.ts";
 import { goals, printGoals, printRows, rowsOf, type Row } from "./report.ts";
 import type { Sample } from "./subject.ts";
@@ -60,6 +61,16 @@ try {
   rows.push(...(await bench("lmdb", new Map(kinds.map((kind, i) => [kind, join(folder, `lmdb-${i}`)])))));
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+const server = await startServer();
+if (server === undefined) say("postgres is left out: its binaries are missing (Debian: apt-get install postgresql; elsewhere set PG_BIN to their folder)");
+else {
+  try {
+    about.push(server.version);
+    rows.push(...(await bench("postgres", server.places)));
+  } finally {
+    await server.stop();
+  }
 }
 about.push(fact("load average before and after (the bench itself makes about 1)", `${busyBefore.toFixed(1)}, ${(loadavg()[0] ?? NaN).toFixed(1)}`));
 const reached = goals(rows);

@@ -20,7 +20,7 @@ export interface Sample {
 }
 
 const [engine = "", kind = "", place = ""] = process.argv.slice(2);
-const append = await (kind === "ringway" ? openOurs(engine, place) : openBare(engine, kind as Kind, place));
+const append = await (kind === "ringway" ? openOurs(engine, place) : openBare(engine, kind as Exclude<Kind, "ringway">, place));
 
 async function run({ writers, ms }: Turn): Promise<Sample> {
   const took: number[] = [];
