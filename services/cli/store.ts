@@ -4,7 +4,7 @@ import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { backUp, BackupError } from "../store/backup.ts";
 import type { Verb } from "./verb.ts";
 
-const flags = { data: storeFlags.data } as const satisfies Flags;
+const flags = { store: storeFlags.store, data: storeFlags.data } as const satisfies Flags;
 
 export const store: Verb = {
   summary: "backup <folder>",
@@ -15,6 +15,7 @@ export const store: Verb = {
     const [verb, folder] = options._;
     if (verb !== "backup") throw new UsageError(`${verb === undefined ? "store needs a verb" : `'store ${verb}' is not known`}: backup`);
     if (folder === undefined) throw new UsageError("usage: ringway store backup <folder>");
+    if (options.store !== "lmdb") throw new UsageError(`store backup copies lmdb's folder; ${options.store === "memory" ? "there is nothing to copy in memory" : "for PostgreSQL there is pg_dump"}`);
     const bytes = await backUp(options.data, folder).catch((error: unknown) => {
       throw error instanceof BackupError ? new UsageError(error.message) : error;
     });

@@ -32,5 +32,5 @@ export const storeFlags = {
   store: storeFlag,
   data: { type: "string", default: ".ringway/store", help: "folder of lmdb" },
   "store-connections": { type: "number", default: 8, min: 3, max: 200, help: "connections to PostgreSQL at most" },
-  "store-stuck-kill-ms": { type: "number", default: 1500, min: 0, max: 60_000, help: "lmdb: a process that is stopped while it holds the write lock is ended when a write has waited so long; 0 = never" },
+  "store-stuck-kill-ms": { type: "number", default: 1500, min: 0, max: 4_000, help: "lmdb: a process that is stopped while it holds the write lock is ended when a write has waited so long; 0 = never" },
 } as const satisfies Flags;

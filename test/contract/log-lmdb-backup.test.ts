@@ -12,7 +12,7 @@ afterAll(cleanUp);
 afterEach(killWriters);
 
 const main = fileURLToPath(new URL("../../services/main.ts", import.meta.url));
-const backup = async (data: string, to: string): Promise<string> => (await promisify(execFile)(process.execPath, [main, "store", "backup", to, "--data", data])).stdout;
+const backup = async (data: string, to: string, ...flags: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [main, "store", "backup", to, "--data", data, ...flags])).stdout;
 
 it("copies a store that is being written to: the copy opens, and holds everything up to one moment", async () => {
   const folder = await newFolder();
@@ -43,7 +43,7 @@ it("copies a store that is being written to: the copy opens, and holds everythin
   await copy.close();
 });
 
-it("refuses where there is no store, and a folder that holds something, and leaves it as it was", async () => {
+it("refuses where there is no store, a folder that holds something, and another engine, and leaves all as it was", async () => {
   const place = await newFolder();
   await expect(backup(place, join(place, "copy"))).rejects.toMatchObject({ code: 2, stderr: expect.stringMatching(/^ringway: there is no lmdb store in .*\n$/) as unknown });
   const folder = await newFolder();
@@ -52,5 +52,6 @@ it("refuses where there is no store, and a folder that holds something, and leav
   await mkdir(taken);
   await writeFile(join(taken, "mine"), "kept");
   await expect(backup(folder, taken)).rejects.toMatchObject({ code: 2, stderr: expect.stringMatching(/^ringway: .* is there already and is not empty\n$/) as unknown });
+  await expect(backup(folder, join(place, "copy"), "--store", "postgres://u:sekret@127.0.0.1/x")).rejects.toMatchObject({ code: 2, stderr: expect.stringMatching(/^ringway: .* pg_dump\n$/) as unknown });
   expect([await readdir(place), await readdir(taken)]).toEqual([["taken"], ["mine"]]);
 });

@@ -1,8 +1,11 @@
 /** A process that is stopped while it holds the write lock of an lmdb folder: what the others do about it. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { pino } from "pino";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { storeFlags } from "../../services/runtime/common-flags.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
 import { StoreUnavailable, type LogStore } from "../../services/store/log.ts";
+import { openLog } from "../../services/store/open.ts";
 import { all, cleanUp, killWriters, newFolder, Writer } from "./log-lmdb-writer.ts";
 
 afterAll(cleanUp);
@@ -49,13 +52,14 @@ async function expectKept(log: LogStore, offsets: readonly number[]): Promise<vo
 describe.runIf(process.platform === "linux")("a writer that is stopped", () => {
   it("is ended where it holds the write lock; the others go on and nothing acked is lost", async () => {
     const folder = await newFolder();
-    const ended: number[] = [];
-    const log = openLmdbLog(folder, { stuckKillMs: 1_500, onKill: (pid) => ended.push(pid) });
+    const said: { pid?: number; msg: string }[] = [];
+    const logger = pino({}, { write: (line) => void said.push(JSON.parse(line) as (typeof said)[number]) });
+    const log = openLog({ store: "lmdb", data: folder, storeStuckKillMs: storeFlags["store-stuck-kill-ms"].default, storeConnections: 3 }, logger);
     const writer = await flooding(folder);
     const { claim, stoppedAt } = await stopWithLock(writer, log);
     await claim;
     const waitedMs = performance.now() - stoppedAt;
-    expect(ended).toEqual([writer.pid]);
+    expect(said).toMatchObject([{ pid: writer.pid, msg: expect.stringContaining("stopped while it held the store's write lock") as unknown }]);
     await expect.poll(() => writer.endedBy).toBe("SIGKILL");
     expect(waitedMs).toBeLessThan(4_000);
     console.log(`others wrote again ${waitedMs.toFixed(0)} ms after the stop`);

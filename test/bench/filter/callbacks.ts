@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { histogram, type Histogram } from "./histogram.ts";
 import type { Kind, Times } from "./stopwatch.ts";
-import type { Fact } from "./report.ts";
+import type { Fact } from "../facts.ts";
 
 /** Changes before V8 has compiled for good what the filter does. */
 const WARM_UP = 50;

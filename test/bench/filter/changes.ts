@@ -8,7 +8,7 @@ import { BenchEnvoy } from "./envoy.ts";
 import { EpochClients, EpochServers } from "./epochs.ts";
 import { quantile, weightedHistogram, type Histogram, type Weighted } from "./histogram.ts";
 import { between, connectionsOf, LOOP_STATS, loopsOf } from "./loops.ts";
-import type { Fact } from "./report.ts";
+import type { Fact } from "../facts.ts";
 
 const SERVERS = 1_000;
 const CONNECTIONS = 16;

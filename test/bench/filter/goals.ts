@@ -1,6 +1,7 @@
 /** The goals of the filter beside what was measured. A miss is said, not hidden, and fails nothing: it is a measurement. */
 import { spread } from "../stats.ts";
-import type { Fact, Row } from "./report.ts";
+import type { Fact } from "../facts.ts";
+import type { Row } from "./report.ts";
 
 export interface Goal {
   readonly goal: string;

@@ -3,7 +3,7 @@ import { ProxyHost } from "../../host/host.ts";
 import { configuration, deliver, seal, servers } from "../../filter/setup.ts";
 import { Bench } from "./cell.ts";
 import type { Variant } from "./config.ts";
-import type { Fact } from "./report.ts";
+import type { Fact } from "../facts.ts";
 
 const WARM_UP = 100_000;
 

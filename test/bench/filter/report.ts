@@ -1,4 +1,5 @@
 /** The rows and how they are printed: Markdown, so that they read well in a terminal and in docs/benchmarks.md. */
+import { show } from "../facts.ts";
 import { spread, type Spread } from "../stats.ts";
 import type { Samples } from "./cell.ts";
 import type { Variant } from "./config.ts";
@@ -19,13 +20,6 @@ export interface Row {
   /** CPU µs per request more than round_robin in the same round. */
   readonly moreThanRoundRobinUs: Spread;
   readonly requestsPerS: Spread;
-}
-
-/** Something measured that is not a row; `value` is a number where it can be compared. */
-export interface Fact {
-  readonly name: string;
-  readonly value: number | string;
-  readonly unit: string;
 }
 
 export function rowsOf(servers: number, streams: number, samples: ReadonlyMap<Variant, Samples>): Row[] {
@@ -64,11 +58,6 @@ export function printProfile(rows: readonly Row[]): void {
   for (const { variant, cpuUs, moreThanRoundRobinUs } of rows) console.log(`| ${variant} | ${show(cpuUs, 1)} | ${moreThanRoundRobinUs.median.toFixed(1)} |`);
 }
 
-export function printFacts(title: string, facts: readonly Fact[]): void {
-  console.log(`\n## ${title}\n\n| | |\n|:--|--:|`);
-  for (const { name, value, unit } of facts) console.log(`| ${name} | ${typeof value === "number" ? Number(value.toPrecision(6)) : value} ${unit} |`);
-}
-
 export function printHistograms(title: string, histograms: readonly Histogram[]): void {
   const us = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
   console.log(`\n## ${title}\n\n| | ${BUCKET_NAMES.join(" | ")} | median µs | p99.9 µs | max µs |\n|:--|${"--:|".repeat(BUCKET_NAMES.length + 3)}`);
@@ -78,8 +67,4 @@ export function printHistograms(title: string, histograms: readonly Histogram[])
 export function printGoals(goals: readonly Goal[]): void {
   console.log("\n## Goals\n\n| goal | measured | |\n|:--|:--|:--|");
   for (const { goal, measured, passed } of goals) console.log(`| ${goal} | ${measured} | ${measured === NOT_MEASURED ? "" : passed ? "pass" : "**miss**"} |`);
-}
-
-function show({ median, min, max }: Spread, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 }

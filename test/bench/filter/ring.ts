@@ -5,7 +5,7 @@ import { DEV_KEY, parseKey } from "../../../services/ring/key.ts";
 import { seal, servers } from "../../filter/setup.ts";
 import { disruptionOf } from "./disruption.ts";
 import { compile } from "./probe.ts";
-import type { Fact } from "./report.ts";
+import type { Fact } from "../facts.ts";
 
 const IDS = 16_384;
 const STRIDE = 16;

@@ -16,12 +16,13 @@ import { callbacks } from "./callbacks.ts";
 import { measure, startAll, type Effort } from "./cell.ts";
 import { ringChanges } from "./changes.ts";
 import type { Variant } from "./config.ts";
+import { printFacts, type Fact } from "../facts.ts";
 import { goals, NOT_MEASURED } from "./goals.ts";
 import type { Histogram } from "./histogram.ts";
 import { machine } from "./machine.ts";
 import { vmMemory } from "./memory.ts";
 import { probe, root } from "./probe.ts";
-import { printFacts, printGoals, printHistograms, printProfile, printRows, rowsOf, type Fact, type Row } from "./report.ts";
+import { printGoals, printHistograms, printProfile, printRows, rowsOf, type Row } from "./report.ts";
 import { disruption, lookUps } from "./ring.ts";
 
 const flag = { type: "boolean", default: false } as const;
