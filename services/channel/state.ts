@@ -9,7 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import type { Channel, Host } from "./channel.ts";
-import type { Asker, Effect, Event, PublishedBytes } from "./events.ts";
+import type { Asker, Effect, Event, PublishedBytes, Released } from "./events.ts";
 import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
 import { parsePublish } from "./parse-publish.ts";
@@ -49,6 +49,8 @@ export class ChannelState implements Host, LinkHost {
   #ids = 0;
   #now = 0;
   #wallMs = 0;
+  /** the last epoch at which nothing was left to hand over or to take */
+  #warm = 0;
   #wakeAt = Infinity;
   #stopping = false;
   #drained = false;
@@ -70,7 +72,7 @@ export class ChannelState implements Host, LinkHost {
   status(): object {
     let channels = 0;
     for (const _ of this.#slots.channels()) channels++;
-    return { server: this.#server, epoch: this.epoch, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
+    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
   }
 
   /**
@@ -86,6 +88,8 @@ export class ChannelState implements Host, LinkHost {
       this.#slots.settle(channel);
     }
     this.#touched.clear();
+    this.#slots.flush();
+    if (!this.#slots.moving) this.#warm = this.epoch;
     this.#plan();
     const effects = this.#effects;
     this.#effects = [];
@@ -106,6 +110,10 @@ export class ChannelState implements Host, LinkHost {
         return this.#links.receive(event.link, event.frame, this.#now);
       case "linkClosed":
         return this.#links.closed(event.link);
+      case "released":
+        return this.#released(event);
+      case "handedOver":
+        return this.#slots.handedOver(event.release);
       case "probed":
         this.#ownership.probed(event.server, event.gone, this.#now);
         return this.#slots.heard(this.#now);
@@ -138,11 +146,12 @@ export class ChannelState implements Host, LinkHost {
         this.#links.closeSilent(this.#now);
         if (this.#links.subscriptions > 0) this.#slots.patrol();
         this.#slots.recheck(this.#now);
+        this.#slots.hurry(this.#now);
         for (const channel of this.#stalled.take(this.#now)) channel.retry();
         return this.#retryEarly();
       case "stop":
         this.#stopping = true;
-        this.#slots.stop();
+        this.#slots.stop(this.#now);
         for (const { request } of this.#early.splice(0)) this.refuse(request, "misdirected", "", this.#slotOf(request.channel));
         return;
     }
@@ -153,9 +162,8 @@ export class ChannelState implements Host, LinkHost {
     if (this.#stopping) {
       if (this.#slots.size === 0 && !this.#drained) this.emit({ type: "drained" });
       this.#drained ||= this.#slots.size === 0;
-      return;
     }
-    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
+    const candidates = this.#stopping ? [this.#slots.leaveAt()] : [this.#slots.leaveAt(), this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
     const at = Math.min(...candidates.filter((one) => one !== undefined));
     if (at >= this.#wakeAt) return;
     this.#wakeAt = at;
@@ -196,6 +204,11 @@ export class ChannelState implements Host, LinkHost {
         }
       }
     });
+  }
+
+  #released({ req, epoch, slots }: Extract<Event, { type: "released" }>): void {
+    const list = slots.map(([slot, channels]): Released => [slot, channels.filter((id) => this.#slotOf(id) === slot)]);
+    this.#slots.released(epoch, list, () => this.emit({ type: "answer", req, reply: { type: "accepted" } }), this.#now);
   }
 
   #errand(channel: string, asker: Asker, run: (channel: Channel) => void): void {
