@@ -499,6 +499,25 @@ describe("ownership", () => {
     expect(bench.last("lookup").keys).toEqual(["U1:a", "U1:b"]);
   });
 
+  it("lets a subscription wait in the same way for the topology by which its gateway came", () => {
+    const bench = new Bench("cs-1", "cs-2", "cs-1");
+    bench.step({ type: "linkOpened", link: 1 });
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "hello", v: 1, server: "gw-0", epoch: 1 } });
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "epoch", epoch: 2 } });
+    const subscribe = (chan: number, id: string): string[] => bench.step({ type: "linkFrame", link: 1, frame: { type: "subscribe", chan, after: AFTER_HEAD, id } });
+    expect([...subscribe(1, "C1"), ...subscribe(2, "C2"), ...subscribe(3, "C3")]).toEqual([]);
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "unsubscribe", chan: 2 } });
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-1", "cs-2") })).toEqual(["claim 7"]);
+    expect(bench.claimed()).toEqual(["load #4 C1", "load #5 C3"]);
+
+    const late = new Bench("cs-1", "cs-2", "cs-1");
+    late.step({ type: "linkOpened", link: 1 });
+    late.step({ type: "linkFrame", link: 1, frame: { type: "epoch", epoch: 2 } });
+    expect(late.step({ type: "linkFrame", link: 1, frame: { type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" } })).toEqual([]);
+    late.now += 1_000;
+    expect(late.step({ type: "tick" })).toContain("probe cs-2 cs-2:1");
+  });
+
   it("hands everything over when it stops", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
     bench.subscribe(AFTER_HEAD);

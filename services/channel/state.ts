@@ -28,6 +28,14 @@ const epochWaiters = 10_000;
 
 type Request = Extract<Event, { type: "request" }>;
 
+/** Something that waits for the topology by which it was sent here. */
+interface Early {
+  readonly epoch: number;
+  readonly until: number;
+  readonly serve: () => void;
+  readonly refuse: () => void;
+}
+
 export interface Options {
   /** this server's ID in the channel pool */
   readonly server: string;
@@ -41,8 +49,8 @@ export class ChannelState implements Host, LinkHost {
   readonly #ownership: Ownership;
   readonly #slots: Slots;
   readonly #links: Links;
-  /** requests whose sender knows a newer topology */
-  readonly #early: { readonly request: Request; readonly until: number }[] = [];
+  /** what was sent by one who knows a newer topology */
+  readonly #early: Early[] = [];
   readonly #stalled = new Stalled();
   #touched = new Set<Channel>();
   #effects: Effect[] = [];
@@ -103,7 +111,7 @@ export class ChannelState implements Host, LinkHost {
         this.#slots.review(this.#now);
         return this.#retryEarly();
       case "request":
-        return this.#request(event);
+        return this.#inTime(event.epoch, () => this.#serve(event), () => this.refuse(event, "misdirected", "", this.#slotOf(event.channel)));
       case "linkOpened":
         return this.#links.open(event.link, this.#server, this.epoch, this.#now);
       case "linkFrame":
@@ -152,7 +160,7 @@ export class ChannelState implements Host, LinkHost {
       case "stop":
         this.#stopping = true;
         this.#slots.stop(this.#now);
-        for (const { request } of this.#early.splice(0)) this.refuse(request, "misdirected", "", this.#slotOf(request.channel));
+        for (const { refuse } of this.#early.splice(0)) refuse();
         return;
     }
   }
@@ -170,18 +178,19 @@ export class ChannelState implements Host, LinkHost {
     this.emit({ type: "wake", at });
   }
 
-  #request(request: Request): void {
-    if (request.epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
-      this.#early.push({ request, until: this.#now + epochWaitMs });
-    } else this.#serve(request);
+  /** Serves what was sent here by a topology, once it is here; a while later in any case. */
+  #inTime(epoch: number, serve: () => void, refuse: () => void): void {
+    if (epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
+      this.#early.push({ epoch, until: this.#now + epochWaitMs, serve, refuse });
+    } else serve();
   }
 
   #retryEarly(): void {
-    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || until <= this.#now;
+    const ready = ({ epoch, until }: Early): boolean => epoch <= this.epoch || until <= this.#now;
     const list = this.#early.filter(ready);
     if (list.length === 0) return;
     this.#early.splice(0, this.#early.length, ...this.#early.filter((one) => !ready(one)));
-    for (const { request } of list) this.#serve(request);
+    for (const { serve } of list) serve();
   }
 
   #serve(request: Request): void {
@@ -241,14 +250,16 @@ export class ChannelState implements Host, LinkHost {
 
   // --- LinkHost: what links ask for
 
-  subscribe(sub: Subscription): void {
+  subscribe(sub: Subscription, epoch: number): void {
     const slot = this.#slotOf(sub.channel);
+    // It may have been taken back while it waited.
+    const wanted = (): boolean => this.#links.subscription(sub.id) === sub;
     const run = (channel: Channel): void => {
       this.#touched.add(channel);
-      // It may have been taken back while the slot was being claimed.
-      if (this.#links.subscription(sub.id) === sub) channel.subscribe(sub);
+      if (wanted()) channel.subscribe(sub);
     };
-    this.#slots.route({ slot, channel: sub.channel, run, refuse: () => this.moved(sub) }, this.#now);
+    const refuse = (): void => (wanted() ? this.moved(sub) : undefined);
+    this.#inTime(epoch, () => (wanted() ? this.#slots.route({ slot, channel: sub.channel, run, refuse }, this.#now) : undefined), refuse);
   }
 
   unsubscribe(sub: Subscription): void {

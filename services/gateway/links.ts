@@ -55,6 +55,11 @@ export class Links {
     }
   }
 
+  /** Says by which topology this gateway routes from here on. */
+  tell(epoch: number): void {
+    for (const { conn } of this.open("channel")) this.send(conn, { type: "epoch", epoch });
+  }
+
   /** Ends links to servers that left the ring; called after everything was routed elsewhere. */
   shrink(): void {
     for (const pool of ["channel", "presence"] as const) {

@@ -335,7 +335,7 @@ describe("events of a channel", () => {
     t.wait(39);
     expect(t.quiet()).toEqual([]);
     t.tell({ type: "topology", ring: ring(2, ["cs-1"], { idle: ["cs-0"] }) });
-    expect(t.quiet()).toEqual(["→ cs-0 unsubscribe chan=1", "→ cs-1 subscribe chan=4 after=0 id=UADA", "→ cs-1 subscribe chan=5 after=7 id=C1"]);
+    expect(t.quiet()).toEqual(["→ cs-0 epoch epoch=2", "→ cs-1 epoch epoch=2", "→ cs-0 unsubscribe chan=1", "→ cs-1 subscribe chan=4 after=0 id=UADA", "→ cs-1 subscribe chan=5 after=7 id=C1"]);
     t.from("cs-1", subscribed(5, 8), event(5, 8, "a"));
     expect(t.take()).toEqual(['to 1: "a"']);
   });

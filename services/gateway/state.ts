@@ -202,6 +202,7 @@ export class Gateway {
   #topology(ring: Ring): void {
     this.#core.ring = ring;
     this.#links.grow();
+    this.#links.tell(ring.epoch);
     this.#subs.reroute();
     this.#presence.reroute();
     this.#links.shrink();
