@@ -57,7 +57,6 @@ export class ChannelState implements Host, LinkHost {
   #ids = 0;
   #now = 0;
   #wallMs = 0;
-  /** the last epoch at which nothing was left to hand over or to take */
   #warm = 0;
   #wakeAt = Infinity;
   #stopping = false;
@@ -74,6 +73,11 @@ export class ChannelState implements Host, LinkHost {
 
   get epoch(): number {
     return this.#ownership.epoch;
+  }
+
+  /** The last epoch at which nothing was left to hand over or to take. */
+  get warm(): number {
+    return this.#warm;
   }
 
   /** For people and tests. */

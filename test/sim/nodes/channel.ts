@@ -49,6 +49,10 @@ export class ChannelServer implements Door {
     this.#deregister = keepRegistered(world, process, registration);
   }
 
+  get warm(): number {
+    return this.state.warm;
+  }
+
   publish(channel: string, publish: Publish, epoch: number, reply: Reply<PublishedAt>): void {
     const req = ++this.#lastRequest;
     this.#requests.set(req, (answer) => {
