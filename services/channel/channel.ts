@@ -91,6 +91,11 @@ export class Channel {
     return this.#flights.empty;
   }
 
+  /** Somebody waits for it, or listens. */
+  get needed(): boolean {
+    return this.#subs.size > 0 || this.#waiting.length > 0 || this.#onLoaded.length > 0 || this.#doubting.length > 0;
+  }
+
   get subscriptions(): ReadonlySet<Subscription> {
     return this.#subs;
   }
@@ -228,7 +233,14 @@ export class Channel {
     if (!sub.replayed(entries, this.#durable.offset)) this.#drop(sub);
   }
 
-  /** Refuses what has no offset yet; what is on its way may land. When all has, `quiet` is true. */
+  /** Gives no offset any more; what has one may land. When all has, `quiet` is true. What has none waits for `leave`. */
+  park(): void {
+    this.#phase = "leaving";
+    this.#waiting.unshift(...(this.#lookup?.jobs ?? []));
+    this.#lookup = undefined;
+  }
+
+  /** Refuses what has no offset yet. */
   leave(): void {
     this.#abandon("misdirected");
   }

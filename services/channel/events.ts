@@ -33,6 +33,10 @@ export type Event =
   | { readonly type: "linkOpened"; readonly link: number }
   | { readonly type: "linkFrame"; readonly link: number; readonly frame: LinkFrame }
   | { readonly type: "linkClosed"; readonly link: number }
+  /** another server hands slots over; answer it when they are served here, or refused */
+  | { readonly type: "released"; readonly req: number; readonly epoch: number; readonly slots: readonly Released[] }
+  /** the next owner has taken what `handOver` offered, or did not answer in time */
+  | { readonly type: "handedOver"; readonly release: number }
   /** `gone`: its address refused or reset the connection; a timeout is no evidence */
   | { readonly type: "probed"; readonly server: string; readonly gone: boolean }
   /** the channel servers whose check is critical by the registry's word; none where the registry says nothing */
@@ -53,6 +57,10 @@ export type Event =
 
 /** What a gateway asks for with `read`; `head` is the channel's, which it does not see beyond. */
 export type Read = Omit<Link<"read">, "type"> & { readonly channel: string; readonly head: number };
+
+/** A slot that is let go, and its channels that somebody needs. */
+export type Released = readonly [slot: number, channels: readonly string[]];
+
 
 export type AppendResult = "ok" | "fenced" | "conflict" | "unavailable";
 
@@ -77,6 +85,8 @@ export interface PublishedBytes {
 export type Effect =
   /** connect to the server's address; answer with `probed` */
   | { readonly type: "probe"; readonly server: string; readonly addr: string }
+  /** tell the server at this address that the slots are its own by that epoch; answer with `handedOver` in any case, and soon */
+  | { readonly type: "handOver"; readonly release: number; readonly addr: string; readonly epoch: number; readonly slots: readonly Released[] }
   | { readonly type: "claim"; readonly slot: number }
   /** read the slots' present fences */
   | { readonly type: "check"; readonly check: number; readonly slots: readonly number[] }

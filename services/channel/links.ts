@@ -8,6 +8,8 @@ const silenceMs = 10_000;
 
 interface LinkState {
   heardAt: number;
+  /** of the topology by which its gateway routes */
+  epoch: number;
   readonly subs: Map<number, Subscription>;
 }
 
@@ -15,7 +17,8 @@ interface LinkState {
 export interface LinkHost {
   readonly emit: Emit;
   nextId(): number;
-  subscribe(sub: Subscription): void;
+  /** @param epoch of the topology by which its gateway chose this server */
+  subscribe(sub: Subscription, epoch: number): void;
   unsubscribe(sub: Subscription): void;
   publish(sub: Subscription, frame: Link<"publish">): void;
   typing(sub: Subscription, frame: Link<"typing">): void;
@@ -45,7 +48,7 @@ export class Links {
   }
 
   open(link: number, server: string, epoch: number, now: number): void {
-    this.#links.set(link, { heardAt: now, subs: new Map() });
+    this.#links.set(link, { heardAt: now, epoch: 0, subs: new Map() });
     this.#host.emit({ type: "send", link, frame: { type: "hello", v: LINK_VERSION, server, epoch } });
   }
 
@@ -72,12 +75,15 @@ export class Links {
     state.heardAt = now;
     switch (frame.type) {
       case "hello":
-        if (frame.v !== LINK_VERSION) this.#close(link, `link version ${frame.v} is not ${LINK_VERSION}`);
+        if (frame.v !== LINK_VERSION) return this.#close(link, `link version ${frame.v} is not ${LINK_VERSION}`);
+        state.epoch = frame.epoch;
+        return;
+      case "epoch":
+        state.epoch = frame.epoch;
         return;
       case "ping":
         return this.#host.emit({ type: "send", link, frame: { type: "pong", at: frame.at } });
       case "pong":
-      case "epoch":
         return;
       case "subscribe":
         return this.#subscribe(link, state, frame);
@@ -112,7 +118,7 @@ export class Links {
     const sub = new Subscription(this.#host.nextId(), link, chan, id, after, this.#host.emit);
     state.subs.set(chan, sub);
     this.#byId.set(sub.id, sub);
-    this.#host.subscribe(sub);
+    this.#host.subscribe(sub, state.epoch);
   }
 
   #end(sub: Subscription): void {

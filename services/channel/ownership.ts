@@ -21,6 +21,8 @@ export class Ownership {
   readonly #verdicts = new Map<string, { readonly gone: boolean; readonly at: number }>();
   readonly #probing = new Set<string>();
   readonly #lostAt = new Map<number, number>();
+  /** slot → epoch of a newer topology, by which its owner has handed it to this server */
+  readonly #granted = new Map<number, number>();
   #critical: ReadonlySet<string> = new Set();
   #ring: RingView | undefined;
 
@@ -41,15 +43,26 @@ export class Ownership {
   adopt(ring: RingView): void {
     this.#ring = ring;
     this.#lostAt.clear();
+    for (const [slot, epoch] of this.#granted) if (epoch <= ring.epoch) this.#granted.delete(slot);
+  }
+
+  /** The slot's owner says that it is this server's by a topology that has not come here yet. */
+  grant(slot: number, epoch: number): void {
+    if (epoch > this.epoch) this.#granted.set(slot, epoch);
   }
 
   /** Whom to ask instead: the slot's first server that isn't this one, "" where there is none. */
   elsewhere(slot: number): string {
-    return this.#preference(slot).find(({ id }) => id !== this.#self)?.id ?? "";
+    return this.successor(slot)?.id ?? "";
+  }
+
+  successor(slot: number): { readonly id: string; readonly addr: string } | undefined {
+    return this.#preference(slot).find(({ id }) => id !== this.#self);
   }
 
   /** Emits the probes that an answer still needs; ask again when they are `probed`. */
   decide(slot: number, now: number): Decision {
+    if (this.#granted.has(slot) && !this.#isLost(slot, now)) return { type: "mine", ahead: [] };
     const list = this.#preference(slot);
     const index = list.findIndex(({ id }) => id === this.#self);
     if (index < 0 || this.#isLost(slot, now)) return { type: "other" };
@@ -62,6 +75,7 @@ export class Ownership {
 
   /** Whether a slot that is held may stay held under the present topology. @returns the servers ahead of this one, or undefined */
   retained(slot: number): readonly string[] | undefined {
+    if (this.#granted.has(slot)) return [];
     const list = this.#preference(slot).map(({ id }) => id);
     const index = list.indexOf(this.#self);
     if (index < 0) return undefined;

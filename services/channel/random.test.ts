@@ -55,6 +55,7 @@ class World {
   readonly #nodes: Node[];
   readonly #queue: { at: number; order: number; run: () => void | Promise<void> }[] = [];
   readonly #asked = new Map<number, Publish>();
+  readonly #offers = new Map<number, () => void>();
   now = startMs;
   #order = 0;
   #ids = 0;
@@ -149,6 +150,14 @@ class World {
       }
       case "probe":
         return this.later(10, () => tell({ type: "probed", server: effect.server, gone: !this.#nodes.find(({ id }) => id === effect.server)!.alive }));
+      case "handOver": {
+        const told = this.#nodes.find(({ id }) => id === effect.addr)!;
+        const settled = (): void => this.later(10, () => tell({ type: "handedOver", release: effect.release }));
+        const req = ++this.#ids;
+        this.#offers.set(req, settled);
+        if (told.alive && this.chance(0.9)) this.later(10, () => this.#step(told, { type: "released", req, epoch: effect.epoch, slots: effect.slots }));
+        return this.later(300, settled);
+      }
       case "replay":
         return this.later(10, async () => {
           const entries = await this.store.after(effect.channel, effect.after, this.pick([1, 3, effect.limit]));
@@ -161,12 +170,17 @@ class World {
         return this.#answered(effect);
       case "send":
         return this.#received(node, effect);
-      default:
+      case "close":
+      case "read":
+      case "drained":
         return;
+      default:
+        return effect satisfies never;
     }
   }
 
   #answered({ req, reply }: Extract<Effect, { type: "answer" }>): void {
+    this.#offers.get(req)?.();
     const publish = this.#asked.get(req);
     if (reply.type === "refused") {
       if (reply.reason === "already_reacted") throw new Error("a reaction was applied without its key being known");

@@ -4,7 +4,7 @@ import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { problemReply, type Reply as HttpReply, type Request, type Routes } from "../runtime/http.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
-import type { Ask, Query, Reply } from "./events.ts";
+import type { Ask, Query, Released, Reply } from "./events.ts";
 import { parsePublish } from "./parse-publish.ts";
 import { eventsJson, historyJson, publishedJson } from "./replies.ts";
 
@@ -15,6 +15,8 @@ const tsShape = /^\d{1,16}(\.\d{0,6})?$/;
 export interface Door {
   /** Asks the core. @param epoch the topology by which the request was sent here, 0 = not said */
   ask(channel: string, epoch: number, ask: Ask): Promise<Reply>;
+  /** Another server lets slots go that are this one's. */
+  released(epoch: number, slots: readonly Released[]): Promise<Reply>;
   readonly store: LogStore;
   readonly ready: () => boolean;
   readonly status: () => object;
@@ -30,6 +32,10 @@ export function channelRoutes(door: Door): Routes {
     "GET /livez": () => ({ status: 200, body: { ok: true } }),
     "GET /readyz": () => (door.ready() ? { status: 200, body: { ok: true } } : problemReply(problem("unavailable"))),
     "GET /v1/status": () => ({ status: 200, body: door.status() }),
+    "POST /v1/releases": async (request) => {
+      const { epoch, slots } = readReleases(await request.json());
+      return await answer(await door.released(epoch, slots), door.store);
+    },
     "GET /v1/channels/{id}": (request) => asked(request, { type: "info" }),
     "POST /v1/channels/{id}/messages": async (request) => asked(request, { type: "publish", publish: parsePublish(await request.json()) }),
     "POST /v1/channels/{id}/typing": async (request) => asked(request, { type: "typing", user: typist(await request.json()) }),
@@ -82,6 +88,20 @@ function historyQuery(query: URLSearchParams): Query {
 
 function eventsQuery(query: URLSearchParams): Query {
   return { type: "events", after: whole(query, "after", 0, 0, Number.MAX_SAFE_INTEGER), limit: whole(query, "limit", limits.batchEvents, 1, limits.batchEvents) };
+}
+
+/** @throws ProtocolError bad_request that names the field */
+function readReleases(body: unknown): { epoch: number; slots: Released[] } {
+  const { epoch, slots } = (body ?? {}) as { epoch?: unknown; slots?: unknown };
+  if (!Number.isSafeInteger(epoch)) throw new ProtocolError("bad_request", "epoch must be a whole number");
+  if (!Array.isArray(slots)) throw new ProtocolError("bad_request", "slots must be a list");
+  const list = slots.map((item: unknown, i): Released => {
+    const [slot, channels] = Array.isArray(item) ? (item as unknown[]) : [];
+    if (!Number.isInteger(slot) || (slot as number) < 0 || (slot as number) > 65_535) throw new ProtocolError("bad_request", `slots[${i}][0] must be a slot`);
+    if (!Array.isArray(channels) || !channels.every((id) => typeof id === "string" && isId(id))) throw new ProtocolError("bad_request", `slots[${i}][1] must be channel IDs`);
+    return [slot as number, channels as string[]];
+  });
+  return { epoch: epoch as number, slots: list };
 }
 
 function channelOf({ params }: Request): string {

@@ -394,6 +394,25 @@ describe("ownership", () => {
     expect(await peer.until("moved")).toEqual([{ type: "moved", chan: 1, epoch: 2, owner: "cs-1" }]);
     expect((await post(a.address, channel, say("x", "x"))).status).toBe(421);
   });
+
+  it("hands a slot over to a server that does not know the new topology yet, before it sends anybody there", async () => {
+    // Two registries: what the one says comes to the other's servers late, here never.
+    const [early, late] = [await Plane.open(), await Plane.open()];
+    const shared = { ...openMemoryLog(), close: async () => {} };
+    const a = await early.start("cs-0", shared);
+    const b = await late.start("cs-1", shared);
+    const pin: [number, string][] = [[module.slotOf("C1"), "cs-0"]];
+    for (const plane of [early, late]) await plane.publish([["cs-0", a.address], ["cs-1", b.address]], pin);
+    await Promise.all([atEpoch(a.address, 1), atEpoch(b.address, 1)]);
+    await said(a.address, "C1", "one");
+    const peer = await Peer.open(a.address);
+    peer.send({ type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" });
+    await peer.until("subscribed");
+    await early.publish([["cs-0", a.address, "draining"], ["cs-1", b.address]]);
+    await peer.until("moved");
+    expect((await ask(`http://${b.address}/v1/status`)).json).toMatchObject({ epoch: 1, claims: 1 });
+    expect((await said(b.address, "C1", "two")).offset).toBe(2);
+  });
 });
 
 describe("trouble", () => {
@@ -440,6 +459,18 @@ describe("trouble", () => {
     const address = await single(openMemoryLog());
     expect((await post(address, "C1", body)).json).toMatchObject({ reason });
     expect((await said(address, "C1", "x")).offset).toBe(1);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["no epoch", { slots: [] }, "epoch"],
+    ["no slots", { epoch: 1 }, "slots must"],
+    ["a slot that is none", { epoch: 1, slots: [[65_536, []]] }, "slots[0][0]"],
+    ["channels that are no IDs", { epoch: 1, slots: [[7, ["C1"]], [8, ["C 1"]]] }, "slots[1][1]"],
+  ])("answers a release with %s by a problem", async (_, body, field) => {
+    const address = await single(openMemoryLog());
+    const answer = await ask(`http://${address}/v1/releases`, { method: "POST", body });
+    expect(answer.status).toBe(400);
+    expect((answer.json as Problem).detail).toContain(field);
   });
 
   it.each([

@@ -7,13 +7,14 @@ import { followTopology } from "../ring/follow.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { systemClock as clock } from "../runtime/clock.ts";
 import { createHttp } from "../runtime/http.ts";
+import { ask } from "../runtime/request.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { acceptSockets } from "../runtime/socket.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config } from "./config.ts";
-import type { Effect, Event, Reply } from "./events.ts";
+import type { Ask, Effect, Event, Released, Reply } from "./events.ts";
 import { followHealth } from "./health.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { isGone } from "./probe.ts";
@@ -30,6 +31,8 @@ const deregisterMs = 2_000;
 const topologyMs = 2_000;
 /** How long gateways have to close their links after `moved`, ms. */
 const closeMs = 500;
+/** How long the next owner of slots has to claim and load them, ms; then everybody is sent there all the same. */
+const handOverMs = 250;
 
 /**
  * Starts a channel server: opens the store, follows the topology, listens and registers.
@@ -42,7 +45,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   const registry = connectRegistry(config.registryUrl);
   let registered = false;
 
-  const door = createHttp(channelRoutes({ ask: server.ask, store, ready: () => registered && server.state.epoch > 0, status: () => server.state.status() }), log);
+  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status: () => server.state.status() }), log);
   acceptSockets(door.server, limits.linkMessageBytes, ({ path }) => {
     const wanted = /^\/v1\/links\/channel\/([^/]+)$/.exec(path)?.[1];
     if (wanted === undefined) throw new ProtocolError("not_found");
@@ -132,12 +135,17 @@ class ChannelServer {
     for (const effect of this.state.step(event, clock.now(), performance.now())) this.#run(effect);
   };
 
-  readonly ask = (channel: string, epoch: number, ask: Extract<Event, { type: "request" }>["ask"]): Promise<Reply> =>
-    new Promise((resolve) => {
+  readonly ask = (channel: string, epoch: number, ask: Ask): Promise<Reply> => this.#asked((req) => ({ type: "request", req, channel, epoch, ask }));
+
+  readonly released = (epoch: number, slots: readonly Released[]): Promise<Reply> => this.#asked((req) => ({ type: "released", req, epoch, slots }));
+
+  #asked(event: (req: number) => Event): Promise<Reply> {
+    return new Promise((resolve) => {
       const req = ++this.#lastRequest;
       this.#requests.set(req, resolve);
-      this.take({ type: "request", req, channel, epoch, ask });
+      this.take(event(req));
     });
+  }
 
   /** Refuses new work and resolves when nothing is on its way to the store, or after `drainMs`. */
   async drain(): Promise<void> {
@@ -158,6 +166,11 @@ class ChannelServer {
         return this.#later(runAtStore(effect, this.#store, this.#id, this.#storeFailed));
       case "probe":
         return this.#later(isGone(effect.addr).then((gone) => ({ type: "probed", server: effect.server, gone })));
+      case "handOver": {
+        const { release, addr, epoch, slots } = effect;
+        const told = ask(`http://${addr}/v1/releases`, { method: "POST", body: { epoch, slots }, timeoutMs: handOverMs });
+        return this.#later(told.catch((error: unknown) => this.#log.warn({ err: error, addr }, "slots were handed over to a server that does not answer")).then(() => ({ type: "handedOver", release })));
+      }
       case "replay":
         return this.#later(this.#replay(effect));
       case "read":

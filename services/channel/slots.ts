@@ -1,10 +1,14 @@
 import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
 import { Channel, type Host } from "./channel.ts";
+import type { Released } from "./events.ts";
 import { Ownership, verdictMs } from "./ownership.ts";
+import { Releases } from "./releases.ts";
 
 /** Channels without subscribers and work that stay loaded. */
 const idleChannelsMax = 10_000;
+/** How long the channels of a slot wait for each other's appends before it is handed over, ms. */
+const leaveMs = 250;
 /** Slots that one patrol checks. */
 const patrolSlots = 1_024;
 
@@ -19,15 +23,23 @@ export interface Errand {
 
 interface Slot {
   readonly number: number;
-  phase: "probing" | "claiming" | "held" | "leaving";
+  /** leaving: what is on its way lands; releasing: the next owner is told */
+  phase: "probing" | "claiming" | "held" | "leaving" | "releasing";
   fence: number;
   /** gone servers that come before this one; none for the owner by topology */
   ahead: readonly string[];
+  /** while it leaves: when to stop waiting for what is on its way, ms */
+  leaveBy: number;
+  /** another server has it, or what is on its way takes too long: channels go one by one, to whoever comes */
+  hurried: boolean;
   readonly waiting: Errand[];
   readonly channels: Map<string, Channel>;
 }
 
-/** The slots that this server holds, or is about to: probes, claims, and hands them over when they are another's. */
+/**
+ * The slots that this server holds, or is about to: probes, claims, and hands them over when they are another's. A slot is
+ * handed over warm: what has an offset lands, the next owner claims and loads, and only then everybody is sent there.
+ */
 export class Slots {
   readonly #host: Host;
   readonly #ownership: Ownership;
@@ -36,6 +48,11 @@ export class Slots {
   readonly #takenOver = new Set<Slot>();
   /** channels nobody needs just now, the longest unused first */
   readonly #idle = new Map<string, Channel>();
+  readonly #releases: Releases<Slot>;
+  /** the slots that are on their way to another server */
+  readonly #leaving = new Set<Slot>();
+  /** channels that were handed to this server and are not served yet */
+  #arriving = 0;
   /** where the patrol goes on */
   #beat: Iterator<Slot, undefined> = this.#slots.values();
   /** the patrol's check that is under way */
@@ -45,10 +62,16 @@ export class Slots {
   constructor(host: Host, ownership: Ownership) {
     this.#host = host;
     this.#ownership = ownership;
+    this.#releases = new Releases(host);
   }
 
   get size(): number {
     return this.#slots.size;
+  }
+
+  /** Whether slots are on their way, to this server or from it. */
+  get moving(): boolean {
+    return this.#leaving.size > 0 || this.#arriving > 0;
   }
 
   /** slots that are held because the servers ahead are gone */
@@ -77,7 +100,8 @@ export class Slots {
     const slot = this.#slots.get(errand.slot);
     if (slot === undefined) return this.#open(errand, now);
     if (slot.phase === "held") return this.#run(slot, errand);
-    if (slot.phase === "leaving") return errand.refuse("misdirected", "");
+    const leaves = slot.phase === "leaving" || slot.phase === "releasing";
+    if (leaves && (slot.hurried || slot.waiting.length >= limits.channelPendingAppends)) return errand.refuse("misdirected", "");
     if (slot.waiting.length >= limits.channelPendingAppends) return errand.refuse("rate_limited", "the slot is being claimed");
     slot.waiting.push(errand);
   }
@@ -98,7 +122,38 @@ export class Slots {
   /** There is news of servers ahead: slots that waited for it go on, slots that were taken from one that lives go back. */
   heard(now: number): void {
     for (const slot of [...this.#slots.values()]) if (slot.phase === "probing") this.#decide(slot, now);
-    for (const slot of [...this.#takenOver]) if (!slot.ahead.every((server) => this.#ownership.isGone(server))) this.#leave(slot);
+    for (const slot of [...this.#takenOver]) if (!slot.ahead.every((server) => this.#ownership.isGone(server))) this.#handOver(slot, now);
+  }
+
+  /** Another server hands slots over: claims and loads what somebody needs of them. @param done when all is served here, or refused */
+  released(epoch: number, list: readonly Released[], done: () => void, now: number): void {
+    let left = 1;
+    const settled = (): void => {
+      if (--left === 0) done();
+    };
+    const arrived = (): void => {
+      this.#arriving--;
+      settled();
+    };
+    for (const [slot, channels] of list) {
+      this.#ownership.grant(slot, epoch);
+      for (const channel of channels) {
+        left++;
+        this.#arriving++;
+        this.route({ slot, channel, run: arrived, refuse: arrived }, now);
+      }
+    }
+    settled();
+  }
+
+  /** What was offered to the next owner is settled. */
+  handedOver(release: number): void {
+    for (const slot of this.#releases.take(release)) this.#end(slot);
+  }
+
+  /** Tells the next owners of all slots that are ready to go; called once per event. */
+  flush(): void {
+    this.#releases.flush(this.#ownership.epoch + (this.#stopping ? 1 : 0));
   }
 
   recheck(now: number): void {
@@ -111,7 +166,7 @@ export class Slots {
       if (slot.phase === "probing") this.#decide(slot, now);
       if (slot.phase !== "held") continue;
       const ahead = this.#ownership.retained(slot.number);
-      if (ahead === undefined) this.#leave(slot);
+      if (ahead === undefined) this.#handOver(slot, now);
       else this.#hold(slot, ahead);
     }
   }
@@ -161,15 +216,28 @@ export class Slots {
   fenced(number: number, now: number): void {
     this.#ownership.lost(number, now);
     const slot = this.#slots.get(number);
-    if (slot?.phase === "held") this.#leave(slot);
+    if (slot?.phase === "held") this.#startLeaving(slot, now);
+    if (slot?.phase === "releasing") this.#end(slot);
+    else if (slot?.phase === "leaving") this.#hurry(slot);
+  }
+
+  /** when `hurry` has something to do, ms */
+  leaveAt(): number | undefined {
+    for (const slot of this.#leaving) if (slot.phase === "leaving" && !slot.hurried) return slot.leaveBy;
+    return undefined;
+  }
+
+  /** Waits no longer for appends that take too long. */
+  hurry(now: number): void {
+    for (const slot of this.#leaving) if (slot.phase === "leaving" && slot.leaveBy <= now) this.#hurry(slot);
   }
 
   /** Hands everything over and takes nothing new; done when `size` is 0. */
-  stop(): void {
+  stop(now: number): void {
     this.#stopping = true;
     for (const slot of [...this.#slots.values()]) {
-      if (slot.phase === "held") this.#leave(slot);
-      else if (slot.phase !== "leaving") this.#giveUp(slot, "misdirected");
+      if (slot.phase === "held") this.#handOver(slot, now);
+      else if (slot.phase === "probing" || slot.phase === "claiming") this.#giveUp(slot, "misdirected");
     }
   }
 
@@ -192,7 +260,7 @@ export class Slots {
   }
 
   #open(errand: Errand, now: number): void {
-    const slot: Slot = { number: errand.slot, phase: "probing", fence: 0, ahead: [], waiting: [errand], channels: new Map() };
+    const slot: Slot = { number: errand.slot, phase: "probing", fence: 0, ahead: [], leaveBy: Infinity, hurried: false, waiting: [errand], channels: new Map() };
     this.#slots.set(slot.number, slot);
     this.#decide(slot, now);
   }
@@ -225,26 +293,54 @@ export class Slots {
     for (const errand of slot.waiting) errand.refuse(reason, "");
   }
 
-  #leave(slot: Slot): void {
-    slot.phase = "leaving";
-    this.#takenOver.delete(slot);
-    for (const channel of slot.channels.values()) {
-      this.#idle.delete(channel.id);
-      channel.leave();
-    }
+  #handOver(slot: Slot, now: number): void {
+    this.#startLeaving(slot, now);
+    for (const channel of slot.channels.values()) channel.park();
     this.#finish(slot);
   }
 
-  /** Lets go of the channels that have nothing on its way any more, and of the slot after the last one. */
+  #startLeaving(slot: Slot, now: number): void {
+    slot.phase = "leaving";
+    slot.leaveBy = now + leaveMs;
+    this.#leaving.add(slot);
+    this.#takenOver.delete(slot);
+    for (const channel of slot.channels.values()) this.#idle.delete(channel.id);
+  }
+
+  #hurry(slot: Slot): void {
+    slot.hurried = true;
+    for (const errand of slot.waiting.splice(0)) errand.refuse("misdirected", "");
+    for (const channel of slot.channels.values()) channel.leave();
+    this.#finish(slot);
+  }
+
+  /** Goes on with a slot that leaves, as far as nothing is on its way to the store. */
   #finish(slot: Slot): void {
-    for (const channel of slot.channels.values()) {
-      if (!channel.quiet) continue;
-      slot.channels.delete(channel.id);
-      for (const sub of [...channel.subscriptions]) {
-        channel.unsubscribe(sub);
-        this.#host.moved(sub);
-      }
+    const channels = [...slot.channels.values()];
+    const quiet = channels.filter((channel) => channel.quiet);
+    if (slot.hurried) for (const channel of quiet) this.#letGo(slot, channel);
+    if (quiet.length < channels.length) return;
+    const needed = quiet.filter((channel) => channel.needed).map(({ id }) => id);
+    const next = this.#ownership.successor(slot.number);
+    if (slot.hurried || next === undefined || needed.length === 0) return this.#end(slot);
+    slot.phase = "releasing";
+    this.#releases.add(next.addr, slot, [slot.number, needed]);
+  }
+
+  /** Sends everybody away who is still here. */
+  #end(slot: Slot): void {
+    this.#leaving.delete(slot);
+    this.#slots.delete(slot.number);
+    for (const channel of slot.channels.values()) this.#letGo(slot, channel);
+    for (const errand of slot.waiting.splice(0)) errand.refuse("misdirected", "");
+  }
+
+  #letGo(slot: Slot, channel: Channel): void {
+    slot.channels.delete(channel.id);
+    channel.leave();
+    for (const sub of [...channel.subscriptions]) {
+      channel.unsubscribe(sub);
+      this.#host.moved(sub);
     }
-    if (slot.channels.size === 0) this.#slots.delete(slot.number);
   }
 }

@@ -31,6 +31,8 @@ function line(effect: Effect): string {
       const fields = Object.entries(rest).map(([name, value]) => `${name}=${value instanceof Uint8Array ? Buffer.from(value).toString() : String(value)}`);
       return `link ${effect.link}: ${type} ${fields.filter((field) => !field.startsWith("payload")).join(" ")}`;
     }
+    case "handOver":
+      return `hand over to ${effect.addr} by epoch ${effect.epoch}: ${effect.slots.map(([slot, channels]) => `${slot} (${channels.join(" ")})`).join(", ")}`;
     default:
       return Object.values(effect).join(" ");
   }
@@ -94,6 +96,10 @@ class Bench {
 
   checked(fences: ReadonlyMap<number, number> | undefined): string[] {
     return this.step({ type: "checked", check: this.last("check").check, slots: [7], fences });
+  }
+
+  handedOver(): string[] {
+    return this.step({ type: "handedOver", release: this.last("handOver").release });
   }
 
   subscribe(after: number, link = 1, chan = 1): string[] {
@@ -332,7 +338,8 @@ describe("ownership", () => {
       ]
     `);
     expect(bench.step({ type: "probed", server: "cs-2", gone: true })).toEqual([]);
-    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toMatchInlineSnapshot(`
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual(["hand over to cs-1:1 by epoch 1: 7 (C1)"]);
+    expect(bench.handedOver()).toMatchInlineSnapshot(`
       [
         "link 1: moved chan=1 epoch=1 owner=cs-1",
       ]
@@ -367,7 +374,8 @@ describe("ownership", () => {
     bench.now += 250;
     expect(bench.step({ type: "tick" })).toEqual(["check 7", "probe cs-1 cs-1:1"]);
     expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual([]);
-    expect(bench.step({ type: "health", critical: new Set() })).toContain("link 1: moved chan=1 epoch=1 owner=cs-1");
+    expect(bench.step({ type: "health", critical: new Set() })).toEqual(["hand over to cs-1:1 by epoch 1: 7 (C1)"]);
+    expect(bench.handedOver()).toEqual(["link 1: moved chan=1 epoch=1 owner=cs-1"]);
   });
 
   it("does not wait for the probe of a server that turns critical meanwhile", () => {
@@ -426,24 +434,79 @@ describe("ownership", () => {
     expect(bench.checked(new Map([[7, 2]]))).toEqual(["link 1: moved chan=1 epoch=1 owner=cs-2"]);
   });
 
-  it("hands a slot over after its appends, when the topology gives it to another", () => {
+  it("hands a slot over warm: what has an offset lands, the next owner takes it, and only then everybody is sent there", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
     bench.subscribe(AFTER_HEAD);
     bench.publish(say("a"));
     bench.lookedUp();
     bench.publish(say("b"));
-    expect(bench.step({ type: "topology", ring: ring(2, "cs-2", "cs-1") })).toMatchInlineSnapshot(`
-      [
-        "answer 3: refused misdirected owner=cs-2",
-      ]
-    `);
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-2", "cs-1") })).toEqual([]);
+    // It was routed by the old ring, like everything that is still on its way.
+    expect(bench.publish(say("c"))).toEqual([]);
+    expect(bench.state.status()).toMatchObject({ epoch: 2, warm: 1 });
     expect(bench.appended()).toMatchInlineSnapshot(`
       [
         "answer 2: 2",
         "link 1: event chan=1 offset=2 origin=0 kind=0",
-        "link 1: moved chan=1 epoch=2 owner=cs-2",
+        "hand over to cs-2:1 by epoch 2: 7 (C1)",
       ]
     `);
+    expect(bench.handedOver()).toMatchInlineSnapshot(`
+      [
+        "answer 3: refused misdirected owner=cs-2",
+        "link 1: moved chan=1 epoch=2 owner=cs-2",
+        "answer 4: refused misdirected owner=cs-2",
+      ]
+    `);
+    expect(bench.state.status()).toMatchObject({ epoch: 2, warm: 2, slots: 0 });
+  });
+
+  it("takes a slot that is handed to it before anybody asks: claims, loads, and says so when it serves", () => {
+    const bench = new Bench("cs-2", "cs-2", "cs-1");
+    expect(bench.step({ type: "released", req: 90, epoch: 1, slots: [[7, ["C1"]], [8, ["C9"]]] })).toEqual(["claim 7"]);
+    expect(bench.state.status()).toMatchObject({ warm: 1 });
+    bench.step({ type: "topology", ring: ring(2, "cs-2", "cs-1") });
+    expect(bench.state.status()).toMatchObject({ epoch: 2, warm: 1 });
+    expect(bench.claimed(5)).toEqual(["load #1 C1", "answer 90: accepted"]);
+    expect(bench.state.status()).toMatchObject({ epoch: 2, warm: 2 });
+    bench.loaded(3, "1700000000.000000");
+    expect(bench.subscribe(3)).toContain("link 1: subscribed chan=1 head=3 first=4");
+  });
+
+  it("believes the owner that hands a slot over by a topology that has not come yet, until it has", () => {
+    const bench = new Bench("cs-2", "cs-1", "cs-2");
+    expect(bench.step({ type: "released", req: 90, epoch: 2, slots: [[7, ["C1"]]] })).toEqual(["claim 7"]);
+    bench.claimed(5);
+    bench.loaded();
+    expect(bench.publish(say("x"))).toContain("lookup #2 C1 keys=U1:x messages=");
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-2", "cs-1") })).toEqual([]);
+    bench.lookedUp();
+    expect(bench.appended()).toEqual(["answer 1: 1"]);
+    // The next topology gives it back.
+    expect(bench.step({ type: "topology", ring: ring(3, "cs-1", "cs-2") })).toEqual([]);
+    expect(bench.publish(say("y"))).toEqual(["probe cs-1 cs-1:1"]);
+  });
+
+  it("does not take what a server hands over that is not its own by the topology here", () => {
+    const bench = new Bench("cs-2", "cs-1", "cs-2");
+    expect(bench.step({ type: "released", req: 90, epoch: 1, slots: [[7, ["C1"]]] })).toEqual(["probe cs-1 cs-1:1"]);
+    expect(bench.step({ type: "probed", server: "cs-1", gone: false })).toEqual(["answer 90: accepted"]);
+  });
+
+  it("lets the quiet channels of a slot go where an append takes too long; its answer comes all the same", () => {
+    const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("slow"), "C2");
+    bench.step({ type: "loaded", channel: "C2", load: bench.last("load").load, head: 0, lastTs: "" });
+    const { lookup } = bench.last("lookup");
+    bench.step({ type: "lookedUp", channel: "C2", lookup, found: { keys: new Map(), messages: new Map() } });
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-2", "cs-1") })).toEqual([]);
+    expect(bench.last("wake").at).toBe(bench.now + 250);
+    bench.now += 250;
+    expect(bench.step({ type: "tick" })).toEqual(["link 1: moved chan=1 epoch=2 owner=cs-2"]);
+    expect(bench.publish(say("late"))).toEqual(["answer 3: refused misdirected owner=cs-2"]);
+    expect(bench.step({ type: "appended", channel: "C2", append: bench.last("append").append, result: "fenced" })).toEqual(["answer 2: refused misdirected owner=cs-2"]);
+    expect(bench.state.status()).toMatchObject({ slots: 0, warm: 2 });
   });
 
   it("waits for the topology by which a request was routed, a second at most", () => {
@@ -458,6 +521,25 @@ describe("ownership", () => {
     expect(bench.last("lookup").keys).toEqual(["U1:a", "U1:b"]);
   });
 
+  it("lets a subscription wait in the same way for the topology by which its gateway came", () => {
+    const bench = new Bench("cs-1", "cs-2", "cs-1");
+    bench.step({ type: "linkOpened", link: 1 });
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "hello", v: 1, server: "gw-0", epoch: 1 } });
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "epoch", epoch: 2 } });
+    const subscribe = (chan: number, id: string): string[] => bench.step({ type: "linkFrame", link: 1, frame: { type: "subscribe", chan, after: AFTER_HEAD, id } });
+    expect([...subscribe(1, "C1"), ...subscribe(2, "C2"), ...subscribe(3, "C3")]).toEqual([]);
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "unsubscribe", chan: 2 } });
+    expect(bench.step({ type: "topology", ring: ring(2, "cs-1", "cs-2") })).toEqual(["claim 7"]);
+    expect(bench.claimed()).toEqual(["load #4 C1", "load #5 C3"]);
+
+    const late = new Bench("cs-1", "cs-2", "cs-1");
+    late.step({ type: "linkOpened", link: 1 });
+    late.step({ type: "linkFrame", link: 1, frame: { type: "epoch", epoch: 2 } });
+    expect(late.step({ type: "linkFrame", link: 1, frame: { type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" } })).toEqual([]);
+    late.now += 1_000;
+    expect(late.step({ type: "tick" })).toContain("probe cs-2 cs-2:1");
+  });
+
   it("hands everything over when it stops", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
     bench.subscribe(AFTER_HEAD);
@@ -469,10 +551,10 @@ describe("ownership", () => {
       [
         "answer 2: 2",
         "link 1: event chan=1 offset=2 origin=0 kind=0",
-        "link 1: moved chan=1 epoch=1 owner=cs-2",
-        "drained",
+        "hand over to cs-2:1 by epoch 2: 7 (C1)",
       ]
     `);
+    expect(bench.handedOver()).toEqual(["link 1: moved chan=1 epoch=1 owner=cs-2", "drained"]);
   });
 });
 
@@ -483,6 +565,7 @@ describe("a store that fails", () => {
     bench.claimed();
     const { load } = bench.last("load");
     bench.step({ type: "topology", ring: ring(2, "cs-2") });
+    bench.handedOver();
     bench.step({ type: "topology", ring: ring(3, "cs-1") });
     bench.publish(say("second"));
     bench.claimed(3);

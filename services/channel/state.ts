@@ -9,7 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import type { Channel, Host } from "./channel.ts";
-import type { Asker, Effect, Event, PublishedBytes } from "./events.ts";
+import type { Asker, Effect, Event, PublishedBytes, Released } from "./events.ts";
 import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
 import { parsePublish } from "./parse-publish.ts";
@@ -28,6 +28,14 @@ const epochWaiters = 10_000;
 
 type Request = Extract<Event, { type: "request" }>;
 
+/** Something that waits for the topology by which it was sent here. */
+interface Early {
+  readonly epoch: number;
+  readonly until: number;
+  readonly serve: () => void;
+  readonly refuse: () => void;
+}
+
 export interface Options {
   /** this server's ID in the channel pool */
   readonly server: string;
@@ -41,14 +49,15 @@ export class ChannelState implements Host, LinkHost {
   readonly #ownership: Ownership;
   readonly #slots: Slots;
   readonly #links: Links;
-  /** requests whose sender knows a newer topology */
-  readonly #early: { readonly request: Request; readonly until: number }[] = [];
+  /** what was sent by one who knows a newer topology */
+  readonly #early: Early[] = [];
   readonly #stalled = new Stalled();
   #touched = new Set<Channel>();
   #effects: Effect[] = [];
   #ids = 0;
   #now = 0;
   #wallMs = 0;
+  #warm = 0;
   #wakeAt = Infinity;
   #stopping = false;
   #drained = false;
@@ -66,11 +75,16 @@ export class ChannelState implements Host, LinkHost {
     return this.#ownership.epoch;
   }
 
+  /** The last epoch at which nothing was left to hand over or to take. */
+  get warm(): number {
+    return this.#warm;
+  }
+
   /** For people and tests. */
   status(): object {
     let channels = 0;
     for (const _ of this.#slots.channels()) channels++;
-    return { server: this.#server, epoch: this.epoch, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
+    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
   }
 
   /**
@@ -86,6 +100,8 @@ export class ChannelState implements Host, LinkHost {
       this.#slots.settle(channel);
     }
     this.#touched.clear();
+    this.#slots.flush();
+    if (!this.#slots.moving) this.#warm = this.epoch;
     this.#plan();
     const effects = this.#effects;
     this.#effects = [];
@@ -99,13 +115,17 @@ export class ChannelState implements Host, LinkHost {
         this.#slots.review(this.#now);
         return this.#retryEarly();
       case "request":
-        return this.#request(event);
+        return this.#inTime(event.epoch, () => this.#serve(event), () => this.refuse(event, "misdirected", "", this.#slotOf(event.channel)));
       case "linkOpened":
         return this.#links.open(event.link, this.#server, this.epoch, this.#now);
       case "linkFrame":
         return this.#links.receive(event.link, event.frame, this.#now);
       case "linkClosed":
         return this.#links.closed(event.link);
+      case "released":
+        return this.#released(event);
+      case "handedOver":
+        return this.#slots.handedOver(event.release);
       case "probed":
         this.#ownership.probed(event.server, event.gone, this.#now);
         return this.#slots.heard(this.#now);
@@ -138,12 +158,13 @@ export class ChannelState implements Host, LinkHost {
         this.#links.closeSilent(this.#now);
         if (this.#links.subscriptions > 0) this.#slots.patrol();
         this.#slots.recheck(this.#now);
+        this.#slots.hurry(this.#now);
         for (const channel of this.#stalled.take(this.#now)) channel.retry();
         return this.#retryEarly();
       case "stop":
         this.#stopping = true;
-        this.#slots.stop();
-        for (const { request } of this.#early.splice(0)) this.refuse(request, "misdirected", "", this.#slotOf(request.channel));
+        this.#slots.stop(this.#now);
+        for (const { refuse } of this.#early.splice(0)) refuse();
         return;
     }
   }
@@ -153,27 +174,27 @@ export class ChannelState implements Host, LinkHost {
     if (this.#stopping) {
       if (this.#slots.size === 0 && !this.#drained) this.emit({ type: "drained" });
       this.#drained ||= this.#slots.size === 0;
-      return;
     }
-    const candidates = [this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
+    const candidates = this.#stopping ? [this.#slots.leaveAt()] : [this.#slots.leaveAt(), this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
     const at = Math.min(...candidates.filter((one) => one !== undefined));
     if (at >= this.#wakeAt) return;
     this.#wakeAt = at;
     this.emit({ type: "wake", at });
   }
 
-  #request(request: Request): void {
-    if (request.epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
-      this.#early.push({ request, until: this.#now + epochWaitMs });
-    } else this.#serve(request);
+  /** Serves what was sent here by a topology, once it is here; a while later in any case. */
+  #inTime(epoch: number, serve: () => void, refuse: () => void): void {
+    if (epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
+      this.#early.push({ epoch, until: this.#now + epochWaitMs, serve, refuse });
+    } else serve();
   }
 
   #retryEarly(): void {
-    const ready = ({ request, until }: { request: Request; until: number }): boolean => request.epoch <= this.epoch || until <= this.#now;
+    const ready = ({ epoch, until }: Early): boolean => epoch <= this.epoch || until <= this.#now;
     const list = this.#early.filter(ready);
     if (list.length === 0) return;
     this.#early.splice(0, this.#early.length, ...this.#early.filter((one) => !ready(one)));
-    for (const { request } of list) this.#serve(request);
+    for (const { serve } of list) serve();
   }
 
   #serve(request: Request): void {
@@ -196,6 +217,11 @@ export class ChannelState implements Host, LinkHost {
         }
       }
     });
+  }
+
+  #released({ req, epoch, slots }: Extract<Event, { type: "released" }>): void {
+    const list = slots.map(([slot, channels]): Released => [slot, channels.filter((id) => this.#slotOf(id) === slot)]);
+    this.#slots.released(epoch, list, () => this.emit({ type: "answer", req, reply: { type: "accepted" } }), this.#now);
   }
 
   #errand(channel: string, asker: Asker, run: (channel: Channel) => void): void {
@@ -228,14 +254,16 @@ export class ChannelState implements Host, LinkHost {
 
   // --- LinkHost: what links ask for
 
-  subscribe(sub: Subscription): void {
+  subscribe(sub: Subscription, epoch: number): void {
     const slot = this.#slotOf(sub.channel);
+    // It may have been taken back while it waited.
+    const wanted = (): boolean => this.#links.subscription(sub.id) === sub;
     const run = (channel: Channel): void => {
       this.#touched.add(channel);
-      // It may have been taken back while the slot was being claimed.
-      if (this.#links.subscription(sub.id) === sub) channel.subscribe(sub);
+      if (wanted()) channel.subscribe(sub);
     };
-    this.#slots.route({ slot, channel: sub.channel, run, refuse: () => this.moved(sub) }, this.#now);
+    const refuse = (): void => (wanted() ? this.moved(sub) : undefined);
+    this.#inTime(epoch, () => (wanted() ? this.#slots.route({ slot, channel: sub.channel, run, refuse }, this.#now) : undefined), refuse);
   }
 
   unsubscribe(sub: Subscription): void {

@@ -11,6 +11,8 @@ export const flags = {
   "linger-ms": { type: "number", default: 2_000, min: 0, max: 600_000, help: "how long endpoints stay known after the ring dropped them" },
   "boot-grace-ms": { type: "number", default: 3_000, min: 0, max: 600_000, help: "after a start, how long members that have not registered again are kept" },
   "guard-window-ms": { type: "number", default: 5_000, min: 100, max: 600_000, help: "more than half of a pool turning critical within this time holds its topology" },
+  "step-percent": { type: "number", default: 5, min: 1, max: 100, help: "slots of the channel pool that one step of a rebalance moves at most, in percent; 100 = all at once" },
+  "warm-within-ms": { type: "number", default: 5_000, min: 0, max: 600_000, help: "how long a rebalance waits for the servers to have taken a step before the next" },
   "session-ttl-ms": { type: "number", default: 10_000, min: 10_000, max: 86_400_000, help: "TTL of the session by which one charm leads (Consul takes 10 s at least)" },
   "log-level": serverFlags["log-level"],
 } as const satisfies Flags;

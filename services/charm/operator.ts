@@ -12,6 +12,7 @@ export interface OperatorDoor {
   readonly module: RingModule;
   /** @throws ProtocolError unavailable, before charm has read the registry */
   charm(): Charm;
+  rebalance(): ReturnType<Charm["rebalance"]>;
   /** the published document */
   topology(): Topology | undefined;
   /** registrations that can't be members: ID → why */
@@ -85,9 +86,11 @@ function describe(door: OperatorDoor): unknown {
       endpoints: charm.endpoints(pool),
     };
   };
+  const rebalance = door.rebalance();
   return {
     leading: charm.leading,
     epoch: topology?.epoch ?? null,
+    rebalance: rebalance === undefined ? null : { left_percent: Math.ceil(1_000 * rebalance.left) / 10, waiting_for: rebalance.waitingFor },
     held: Object.fromEntries(pools.map((pool) => [pool, charm.held(pool)] as const).filter(([, held]) => held.length > 0)),
     pools: Object.fromEntries(pools.map((pool) => [pool, count(pool)])),
     intents: charm.intents,

@@ -21,6 +21,7 @@ import { type Member, readMember } from "./member.ts";
 import { operatorRoutes } from "./operator.ts";
 import { Publisher, sameDocument } from "./publisher.ts";
 import { Charm, type Effect, type Event } from "./state.ts";
+import { awaitWarm } from "./warm.ts";
 
 const BOOT_RETRY_MS = 250;
 /** Attempts at changing the intents while others change them, too. */
@@ -64,6 +65,7 @@ class Runner {
   #topology: Topology | undefined;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<unknown> = Promise.resolve();
+  #askingWarm = new AbortController();
 
   constructor(config: Config, module: RingModule, log: Log) {
     this.#config = config;
@@ -86,6 +88,7 @@ class Runner {
       ...operatorRoutes({
         module: this.#module,
         charm: () => this.#ready(),
+        rebalance: () => this.#ready().rebalance(monotonicMs()),
         topology: () => this.#topology,
         ignored: () => new Map(pools.flatMap((pool) => [...this.#ignored[pool]])),
         counters: () => this.#counters,
@@ -102,9 +105,9 @@ class Runner {
     this.#publisher = new Publisher({ registry, module: this.#module, clock: systemClock, log: this.#log, signal });
     const boot = await this.#load();
     if (boot === undefined) return;
-    const { settleMs, lingerMs, bootGraceMs, guardWindowMs, sessionTtlMs } = this.#config;
+    const { settleMs, lingerMs, bootGraceMs, guardWindowMs, sessionTtlMs, stepPercent, warmWithinMs } = this.#config;
     this.#topology = boot.topology;
-    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.now() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs }, monotonicMs());
+    this.#charm = new Charm({ ...boot, firstEpoch: Math.floor(Date.now() / 1000) }, { settleMs, lingerMs, bootGraceMs, guardWindowMs, stepShare: stepPercent / 100, warmWithinMs }, monotonicMs());
     const common = { clock: systemClock, log: this.#log, signal };
     this.#running = Promise.all([
       ...pools.map((pool) =>
@@ -120,6 +123,7 @@ class Runner {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#askingWarm.abort();
     clearTimeout(this.#timer);
     await this.#running;
   }
@@ -166,6 +170,11 @@ class Runner {
         break;
       case "wake":
         this.#timer = setTimeout(() => this.#step({ type: "tick" }), Math.max(1, Math.min(effect.at - monotonicMs(), 60_000)));
+        break;
+      case "askWarm":
+        this.#askingWarm.abort();
+        this.#askingWarm = new AbortController();
+        void awaitWarm({ ...effect, clock: systemClock, signal: this.#askingWarm.signal, onWarm: (server) => this.#step({ type: "warm", server, epoch: effect.epoch }) });
         break;
       case "held":
         this.#counters.heldChanges++;

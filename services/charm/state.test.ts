@@ -4,7 +4,8 @@ import { type Intents, noIntents, withPins, withServer } from "./intents.ts";
 import type { Member } from "./member.ts";
 import { type Boot, Charm, type Effect, type Event } from "./state.ts";
 
-const timing = { settleMs: 400, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000 };
+/** Rebalances at once, where a test is not about steps. */
+const timing = { settleMs: 400, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000, stepShare: 1, warmWithinMs: 5_000 };
 
 /** charm under a hand-made clock: effects are carried out as server.ts does, and written down. */
 class Trace {
@@ -18,10 +19,13 @@ class Trace {
   #intents: Intents;
   unwritable = false;
 
-  constructor(boot: Partial<Boot> = {}, leading = true) {
+  /** who was asked last whether they are warm, and at which epoch */
+  asked: { readonly epoch: number; readonly servers: readonly { readonly id: string }[] } = { epoch: 0, servers: [] };
+
+  constructor(boot: Partial<Boot> = {}, leading = true, stepShare = 1) {
     this.#stored = boot.topology;
     this.#intents = boot.intents ?? noIntents;
-    this.charm = new Charm({ topology: undefined, intents: noIntents, firstEpoch: 1, ...boot }, timing, 0);
+    this.charm = new Charm({ topology: undefined, intents: noIntents, firstEpoch: 1, ...boot }, { ...timing, stepShare }, 0);
     if (leading) this.send({ type: "leading", leading: true });
   }
 
@@ -45,6 +49,10 @@ class Trace {
         break;
       case "endpoints":
         say(`endpoints ${effect.pool}: ${effect.addresses.map((addr) => addr.slice(addr.indexOf(":"))).join(" ") || "none"}`);
+        break;
+      case "askWarm":
+        this.asked = effect;
+        say(`warm at ${effect.epoch}? ${effect.servers.map(({ id }) => id).join(" ")}`);
         break;
       case "held":
         say(`held ${effect.pool}: ${effect.servers.join(" ") || "none"}`);
@@ -81,6 +89,14 @@ class Trace {
     return this;
   }
 
+  /** These servers, or all that were asked, say that they are warm, 10 ms later. */
+  warm(...ids: string[]): this {
+    this.pass(10);
+    const { epoch, servers } = this.asked;
+    for (const server of ids.length > 0 ? ids : servers.map(({ id }) => id)) this.send({ type: "warm", server, epoch });
+    return this;
+  }
+
   intend(change: (intents: Intents) => Intents): this {
     this.#intents = change(this.#intents);
     this.send({ type: "intents", intents: this.#intents });
@@ -107,8 +123,9 @@ function document(epoch: number, servers: readonly Server[], pins: readonly (rea
 }
 
 const up = (...ids: string[]): Server[] => ids.map((id) => ({ id, addr: member(id).addr, zone: "a", weight: 100, state: "up" as const }));
-const running = (...ids: string[]): Trace => {
-  const trace = new Trace({ topology: document(10, up(...ids)) }).members(Object.fromEntries(ids.map((id) => [id, "up" as const]))).pass(60_000);
+const running = (...ids: string[]): Trace => runningBy(1, ...ids);
+const runningBy = (stepShare: number, ...ids: string[]): Trace => {
+  const trace = new Trace({ topology: document(10, up(...ids)) }, true, stepShare).members(Object.fromEntries(ids.map((id) => [id, "up" as const]))).pass(60_000);
   expect(trace.text).toBe("\n\n");
   return trace;
 };
@@ -221,6 +238,104 @@ describe("charm's state", () => {
       60100 publish 13 cs-0=up cs-1=draining
       "
     `);
+  });
+
+  describe("a rebalance", () => {
+    const drain = (trace: Trace, id: string): Trace => trace.intend((intents) => withServer(intents, id, { drain: true }));
+
+    test("goes by steps, each when all servers have taken the one before", () => {
+      const trace = drain(runningBy(0.1, "cs-0", "cs-1", "cs-2"), "cs-1").pass(1_000);
+      expect(trace.charm.rebalance(trace.now)).toEqual({ left: expect.closeTo(0.2395, 3), waitingFor: ["cs-0", "cs-1", "cs-2"] });
+      trace.warm("cs-0", "cs-2").pass(1_000);
+      expect(trace.charm.rebalance(trace.now)).toMatchObject({ waitingFor: ["cs-1"] });
+      trace.warm().warm().warm().pass(1_000).warm().pass(60_000);
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=up cs-1=up*63 cs-2=up
+        60000 warm at 11? cs-0 cs-1 cs-2
+        62020 publish 12 cs-0=up cs-1=up*34 cs-2=up
+        62020 warm at 12? cs-0 cs-1 cs-2
+        62030 publish 13 cs-0=up cs-1=up*11 cs-2=up
+        62030 warm at 13? cs-0 cs-1 cs-2
+        62040 publish 14 cs-0=up cs-1=draining cs-2=up
+        62040 warm at 14? cs-0 cs-1 cs-2
+        "
+      `);
+      expect(trace.charm.rebalance(trace.now)).toBeUndefined();
+    });
+
+    test("waits for nobody longer than it should", () => {
+      const trace = drain(runningBy(0.2, "cs-0", "cs-1", "cs-2"), "cs-1").pass(60_000);
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=up cs-1=up*33 cs-2=up
+        60000 warm at 11? cs-0 cs-1 cs-2
+        65000 publish 12 cs-0=up cs-1=draining cs-2=up
+        65000 warm at 12? cs-0 cs-1 cs-2
+        "
+      `);
+    });
+
+    test("holds no failure up, nor a failure it; what comes back comes by steps", () => {
+      const trace = drain(runningBy(0.1, "cs-0", "cs-1", "cs-2", "cs-3"), "cs-1").pass(100);
+      trace.members({ "cs-3": "critical" }).pass(100).warm("cs-0", "cs-1", "cs-2").warm().warm();
+      trace.members({ "cs-3": "up" }).pass(10);
+      for (let i = 0; i < 5; i++) trace.warm();
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=up cs-1=up*55 cs-2=up cs-3=up
+        60000 warm at 11? cs-0 cs-1 cs-2 cs-3
+        60100 publish 12 cs-0=up cs-1=up*55 cs-2=up cs-3=down
+        60210 publish 13 cs-0=up cs-1=up*28 cs-2=up cs-3=down
+        60210 warm at 13? cs-0 cs-1 cs-2
+        60220 publish 14 cs-0=up cs-1=up*6 cs-2=up cs-3=down
+        60220 warm at 14? cs-0 cs-1 cs-2
+        60230 publish 15 cs-0=up cs-1=draining cs-2=up cs-3=down
+        60230 warm at 15? cs-0 cs-1 cs-2
+        60250 publish 16 cs-0=up cs-1=draining cs-2=up cs-3=up*21
+        60250 warm at 16? cs-0 cs-1 cs-2 cs-3
+        60260 publish 17 cs-0=up cs-1=draining cs-2=up cs-3=up*47
+        60260 warm at 17? cs-0 cs-1 cs-2 cs-3
+        60270 publish 18 cs-0=up cs-1=draining cs-2=up cs-3=up*80
+        60270 warm at 18? cs-0 cs-1 cs-2 cs-3
+        60280 publish 19 cs-0=up cs-1=draining cs-2=up cs-3=up
+        60280 warm at 19? cs-0 cs-1 cs-2 cs-3
+        "
+      `);
+    });
+
+    test("turns back where it is when the operator does", () => {
+      const trace = drain(runningBy(0.1, "cs-0", "cs-1", "cs-2"), "cs-1").warm();
+      trace.intend((intents) => withServer(intents, "cs-1", { drain: false })).warm().warm().warm();
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        60000 publish 11 cs-0=up cs-1=up*63 cs-2=up
+        60000 warm at 11? cs-0 cs-1 cs-2
+        60010 publish 12 cs-0=up cs-1=up*34 cs-2=up
+        60010 warm at 12? cs-0 cs-1 cs-2
+        60020 publish 13 cs-0=up cs-1=up*63 cs-2=up
+        60020 warm at 13? cs-0 cs-1 cs-2
+        60030 publish 14 cs-0=up cs-1=up cs-2=up
+        60030 warm at 14? cs-0 cs-1 cs-2
+        "
+      `);
+    });
+
+    test("is gone on with by another charm, from what is published and what operators want", () => {
+      const servers = [...up("cs-0"), { ...up("cs-1")[0]!, weight: 40 }, ...up("cs-2")];
+      const intents = withServer(noIntents, "cs-1", { drain: true });
+      const trace = new Trace({ topology: document(10, servers), intents }, false, 0.1).members({ "cs-0": "up", "cs-1": "up", "cs-2": "up" });
+      trace.send({ type: "leading", leading: true });
+      trace.warm().warm().pass(60_000);
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        0 publish 11 cs-0=up cs-1=up*16 cs-2=up
+        0 warm at 11? cs-0 cs-1 cs-2
+        10 publish 12 cs-0=up cs-1=draining cs-2=up
+        10 warm at 12? cs-0 cs-1 cs-2
+        "
+      `);
+    });
   });
 
   describe("the churn guard", () => {

@@ -2,21 +2,30 @@
  * charm's decisions: members and operators' intents → the topology. Endpoints are told to Envoy first, the ring names
  * them when they have settled; what leaves the ring leaves it at once and stays an endpoint for a while. A server that is
  * critical stays in the document as `down` (it owns nothing, but a link by its ID finds it when it is back); one that
- * deregisters is gone. Pure: (event, now) → effects.
+ * deregisters is gone. Channel servers gain and lose slots by limited steps (steps.ts), one after the other (pace.ts); what
+ * fails is taken out at once. Pure: (event, now) → effects.
  */
-import { type Pool, pools, type Topology } from "../protocol/topology.ts";
+import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import type { TopologyDraft } from "../ring/seal.ts";
 import type { Intents } from "./intents.ts";
 import type { Member } from "./member.ts";
-import { PoolState, type Timing, type Wanted } from "./pool.ts";
+import { Pace } from "./pace.ts";
+import { PoolState, type Timing as PoolTiming, type Wanted } from "./pool.ts";
+import { leftToMove, nextStep } from "./steps.ts";
 
-export type { Timing } from "./pool.ts";
+export interface Timing extends PoolTiming {
+  /** the share of a pool's slots (0..1) that one step of a rebalance moves at most; 1 = all at once */
+  readonly stepShare: number;
+  readonly warmWithinMs: number;
+}
 
 export type Event =
   | { readonly type: "members"; readonly pool: Pool; readonly members: readonly Member[] }
   | { readonly type: "intents"; readonly intents: Intents }
   /** the registry holds this document now, whoever wrote it; undefined = none, or one that readers don't take */
   | { readonly type: "topology"; readonly topology: Topology | undefined }
+  /** a server has nothing more to hand over or to take up to this epoch, or can't be asked any more */
+  | { readonly type: "warm"; readonly server: string; readonly epoch: number }
   /** the document that `publish` asked for could not be written */
   | { readonly type: "unpublished" }
   | { readonly type: "leading"; readonly leading: boolean }
@@ -31,6 +40,8 @@ export type Effect =
   | { readonly type: "endpoints"; readonly pool: Pool; readonly addresses: readonly string[] }
   /** Send a tick at this time; replaces an earlier one. */
   | { readonly type: "wake"; readonly at: number }
+  /** Ask these servers until they are warm at this epoch, and none of those before; answered by `warm`, one by one. */
+  | { readonly type: "askWarm"; readonly epoch: number; readonly servers: readonly { readonly id: string; readonly addr: string }[] }
   | { readonly type: "held"; readonly pool: Pool; readonly servers: readonly string[] };
 
 export interface Boot {
@@ -41,6 +52,8 @@ export interface Boot {
   readonly firstEpoch: number;
 }
 
+/** The pool whose slots hold something that has to move: it is rebalanced by steps. */
+const PACED = "channel";
 /** Pause after a document could not be written. */
 const RETRY_MS = 500;
 
@@ -51,11 +64,19 @@ export class Charm {
   #leading = false;
   #publishing: TopologyDraft | undefined;
   #retryAt = 0;
+  readonly #stepShare: number;
+  readonly #pace: Pace;
+  /** what is being published is a step, after which the servers have to be warm */
+  #stepping = false;
+  /** what the paced pool shall be in the end */
+  #goal: readonly Server[] = [];
   readonly #heldBefore = new Map<Pool, readonly string[]>();
 
   constructor(boot: Boot, timing: Timing, now: number) {
     this.#base = boot.topology ?? emptyDraft(boot.firstEpoch - 1);
     this.#intents = boot.intents;
+    this.#stepShare = timing.stepShare;
+    this.#pace = new Pace(timing.warmWithinMs);
     this.#pools = eachPool((pool) => new PoolState(pool, this.#base.pools[pool].servers, timing, now));
   }
 
@@ -84,7 +105,15 @@ export class Charm {
     return pools.some((pool) => this.#pools[pool].members.has(id) || this.#base.pools[pool].servers.some((server) => server.id === id));
   }
 
+  /** A rebalance that is under way: the share of the slots (0..1) that is still to move, and who has to be warm before the next step. */
+  rebalance(now: number): { readonly left: number; readonly waitingFor: readonly string[] } | undefined {
+    const left = leftToMove(this.#base.pools[PACED].servers, this.#goal);
+    const waitingFor = this.#waitingFor(now);
+    return left === 0 && waitingFor.length === 0 ? undefined : { left, waitingFor };
+  }
+
   step(event: Event, now: number): Effect[] {
+    const effects: Effect[] = [];
     switch (event.type) {
       case "members":
         this.#pools[event.pool].take(event.members, now);
@@ -93,7 +122,10 @@ export class Charm {
         this.#intents = event.intents;
         break;
       case "topology":
-        this.#takeTopology(event.topology);
+        this.#takeTopology(event.topology, now, effects);
+        break;
+      case "warm":
+        this.#pace.warm(event.server, event.epoch);
         break;
       case "unpublished":
         this.#publishing = undefined;
@@ -108,11 +140,13 @@ export class Charm {
       case "tick":
         break;
     }
-    return this.#effects(now);
+    return this.#effects(now, effects);
   }
 
-  #takeTopology(topology: Topology | undefined): void {
+  #takeTopology(topology: Topology | undefined, now: number, effects: Effect[]): void {
+    const stepped = this.#stepping && topology?.epoch === this.#publishing?.epoch;
     this.#publishing = undefined;
+    this.#stepping = false;
     if (topology === undefined || topology.epoch < this.#base.epoch) {
       // Lost, damaged or older than what readers have: publish anew what there was, one epoch on.
       this.#base = emptyDraft(this.#base.epoch);
@@ -120,24 +154,41 @@ export class Charm {
     }
     this.#base = topology;
     for (const pool of pools) this.#pools[pool].rebase(topology.pools[pool].servers);
+    if (!stepped) return;
+    const servers = topology.pools[PACED].servers.filter(({ state }) => state !== "down").map(({ id, addr }) => ({ id, addr }));
+    this.#pace.began(topology.epoch, servers.map(({ id }) => id), now);
+    effects.push({ type: "askWarm", epoch: topology.epoch, servers });
   }
 
-  #effects(now: number): Effect[] {
-    const effects: Effect[] = [];
+  #waitingFor(now: number): readonly string[] {
+    const alive = this.#base.pools[PACED].servers.filter(({ id, state }) => state !== "down" && this.#pools[PACED].members.get(id)?.passing !== false);
+    return this.#pace.waitingFor(new Set(alive.map(({ id }) => id)), now);
+  }
+
+  #effects(now: number, effects: Effect[]): Effect[] {
     const wanted = eachPool((pool): Wanted => {
       const pending = this.#publishing?.pools[pool].servers.map((server) => server.addr) ?? [];
       const result = this.#pools[pool].update(pending, this.#intents, now);
       if (result.endpointsChanged) effects.push({ type: "endpoints", pool, addresses: this.endpoints(pool) });
-      return result.wanted;
+      return pool === PACED ? this.#paced(result.wanted, now) : result.wanted;
     });
     this.#tellHeld(effects);
     if (this.#leading && this.#publishing === undefined && now >= this.#retryAt && !sameContent(wanted, this.#base.pools)) {
       this.#publishing = { epoch: this.#base.epoch + 1, pools: wanted };
+      this.#stepping = this.#stepShare < 1 && leftToMove(this.#base.pools[PACED].servers, wanted[PACED].servers) > 0;
       effects.push({ type: "publish", draft: this.#publishing });
     }
-    const at = Math.min(...pools.map((pool) => this.#pools[pool].nextDue(now)), this.#retryAt > now ? this.#retryAt : Infinity);
+    const at = Math.min(...pools.map((pool) => this.#pools[pool].nextDue(now)), this.#retryAt > now ? this.#retryAt : Infinity, this.#pace.ends() > now ? this.#pace.ends() : Infinity);
     if (at < Infinity) effects.push({ type: "wake", at });
     return effects;
+  }
+
+  /** As much of it as may be now. */
+  #paced(wanted: Wanted, now: number): Wanted {
+    this.#goal = wanted.servers;
+    if (this.#stepShare >= 1) return wanted;
+    const share = this.#waitingFor(now).length > 0 ? 0 : this.#stepShare;
+    return { ...wanted, servers: nextStep(this.#base.pools[PACED].servers, wanted.servers, share) };
   }
 
   #tellHeld(effects: Effect[]): void {

@@ -111,6 +111,8 @@ export class Plane {
     const mesh = `http://${this.#config.host}:${this.#ports.mesh}`;
     const topology = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/topology`;
     await this.#until("the whole ring", async () => countServers((await ask(topology, { timeoutMs: 1_000 })).json) >= rest.length - 1);
+    const status = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/status`;
+    await this.#until("everybody's share of it", async () => ((await ask(status, { timeoutMs: 1_000 })).json as { rebalance?: unknown }).rebalance === null);
     await this.#until("the ring in Envoy", async () => (await ask(`${mesh}/v1/channels/C0GENERAL`, { timeoutMs: 1_000 })).status === 200);
     await this.#until("presence behind Envoy", async () => (await ask(`${mesh}/v1/presence/users/U0ADA`, { timeoutMs: 1_000 })).status === 200);
     await this.#writing;

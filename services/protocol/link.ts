@@ -24,7 +24,7 @@ const frames = {
   hello: [1, { v: "u8", server: "str", epoch: "int" }],
   ping: [2, { at: "int" }],
   pong: [3, { at: "int" }],
-  /** gateway → channel: what follows was routed by this topology, which the peer may not have yet */
+  /** gateway → channel: the topology by which it routes from here on; `hello` says the first */
   epoch: [4, { epoch: "int" }],
   // gateway → channel
   subscribe: [16, { chan: "u32", after: "int", id: "str" }],

@@ -3,12 +3,28 @@ import type { Pool, Topology } from "../../services/protocol/topology.ts";
 import { call, connectRtm } from "./client.ts";
 import { everybody, people, type Person } from "./people.ts";
 import type { TestPlane } from "./plane.ts";
-import { inParallel } from "./wait.ts";
+import { inParallel, until } from "./wait.ts";
 
 /** Drains a server or takes it back. */
-export async function drain(plane: TestPlane, server: string, on: boolean): Promise<void> {
-  const response = await fetch(`${plane.charm}/v1/charm/servers/${server}`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify({ drain: on }) });
-  if (!response.ok) throw new Error(`drain ${server}: ${response.status} ${await response.text()}`);
+export function drain(plane: TestPlane, server: string, on: boolean): Promise<void> {
+  return intend(plane, server, { drain: on });
+}
+
+/** Gives a server another weight; null = the one that it registered with. */
+export function weigh(plane: TestPlane, server: string, weight: number | null): Promise<void> {
+  return intend(plane, server, { weight });
+}
+
+async function intend(plane: TestPlane, server: string, wish: object): Promise<void> {
+  const response = await fetch(`${plane.charm}/v1/charm/servers/${server}`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(wish) });
+  if (!response.ok) throw new Error(`${JSON.stringify(wish)} for ${server}: ${response.status} ${await response.text()}`);
+}
+
+/** Waits until charm has nothing more to move. @returns steps that it published meanwhile */
+export async function rebalanced(plane: TestPlane): Promise<number> {
+  const { epoch } = await topologyOf(plane);
+  await until("the end of the rebalance", async () => (await charmStatus(plane)).rebalance === null, 30_000);
+  return (await topologyOf(plane)).epoch - epoch;
 }
 
 export async function topologyOf(plane: TestPlane): Promise<Topology> {
@@ -16,6 +32,7 @@ export async function topologyOf(plane: TestPlane): Promise<Topology> {
 }
 
 export interface CharmStatus {
+  readonly rebalance: { readonly left_percent: number; readonly waiting_for: readonly string[] } | null;
   readonly pools: Readonly<Record<Pool, { readonly registered: number; readonly passing: number; readonly up: number; readonly draining: number; readonly down: number }>>;
   /** registrations that can't be members: ID → why */
   readonly ignored: Readonly<Record<string, string>>;

@@ -36,6 +36,8 @@ export interface PublishedAt {
 export interface Door {
   readonly id: string;
   readonly process: Process;
+  /** of a channel server's GET /v1/status */
+  readonly warm?: number;
   /** POST /v1/channels/{id}/messages */
   publish?(channel: string, publish: Publish, epoch: number, reply: Reply<PublishedAt>): void;
   /** GET and PUT /v1/presence/users/{id} */

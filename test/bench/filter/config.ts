@@ -42,7 +42,7 @@ function listener(variant: Variant): unknown {
     retry_on: "connect-failure,refused-stream,reset,retriable-status-codes",
     retriable_status_codes: [421],
     num_retries: 3,
-    per_try_timeout: "4s",
+    per_try_timeout: "2s",
     retry_back_off: { base_interval: "0.010s", max_interval: "0.025s" },
   };
   const hash_policy = variant.policy === "ring_hash" || variant.policy === "maglev" ? [{ header: { header_name: ":path" } }] : [];

@@ -1,5 +1,5 @@
 /** A channel server: runs the effects of its real state as services/channel/server.ts does. */
-import type { Effect, Event, Reply as Answered } from "../../../services/channel/events.ts";
+import type { Effect, Event, Released, Reply as Answered } from "../../../services/channel/events.ts";
 import { readSteps, type ReadAnswer } from "../../../services/channel/reads.ts";
 import { ChannelState } from "../../../services/channel/state.ts";
 import type { LinkFrame } from "../../../services/protocol/link.ts";
@@ -14,6 +14,7 @@ import type { World } from "../world.ts";
 import { follow, followHealth, keepRegistered, type Registration } from "./follow.ts";
 
 const probeMs = 200;
+const handOverMs = 250;
 const deregisterMs = 2_000;
 const drainMs = 6_000;
 const closeMs = 500;
@@ -50,6 +51,10 @@ export class ChannelServer implements Door {
     this.#deregister = keepRegistered(world, process, registration);
   }
 
+  get warm(): number {
+    return this.state.warm;
+  }
+
   publish(channel: string, publish: Publish, epoch: number, reply: Reply<PublishedAt>): void {
     const req = ++this.#lastRequest;
     this.#requests.set(req, (answer) => {
@@ -58,6 +63,13 @@ export class ChannelServer implements Door {
       else reply({ status: 500 });
     });
     this.#take({ type: "request", req, channel, epoch, ask: { type: "publish", publish } });
+  }
+
+  /** POST /v1/releases */
+  released(epoch: number, slots: readonly Released[], reply: () => void): void {
+    const req = ++this.#lastRequest;
+    this.#requests.set(req, reply);
+    this.#take({ type: "released", req, epoch, slots });
   }
 
   link(side: Side<LinkMessage>): void {
@@ -167,6 +179,17 @@ export class ChannelServer implements Door {
           const gone = doors.get(effect.addr)?.process.alive !== true;
           net.send([...path].reverse(), () => process.post(() => answer(gone)));
         });
+      }
+      case "handOver": {
+        const { release, addr, epoch, slots } = effect;
+        const to = this.#world.placeOf(addr);
+        trace.line(() => `${id} → ${to}  hands over ${slots.flatMap(([, channels]) => channels).join(" ")}`);
+        const over = (): void => this.#take({ type: "handedOver", release });
+        const handle = (reply: (value: true) => void): void => {
+          const server = doors.get(addr);
+          if (server instanceof ChannelServer) server.released(epoch, slots, () => reply(true));
+        };
+        return net.call<true>(process, [id, to], () => doors.get(addr)?.process, handle, { timeoutMs: handOverMs }, over);
       }
       case "replay": {
         const { link, sub, channel, after, limit } = effect;

@@ -9,7 +9,9 @@ import { Registry, type Disk } from "../registry.ts";
 import type { World } from "../world.ts";
 
 /** charm's own defaults (services/charm/config.ts). */
-const timing = { settleMs: 500, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000 };
+const timing = { settleMs: 500, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000, stepShare: 0.05, warmWithinMs: 5_000 };
+const warmEveryMs = 50;
+const warmAnswerMs = 500;
 
 export function emptyDisk(): Disk {
   return { topology: undefined, view: undefined, intents: noIntents };
@@ -21,6 +23,8 @@ export class Charm {
   readonly #world: World;
   readonly #state: CharmState;
   #timer: Timer | undefined;
+  /** the epoch at which servers are asked whether they are warm */
+  #asking = 0;
 
   constructor(world: World, process: Process, disk: Disk) {
     this.#world = world;
@@ -91,9 +95,25 @@ export class Charm {
         return;
       case "endpoints":
         return; // Envoy asks
+      case "askWarm":
+        this.#asking = effect.epoch;
+        for (const { id, addr } of effect.servers) this.#askWarm(effect.epoch, id, addr);
+        return;
       default:
         return effect satisfies never;
     }
+  }
+
+  /** As services/charm/warm.ts does. */
+  #askWarm(epoch: number, server: string, addr: string): void {
+    if (this.#asking !== epoch) return;
+    const { net, doors, placeOf } = this.#world;
+    const handle = (reply: (warm: number) => void): void => reply(doors.get(addr)?.warm ?? 0);
+    net.call<number>(this.process, ["charm", placeOf(addr)], () => doors.get(addr)?.process, handle, { timeoutMs: warmAnswerMs }, (outcome) => {
+      const settled = outcome.type === "ok" ? outcome.value >= epoch : outcome.type !== "timeout";
+      if (settled) this.#step({ type: "warm", server, epoch });
+      else this.process.after(warmEveryMs, () => this.#askWarm(epoch, server, addr));
+    });
   }
 }
 
