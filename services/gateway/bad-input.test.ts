@@ -14,7 +14,7 @@ const ring: Ring = {
 
 /** A gateway with one session that is in C1. */
 function serving(): Gateway {
-  const gateway = new Gateway({ id: "gw-0", maxSessions: 9, heartbeatMs: 20_000, helloWithinMs: 3_000, resumeMs: 300_000, resumeEvents: 10_000, drainMs: 0, publishWithinMs: 10_000, linkPingMs: 1_000, linkSilenceMs: 3_000 });
+  const gateway = new Gateway({ id: "gw-0", maxSessions: 9, heartbeatMs: 20_000, helloWithinMs: 3_000, resumeMs: 300_000, resumeEvents: 10_000, reconnectsPerSecond: 200, leaveWithinMs: 30_000, drainMs: 0, publishWithinMs: 10_000, linkPingMs: 1_000, linkSilenceMs: 3_000 });
   gateway.step({ type: "topology", ring }, 1);
   for (const [conn, server] of [[1, "cs-0"], [2, "ps-0"]] as const) {
     gateway.step({ type: "linkOpened", conn }, 1);

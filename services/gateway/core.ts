@@ -12,7 +12,11 @@ export interface Options {
   /** what a client may resume of a channel: events that are at most so old, and at most so many */
   readonly resumeMs: number;
   readonly resumeEvents: number;
-  /** the closing of a drained gateway's sessions is spread over this time */
+  /** a gateway that drains, or all that do together, sends at most so many clients to the others per second */
+  readonly reconnectsPerSecond: number;
+  /** a client that was told when to leave is closed when it has not left so long after */
+  readonly leaveWithinMs: number;
+  /** a gateway that stops takes leave of all its sessions within this time, at whatever rate that takes */
   readonly drainMs: number;
   /** a publish that nobody took for this long is refused */
   readonly publishWithinMs: number;

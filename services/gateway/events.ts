@@ -67,5 +67,7 @@ export type Effect =
   | { readonly type: "connect"; readonly conn: number; readonly pool: LinkPool; readonly server: string }
   | { readonly type: "link"; readonly conn: number; readonly frame: LinkFrame }
   | { readonly type: "disconnect"; readonly conn: number }
+  /** it stops, and its clients reconnect faster than they should */
+  | { readonly type: "hurry"; readonly sessions: number; readonly withinMs: number }
   /** drained: no session is left and none will come */
   | { readonly type: "drained" };

@@ -106,6 +106,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
         return links.connect(effect.conn, effect.pool, effect.server);
       case "disconnect":
         return links.disconnect(effect.conn);
+      case "hurry":
+        return log.warn({ sessions: effect.sessions, withinMs: effect.withinMs }, "stopping with more clients than --reconnects-per-second allows in --drain-ms; drain first");
       case "drained":
         return drained();
     }

@@ -42,7 +42,7 @@ interface Client {
 class World {
   now = 0;
   readonly random: (below: number) => number;
-  readonly gateway = new Gateway({ id: "gw", maxSessions: 100, heartbeatMs: 20_000, helloWithinMs: 3_000, resumeMs: 300_000, resumeEvents: 10_000, drainMs: 0, publishWithinMs: 1e9, linkPingMs: 1_000, linkSilenceMs: 3_000 });
+  readonly gateway = new Gateway({ id: "gw", maxSessions: 100, heartbeatMs: 20_000, helloWithinMs: 3_000, resumeMs: 300_000, resumeEvents: 10_000, reconnectsPerSecond: 200, leaveWithinMs: 30_000, drainMs: 0, publishWithinMs: 1e9, linkPingMs: 1_000, linkSilenceMs: 3_000 });
   readonly logs = new Map<string, Stored[]>();
   /** channel → offset of the first event that is kept */
   readonly #firsts = new Map<string, number>();

@@ -11,6 +11,8 @@ const options: Options = {
   helloWithinMs: 3_000,
   resumeMs: 300_000,
   resumeEvents: 10_000,
+  reconnectsPerSecond: 200,
+  leaveWithinMs: 30_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,
   linkPingMs: 1_000,
@@ -68,7 +70,7 @@ class Trace {
   from(server: string, ...frames: LinkFrame[]): this {
     return this.tell({ type: "linkFrames", conn: this.conns.get(server)!, frames });
   }
-  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; manual_away: boolean; manual_away_at: number }> = {}): this {
+  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; paced: boolean; manual_away: boolean; manual_away_at: number }> = {}): this {
     this.tell({ type: "upgrade", session, ticket: `${user}.secret` });
     const team = { id: "T1", name: "team", domain: "team" };
     this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false, ...ticketed } });
@@ -124,6 +126,8 @@ class Trace {
         return `list ${effect.user} for ${effect.session}`;
       case "drained":
         return "drained";
+      case "hurry":
+        return `hurry: ${effect.sessions} within ${effect.withinMs} ms`;
       default:
         return `${effect.type} ${effect.session}`;
     }
@@ -762,21 +766,100 @@ describe("the end of a session or a gateway", () => {
     expect(booted().tell({ type: "overflow", session: 1 }).take()[0]).toBe("close 1: slow_consumer");
   });
 
-  test("a draining gateway says goodbye with delays that are spread, and closes each session after its own", () => {
-    const t = booted();
-    for (const [id, user] of [[2, "U2"], [3, "U3"]] as const) {
-      t.connect(id, user).from("cs-0", subscribed(id + 1, 0)).tell({ type: "listed", session: id, channels: ["C1"] });
-    }
+  /** Ada (1), and more sessions who came later: user → whether it waits as it is told. */
+  const crowd = (sessions: Readonly<Record<string, boolean>>, over: Partial<Options> = {}): Trace => {
+    const t = booted(over);
+    Object.entries(sessions).forEach(([user, paced], i) => {
+      t.connect(i + 2, user, { paced }).from("cs-0", subscribed(i + 3, 0)).tell({ type: "listed", session: i + 2, channels: ["C1"] });
+    });
     t.take();
-    t.tell({ type: "topology", ring: ring(2, ["cs-0", "cs-1"], { gateway: [["gw-0", "draining"]] }) });
-    expect(t.quiet().filter((line) => !line.startsWith("→"))).toEqual([
-      'to 1: {"type":"goodbye","x_delay_ms":0}',
-      "close 1: goodbye",
-      'to 2: {"type":"goodbye","x_delay_ms":5}',
-      'to 3: {"type":"goodbye","x_delay_ms":10}',
-    ]);
-    t.from("cs-0", event(2, 8, "still here")).wait(10);
-    expect(t.quiet().filter((line) => !line.startsWith("→"))).toEqual(['to 3,2: "still here"', "close 2: goodbye", "close 3: goodbye"]);
+    return t;
+  };
+  const gateway = (epoch: number, ...states: ("up" | "draining")[]): Event => ({ type: "topology", ring: ring(epoch, ["cs-0", "cs-1"], { gateway: states.map((state, i) => [`gw-${i}`, state] as const) }) });
+  const toClients = (t: Trace): string[] => t.quiet().filter((line) => !line.startsWith("→"));
+
+  test("a draining gateway takes leave in turns: who waits as told learns the turn at once, others are told and closed in theirs", () => {
+    const t = crowd({ U2: true, U3: false, U4: true }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining"));
+    expect(toClients(t)).toEqual(['to 1: {"type":"goodbye","x_delay_ms":0}', "close 1: goodbye", 'to 2: {"type":"goodbye","x_delay_ms":100}', 'to 4: {"type":"goodbye","x_delay_ms":300}']);
+    t.from("cs-0", event(2, 8, "still here")).wait(199);
+    expect(toClients(t)).toEqual(['to 4,2,3: "still here"']);
+    t.wait(1);
+    expect(toClients(t)).toEqual(['to 3: {"type":"goodbye","x_delay_ms":0}', "close 3: goodbye"]);
+    t.from("cs-0", event(2, 9, "and here")).tell({ type: "closed", session: 2 });
+    expect(toClients(t)).toEqual(['to 4,2: "and here"']);
+    expect(t.state.status()).toMatchObject({ draining: true, sessions: 1 });
+  });
+
+  test("a client that does not leave is served until --leave-within-ms after its turn", () => {
+    const t = crowd({ U2: true }, { reconnectsPerSecond: 11, leaveWithinMs: 700 }).tell(gateway(2, "draining")).wait(799);
+    t.from("cs-0", event(2, 8, "still here"));
+    expect(toClients(t).slice(-1)).toEqual(['to 2: "still here"']);
+    expect(toClients(t.wait(1))).toEqual(["close 2: goodbye"]);
+  });
+
+  test("a session that begins while the gateway drains has the turn after the last", () => {
+    const t = crowd({ U2: true }, { reconnectsPerSecond: 11 }).tell({ type: "upgrade", session: 9, ticket: "U9.s" }).tell(gateway(2, "draining"));
+    t.connect(9, "U9", { paced: true }).from("cs-0", subscribed(4, 0)).tell({ type: "listed", session: 9, channels: ["C1"] });
+    expect(toClients(t).slice(-1)).toEqual(['to 9: {"type":"goodbye","x_delay_ms":200}']);
+    expect(t.tell({ type: "upgrade", session: 10, ticket: "U10.s" }).take()).toEqual(["refuse 10: misdirected"]);
+  });
+
+  test("undrained, who was not told to leave stays, and nobody is closed", () => {
+    const t = crowd({ U2: true, U3: false }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining")).tell(gateway(3, "up"));
+    t.take();
+    for (let i = 0; i < 80; i++) t.wait(500).from("cs-0", { type: "pong", at: 0 }).tell({ type: "alive", session: 2 }).tell({ type: "alive", session: 3 });
+    expect(toClients(t).filter((line) => line.startsWith("to") || line.startsWith("close"))).toEqual([]);
+    expect(t.state.status()).toMatchObject({ draining: false, sessions: 2 });
+  });
+
+  test("gateways that drain together share the rate", () => {
+    const t = crowd({ U2: true, U3: true }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining", "draining", "up"));
+    expect(toClients(t).filter((line) => line.includes("x_delay_ms"))).toEqual([0, 200, 400].map((ms, i) => `to ${i + 1}: {"type":"goodbye","x_delay_ms":${ms}}`));
+  });
+
+  test.each([[2_000, 200], [2_000, 300], [400, 20]])("%i sessions leave at no more than %i per second, and not much slower", (count, rate) => {
+    const t = new Trace({ maxSessions: count, reconnectsPerSecond: rate }).tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
+    for (let id = 1; id <= count; id++) t.connect(id, "UADA", { paced: id % 3 === 0 }).from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: id, channels: [] });
+    t.take();
+    const began = t.now;
+    t.tell({ type: "topology", ring: ring(2, ["cs-0"], { gateway: [["gw-0", "draining"]] }) });
+    const turns: number[] = [];
+    for (;;) {
+      for (const line of t.take()) {
+        const delay = /x_delay_ms":(\d+)/.exec(line)?.[1];
+        if (delay !== undefined) turns.push(t.now - began + Number(delay));
+      }
+      const next = t.state.wakeAt();
+      if (turns.length === count || next === undefined) break;
+      t.now = next;
+      t.from("cs-0", { type: "pong", at: 0 });
+    }
+    expect(turns).toHaveLength(count);
+    turns.sort((a, b) => a - b);
+    let peak = 0;
+    for (let from = 0, to = 0; to < turns.length; to++) {
+      while (turns[to]! - turns[from]! >= 1_000) from++;
+      peak = Math.max(peak, to - from + 1);
+    }
+    expect(peak).toBeLessThanOrEqual(rate);
+    expect(peak).toBeGreaterThan(rate * 0.9);
+    expect(turns.at(-1)! / 1_000).toBeLessThan((1.11 * count) / rate);
+  });
+
+  test("a gateway that is told to stop takes leave of all within --drain-ms, and says where that is faster than the rate", () => {
+    const t = crowd({ U2: true, U3: false, U4: true }, { reconnectsPerSecond: 1, drainMs: 400 }).tell({ type: "stop" });
+    expect(toClients(t)).toEqual(["hurry: 4 within 400 ms", 'to 1: {"type":"goodbye","x_delay_ms":0}', "close 1: goodbye", 'to 2: {"type":"goodbye","x_delay_ms":100}', 'to 4: {"type":"goodbye","x_delay_ms":300}']);
+    expect(toClients(t.wait(300))).toEqual(['to 3: {"type":"goodbye","x_delay_ms":0}', "close 3: goodbye"]);
+    expect(toClients(t.wait(300))).toEqual(["close 2: goodbye"]);
+    expect(toClients(t.wait(200))).toEqual(["close 4: goodbye", "disconnect cs-0", "disconnect cs-1", "drained"]);
+  });
+
+  test("a gateway that is told to stop while it drains gives new turns", () => {
+    const t = crowd({ U2: true, U3: false }, { reconnectsPerSecond: 1, drainMs: 300 }).tell(gateway(2, "draining"));
+    expect(toClients(t).slice(-1)).toEqual(['to 2: {"type":"goodbye","x_delay_ms":1100}']);
+    t.tell({ type: "stop" });
+    expect(toClients(t)).toEqual(["hurry: 2 within 300 ms", 'to 2: {"type":"goodbye","x_delay_ms":0}']);
+    expect(toClients(t.wait(150))).toEqual(['to 3: {"type":"goodbye","x_delay_ms":0}', "close 3: goodbye"]);
   });
 
   test("when it is told to stop, all get a goodbye, then it is drained and its links end", () => {

@@ -9,6 +9,7 @@ import { CatchUps } from "./catch-up.ts";
 import { ack, gap, goodbye, hello, parseClientFrame, pong, refusal, type ClientFrame, type ReplyTo } from "./client-frames.ts";
 import { Core, type Options } from "./core.ts";
 import type { Effect, Event, Ring, SessionId } from "./events.ts";
+import { Farewell } from "./farewell.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Links, type Link } from "./links.ts";
 import { Members, parseControl } from "./members.ts";
@@ -22,11 +23,10 @@ export type { Effect, Event, Ring } from "./events.ts";
 
 /** Frames that a client may send before it got its hello; more is a fault of protocol. */
 const earlyFramesMax = 32;
-/** At most one goodbye per this time when a gateway drains, ms: a small one does not make its clients wait. */
-const goodbyeEveryMs = 5;
-/** A session that is to be closed waits so long for acks that are still due, and looks so often. */
-const lastAckWithinMs = 1_000;
-const lastAckEveryMs = 50;
+/** Turns are so much further apart than the rate demands: clients do not come back to the millisecond. */
+const turnRoom = 1.1;
+/** A client that leaves by itself has so long after its turn when the gateway stops, ms. */
+const stopPatienceMs = 500;
 
 export class Gateway {
   readonly #core: Core;
@@ -39,6 +39,7 @@ export class Gateway {
   readonly #presence: Presence;
   readonly #boot: Boot;
   readonly #heartbeat: Heartbeat;
+  readonly #farewell: Farewell;
   #draining = false;
   #stopping = false;
   #drained = false;
@@ -103,6 +104,11 @@ export class Gateway {
       core.counters.silent++;
       this.#close(session, "silent");
     });
+    this.#farewell = new Farewell(core, {
+      goodbye: (session, delayMs) => this.#send(session.id, goodbye(delayMs)),
+      close: (session) => this.#close(session, "goodbye"),
+      waiting: (session) => this.#publishes.waiting(session.id),
+    });
   }
 
   /** @param now milliseconds, never going back */
@@ -160,7 +166,7 @@ export class Gateway {
         return this.#links.closed(event.conn);
       case "stop":
         this.#stopping = true;
-        return this.#drain();
+        return this.#takeLeave();
       case "tick":
         return;
       default: {
@@ -206,8 +212,11 @@ export class Gateway {
     this.#presence.reroute();
     this.#links.shrink();
     const draining = ring.servers("gateway").some((server) => server.id === this.#core.options.id && server.state === "draining");
-    if (draining && !this.#draining) this.#drain();
+    const changed = draining !== this.#draining;
     this.#draining = draining;
+    if (!changed || this.#stopping) return;
+    if (draining) this.#takeLeave();
+    else this.#farewell.cancel();
   }
 
   #linkFrame({ conn }: Link, frame: LinkFrame): void {
@@ -244,7 +253,7 @@ export class Gateway {
     for (const member of session.members.values()) this.#members.start(session, member);
     for (const text of session.early.splice(0)) this.#text(session, text);
     this.#boot.booted(session);
-    if (this.#closedToClients()) this.#goodbye(session, 0);
+    if (this.#closedToClients()) this.#farewell.add(session);
   }
 
   #text(session: Session, text: string): void {
@@ -297,22 +306,15 @@ export class Gateway {
     return this.#draining || this.#stopping;
   }
 
-  /** Says goodbye to all; each is closed after its own delay, and told that delay. */
-  #drain(): void {
-    const live = [...this.#sessions.all()].filter((session) => session.phase === "live" && session.timer === undefined);
-    const spreadMs = Math.min(this.#core.options.drainMs, (live.length - 1) * goodbyeEveryMs);
-    live.forEach((session, i) => this.#goodbye(session, live.length < 2 ? 0 : Math.round((spreadMs * i) / (live.length - 1))));
-  }
-
-  #goodbye(session: Session, delayMs: number): void {
-    this.#send(session.id, goodbye(delayMs));
-    const until = this.#core.now + delayMs + lastAckWithinMs;
-    const leave = (): void => {
-      if (this.#publishes.waiting(session.id) === 0 || this.#core.now >= until) return this.#close(session, "goodbye");
-      session.timer = this.#core.after(lastAckEveryMs, leave);
-    };
-    if (delayMs === 0) return leave();
-    session.timer = this.#core.after(delayMs, leave);
+  /** In turns, at this gateway's share of the rate where several drain; a gateway that stops has --drain-ms for all of them. */
+  #takeLeave(): void {
+    const { options, ring } = this.#core;
+    const live = [...this.#sessions.all()].filter((session) => session.phase === "live");
+    const sharers = (ring?.servers("gateway") ?? []).filter(({ state }) => state === "draining").length;
+    const everyMs = (turnRoom * 1_000 * Math.max(1, sharers)) / options.reconnectsPerSecond;
+    const hurriedMs = this.#stopping ? Math.min(everyMs, options.drainMs / Math.max(1, live.length)) : everyMs;
+    if (hurriedMs < everyMs) this.#core.emit({ type: "hurry", sessions: live.length, withinMs: options.drainMs });
+    this.#farewell.begin(live, hurriedMs, this.#stopping ? stopPatienceMs : options.leaveWithinMs);
   }
 
   #close(session: Session, reason: CloseReason): void {
@@ -324,6 +326,7 @@ export class Gateway {
     if (this.#sessions.get(session.id) !== session) return;
     this.#core.cancel(session.timer);
     this.#heartbeat.remove(session);
+    this.#farewell.gone(session);
     this.#members.leaveAll(session);
     this.#sessions.remove(session);
     this.#presence.gone(session);

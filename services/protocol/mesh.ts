@@ -102,4 +102,6 @@ export interface Session {
   readonly offsets: Readonly<Record<string, number>>;
   /** `batch_presence_aware=1` was asked for at rtm.connect */
   readonly batch_presence: boolean;
+  /** `x_resume=1` was: the client waits for `x_delay_ms` after a `goodbye` */
+  readonly paced?: boolean;
 }

@@ -42,6 +42,8 @@ export interface Ticket {
   readonly expiresAt: number;
   readonly offsets: Readonly<Record<string, number>>;
   readonly batchPresence: boolean;
+  /** the client waits as it is told before it reconnects */
+  readonly paced?: boolean;
 }
 
 /** A change of who is in a channel. It is unsettled from the moment it is made until all who must hear of it were told. */

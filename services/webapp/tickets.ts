@@ -4,7 +4,7 @@ import type { Session } from "../protocol/mesh.ts";
 import { userOfTicket } from "../protocol/ids.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { Directory, User } from "../store/directory.ts";
+import type { Directory, Ticket, User } from "../store/directory.ts";
 import type { Team } from "./method.ts";
 import { hashToken } from "./tokens.ts";
 
@@ -22,11 +22,11 @@ export class Tickets {
     this.#ttlMs = ttlMs;
   }
 
-  /** @param offsets what the client wants to resume: channel → last offset it has seen */
-  async issue(user: User, offsets: Readonly<Record<string, number>>, batchPresence: boolean): Promise<string> {
+  /** @param wants what the client said of itself: what it resumes (channel → last offset it has seen), and what it can do */
+  async issue(user: User, wants: Pick<Ticket, "offsets" | "batchPresence" | "paced">): Promise<string> {
     const ticket = `${user.id}.${randomBytes(24).toString("base64url")}`;
     const now = this.#clock.now();
-    await this.#directory.putTicket({ secretHash: hashToken(ticket), user: user.id, expiresAt: now + this.#ttlMs, offsets, batchPresence }, now);
+    await this.#directory.putTicket({ secretHash: hashToken(ticket), user: user.id, expiresAt: now + this.#ttlMs, ...wants }, now);
     return ticket;
   }
 
@@ -43,6 +43,7 @@ export class Tickets {
       manual_away_at: user.manualAwayAt,
       offsets: found.offsets,
       batch_presence: found.batchPresence,
+      paced: found.paced === true,
     };
   }
 }

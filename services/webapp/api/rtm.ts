@@ -11,9 +11,12 @@ const connect = method(
     batch_presence_aware: { kind: "bool", default: false },
     /** channel → offset of the last event the client has seen there */
     x_offsets: { kind: "object" },
+    /** it waits for `x_delay_ms` after a `goodbye` */
+    x_resume: { kind: "bool", default: false },
   },
-  async ({ user, team, tickets, directory, origin }, { batch_presence_aware, x_offsets }) => {
-    const ticket = await tickets.issue(user, await ownOffsets(directory, user, x_offsets ?? {}), batch_presence_aware);
+  async ({ user, team, tickets, directory, origin }, { batch_presence_aware, x_offsets, x_resume }) => {
+    const offsets = await ownOffsets(directory, user, x_offsets ?? {});
+    const ticket = await tickets.issue(user, { offsets, batchPresence: batch_presence_aware, paced: x_resume });
     return {
       url: `ws${origin.secure ? "s" : ""}://${origin.host}/ws/${ticket}`,
       self: { id: user.id, name: user.name },

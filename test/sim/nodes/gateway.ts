@@ -18,6 +18,8 @@ const options = {
   helloWithinMs: 3_000,
   resumeMs: 300_000,
   resumeEvents: 10_000,
+  reconnectsPerSecond: 200,
+  leaveWithinMs: 30_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,
   linkPingMs: 1_000,
@@ -212,6 +214,8 @@ export class GatewayServer implements Door {
         conn.side?.close();
         return void this.#conns.delete(effect.conn);
       }
+      case "hurry":
+        return;
       case "drained":
         return this.#onDrained?.();
       default:
