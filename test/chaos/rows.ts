@@ -60,35 +60,13 @@ function drain(server: string): Omit<Act, "row"> {
 
 const full = (forMs: number): Omit<Act, "row"> => ({ text: `the store's disk is full for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.fillDisk(), end: (plane) => plane.freeDisk() });
 
+/** In the order in which a short run goes through them, so far as its time reaches. */
 export const rows = {
   quiet: { make: () => ({ text: "nothing happens", forMs: 2_000, begin: nothing, end: nothing }) },
   "kill-channel": { make: (random) => kill(one(channel, random)) },
-  "pause-channel": { make: (random) => pause(one(channel, random), 10_000) },
-  "pause-short": { make: (random) => pause(one([...channel, ...presence], random), between(1_000, 4_000, random)) },
-  "cut-channel": {
-    missing: noNet,
-    make: (random) => {
-      const server = one(channel, random);
-      return { text: `${server} cut off from everybody for 5 s`, forMs: 5_000, begin: (plane) => plane.net.cutOff(server), end: (plane) => plane.net.rejoin(server) };
-    },
-  },
-  "cut-pair": {
-    missing: noNet,
-    make: (random) => {
-      const [server, other] = [one(channel, random), one(["envoy", "charm"], random)] as const;
-      return { text: `${server} and ${other} cut off from each other for 4 s`, forMs: 4_000, begin: (plane) => plane.net.cut(server, other), end: (plane) => plane.net.join(server, other) };
-    },
-  },
   "kill-gateway": { make: (random) => kill(one(gateway, random)) },
-  "kill-presence": { make: (random) => kill(one(presence, random)) },
   "drain-channel": { make: (random) => drain(one(channel, random)) },
   "drain-gateway": { make: (random) => drain(one(gateway, random)) },
-  "charm-down": {
-    make: (_, { short }) => {
-      const forMs = short ? 6_000 : 60_000;
-      return { text: `charm and its registry gone for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.proc("charm").signal("SIGKILL"), end: async (plane) => plane.startAgain("charm") };
-    },
-  },
   "store-down": {
     missing: ({ postgres, smallDisk }) => (postgres !== undefined || smallDisk ? undefined : "the store is a folder, and its disk can't be filled"),
     make: (_, { postgres, short }) => {
@@ -101,7 +79,30 @@ export const rows = {
     missing: ({ postgres }) => (postgres !== undefined ? undefined : "an embedded store has no process of its own"),
     make: (_, { postgres }) => ({ text: "PostgreSQL killed and started again at once", forMs: 0, begin: () => postgres!.kill(), end: () => postgres!.start() }),
   },
+  "pause-channel": { make: (random) => pause(one(channel, random), 10_000) },
+  "cut-channel": {
+    missing: noNet,
+    make: (random) => {
+      const server = one(channel, random);
+      return { text: `${server} cut off from everybody for 5 s`, forMs: 5_000, begin: (plane) => plane.net.cutOff(server), end: (plane) => plane.net.rejoin(server) };
+    },
+  },
+  "charm-down": {
+    make: (_, { short }) => {
+      const forMs = short ? 6_000 : 60_000;
+      return { text: `charm and its registry gone for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.proc("charm").signal("SIGKILL"), end: async (plane) => plane.startAgain("charm") };
+    },
+  },
   "envoy-restart": { make: () => ({ text: "Envoy hot-restarted", forMs: 0, begin: (plane) => plane.hotRestart(), end: nothing }) },
+  "pause-short": { make: (random) => pause(one([...channel, ...gateway, ...presence], random), between(1_000, 4_000, random)) },
+  "cut-pair": {
+    missing: noNet,
+    make: (random) => {
+      const [server, other] = [one(channel, random), one(["envoy", "charm"], random)] as const;
+      return { text: `${server} and ${other} cut off from each other for 4 s`, forMs: 4_000, begin: (plane) => plane.net.cut(server, other), end: (plane) => plane.net.join(server, other) };
+    },
+  },
+  "kill-presence": { make: (random) => kill(one(presence, random)) },
   "clock-jump": {
     make: (random) => {
       const [server, ms] = [one(channel, random), one(["-30000", "-2000", "2000", "30000"], random)] as const;
