@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** What starts whole planes or real Envoys: one file at a time, after the rest, so that nothing else takes their two cores. */
-const heavy = ["test/e2e/**/*.test.ts", "test/filter/envoy*.test.ts", "test/readme.test.ts"];
+const heavy = ["test/e2e/**/*.test.ts", "test/filter/envoy*.test.ts", "test/readme.test.ts", "test/chaos/chaos.test.ts"];
 
 export default defineConfig({
   test: {

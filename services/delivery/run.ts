@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { historyOf, untilAnswered } from "./history.ts";
 import type { Happened, Plan, Stored } from "./happened.ts";
+import { numbers } from "./numbers.ts";
 import { Reader } from "./reader.ts";
 import { Timeline, type Stalls } from "./stalls.ts";
 import { verify, type Verdict } from "./verify.ts";
@@ -130,15 +131,4 @@ async function invited(api: string, token: string, channel: string, users: reado
   await callApi(api, token, "conversations.invite", { channel, users: users.join(",") }).catch((error: unknown) => {
     if (!(error instanceof NoAnswer) || error.message !== "already_in_channel") throw error;
   });
-}
-
-/** Numbers from 0 to below 1 that follow from a seed (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

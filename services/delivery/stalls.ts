@@ -58,14 +58,15 @@ export class Timeline {
     return { publishMs, deliveryMs, endToEndMs, refused };
   }
 
-  /** Keys of what is not through yet: without an ack, or missing at a reader. */
-  waiting(): number {
+  /** When the oldest message was due, of those due since `since`, that is not through yet: without an ack, or missing at a reader. */
+  oldestWaiting(since: number): number | undefined {
     this.#catchUp();
-    let waiting = 0;
-    for (const { ackedAt, gaveUpAt, shown } of this.#messages.values()) {
-      if (ackedAt === undefined ? gaveUpAt === undefined : shown < this.#readers) waiting++;
+    let oldest: number | undefined;
+    for (const { due, ackedAt, gaveUpAt, shown } of this.#messages.values()) {
+      const isThrough = ackedAt === undefined ? gaveUpAt !== undefined : shown >= this.#readers;
+      if (!isThrough && due >= since) oldest = Math.min(oldest ?? due, due);
     }
-    return waiting;
+    return oldest;
   }
 
   #catchUp(): void {

@@ -173,6 +173,17 @@ describe("each planted fault is named", () => {
     expect(faults.every((fault) => fault.channel === "C1")).toBe(true);
   });
 
+  test("a fault is dated by what it happened to", () => {
+    const dated = (name: string): (number | undefined)[] => {
+      const run = clean();
+      planted[name]!.plant(run);
+      return judge(run).faults.map((fault) => fault.at);
+    };
+    expect(dated("an ack of what history does not have")).toEqual([6]);
+    expect(dated("a message that one reader never got")).toEqual([6]);
+    expect(dated("a message that a reader got again after its reconnect")).toEqual([20]);
+  });
+
   test("one fault is not taken for another kind", () => {
     for (const name of ["an ack of what history does not have", "a message that one reader never got", "a message that a reader got again after its reconnect", "two messages that a reader got in the wrong order"]) {
       const run = clean();

@@ -19,6 +19,8 @@ export type FaultKind = keyof typeof faultKinds;
 export interface Fault {
   readonly kind: FaultKind;
   readonly channel: string;
+  /** when it happened, or when what it happened to was sent; undefined where neither is known */
+  readonly at: number | undefined;
   /** one line for people */
   readonly text: string;
 }
@@ -53,7 +55,7 @@ export interface Rules {
 /** @param happened in the order of `at` */
 export function verify(happened: readonly Happened[], history: History, rules: Rules): Verdict {
   const faults: Fault[] = [];
-  const fault = (kind: FaultKind, channel: string, text: string): void => void faults.push({ kind, channel, text });
+  const fault = (kind: FaultKind, channel: string, at: number | undefined, text: string): void => void faults.push({ kind, channel, at, text });
   const sent = new Map<string, Sent>();
   const refused: Record<string, number> = {};
   const readers = new Map<string, Reader>();
@@ -88,7 +90,7 @@ export function verify(happened: readonly Happened[], history: History, rules: R
       case "gap":
         gaps++;
         readerOf(event.reader, event.channel).gap(event.after, event.head);
-        if (!rules.allowGaps) fault("gap", event.channel, `reader ${event.reader} was told to fetch ${event.after + 1}..${event.head} of ${event.channel}`);
+        if (!rules.allowGaps) fault("gap", event.channel, event.at, `reader ${event.reader} was told to fetch ${event.after + 1}..${event.head} of ${event.channel}`);
         break;
       case "fetched":
         readerOf(event.reader, event.channel).fetched.add(event.off);
@@ -100,14 +102,14 @@ export function verify(happened: readonly Happened[], history: History, rules: R
   }
 
   const found = checkHistory(history, sent, fault);
-  for (const [key, { channel, acked }] of sent) if (acked !== undefined && !found.has(key)) fault("falseAck", channel, `${key} was acked as ${acked.ts} of ${channel}; history does not have it`);
+  for (const [key, { channel, at, acked }] of sent) if (acked !== undefined && !found.has(key)) fault("falseAck", channel, at, `${key} was acked as ${acked.ts} of ${channel}; history does not have it`);
   for (const reader of readers.values()) reader.compare(history.get(reader.channel) ?? [], sent);
   let present = 0;
   for (const [key, { acked }] of sent) if (acked === undefined && found.has(key)) present++;
   return { faults, sent: sent.size, acked, unacked: { present, absent: sent.size - acked - present }, refused, shown, gaps, connections };
 }
 
-type Note = (kind: FaultKind, channel: string, text: string) => void;
+type Note = (kind: FaultKind, channel: string, at: number | undefined, text: string) => void;
 
 /** Each message once, as it was acked, and none before one that was acked before it was sent. @returns the keys that are there */
 function checkHistory(history: History, sent: ReadonlyMap<string, Sent>, fault: Note): ReadonlySet<string> {
@@ -116,22 +118,23 @@ function checkHistory(history: History, sent: ReadonlyMap<string, Sent>, fault: 
     let before: Stored | undefined;
     for (const message of messages) {
       const { key, off, ts } = message;
-      if (before !== undefined && (off <= before.off || !isLater(ts, before.ts))) fault("reordered", channel, `history of ${channel}: offset ${off} (${ts}) comes after ${before.off} (${before.ts})`);
+      const origin = key === undefined ? undefined : sent.get(key);
+      const at = origin?.at;
+      if (before !== undefined && (off <= before.off || !isLater(ts, before.ts))) fault("reordered", channel, at, `history of ${channel}: offset ${off} (${ts}) comes after ${before.off} (${before.ts})`);
       before = message;
       if (key === undefined) continue;
-      const origin = sent.get(key);
-      if (origin === undefined || origin.channel !== channel) fault("phantom", channel, `${key} is in history of ${channel}; nobody sent it there`);
-      if (found.has(key)) fault("doubled", channel, `${key} is twice in history of ${channel}; the second time at offset ${off}`);
+      if (origin === undefined || origin.channel !== channel) fault("phantom", channel, at, `${key} is in history of ${channel}; nobody sent it there`);
+      if (found.has(key)) fault("doubled", channel, at, `${key} is twice in history of ${channel}; the second time at offset ${off}`);
       found.add(key);
-      if (message.damaged === true) fault("changed", channel, `${key} has another text in history of ${channel}`);
+      if (message.damaged === true) fault("changed", channel, at, `${key} has another text in history of ${channel}`);
       const acked = origin?.acked;
-      if (acked !== undefined && (acked.ts !== ts || (acked.off ?? off) !== off)) fault("changed", channel, `${key} was acked as ${acked.ts}, offset ${acked.off ?? "untold"}; history of ${channel} has it as ${ts}, offset ${off}`);
+      if (acked !== undefined && (acked.ts !== ts || (acked.off ?? off) !== off)) fault("changed", channel, at, `${key} was acked as ${acked.ts}, offset ${acked.off ?? "untold"}; history of ${channel} has it as ${ts}, offset ${off}`);
     }
     let earliest: { readonly at: number; readonly key: string } | undefined;
     for (const { key } of messages.toReversed()) {
       const origin = key === undefined ? undefined : sent.get(key);
       if (origin === undefined) continue;
-      if (earliest !== undefined && earliest.at < origin.at) fault("reordered", channel, `${key} was sent after ${earliest.key} had been acked, and stands before it in ${channel}`);
+      if (earliest !== undefined && earliest.at < origin.at) fault("reordered", channel, origin.at, `${key} was sent after ${earliest.key} had been acked, and stands before it in ${channel}`);
       if (origin.acked !== undefined && (earliest === undefined || origin.acked.at < earliest.at)) earliest = { at: origin.acked.at, key: key! };
     }
   }
@@ -149,7 +152,7 @@ class Reader {
   readonly fetched = new Set<number>();
   readonly #reader: number;
   readonly #fault: Note;
-  readonly #seen = new Map<number, { readonly ts: string; readonly key: string | undefined }>();
+  readonly #seen = new Map<number, { readonly at: number; readonly ts: string; readonly key: string | undefined }>();
   readonly #keys = new Set<string>();
   readonly #gaps: { readonly after: number; readonly head: number }[] = [];
   #highest = 0;
@@ -160,13 +163,13 @@ class Reader {
     this.#fault = fault;
   }
 
-  shown({ off, ts, key, damaged }: Happened & { type: "shown" }): void {
+  shown({ at, off, ts, key, damaged }: Happened & { type: "shown" }): void {
     const name = `${key ?? "an event"} at offset ${off} of ${this.channel}`;
-    if (this.#seen.has(off)) this.#note("doubled", `got ${name} twice`);
-    else if (key !== undefined && this.#keys.has(key)) this.#note("doubled", `got ${name}, and had the same message at another offset`);
-    else if (off < this.#highest) this.#note("reordered", `got ${name} after offset ${this.#highest}`);
-    if (damaged === true) this.#note("changed", `got ${name} with another text`);
-    this.#seen.set(off, { ts, key });
+    if (this.#seen.has(off)) this.#note("doubled", at, `got ${name} twice`);
+    else if (key !== undefined && this.#keys.has(key)) this.#note("doubled", at, `got ${name}, and had the same message at another offset`);
+    else if (off < this.#highest) this.#note("reordered", at, `got ${name} after offset ${this.#highest}`);
+    if (damaged === true) this.#note("changed", at, `got ${name} with another text`);
+    this.#seen.set(off, { at, ts, key });
     if (key !== undefined) this.#keys.add(key);
     this.#highest = Math.max(this.#highest, off);
   }
@@ -176,26 +179,26 @@ class Reader {
     this.#highest = Math.max(this.#highest, head);
   }
 
-  compare(messages: readonly Stored[], sent: ReadonlyMap<string, unknown>): void {
+  compare(messages: readonly Stored[], sent: ReadonlyMap<string, Sent>): void {
     const stored = new Map(messages.map((message) => [message.off, message]));
     for (const { off, ts, key } of messages) {
       const seen = this.#seen.get(off);
       const name = `${key ?? "a message"} at offset ${off} of ${this.channel}`;
-      if (seen === undefined && !this.fetched.has(off)) this.#note("lost", `never got ${name}`);
-      if (seen !== undefined && (seen.ts !== ts || seen.key !== key)) this.#note("changed", `got ${seen.key ?? "an event"} (${seen.ts}) where history has ${name} (${ts})`);
+      if (seen === undefined && !this.fetched.has(off)) this.#note("lost", key === undefined ? undefined : sent.get(key)?.at, `never got ${name}`);
+      if (seen !== undefined && (seen.ts !== ts || seen.key !== key)) this.#note("changed", seen.at, `got ${seen.key ?? "an event"} (${seen.ts}) where history has ${name} (${ts})`);
     }
-    for (const [off, { key }] of this.#seen) {
+    for (const [off, { at, key }] of this.#seen) {
       if (key === undefined || stored.has(off)) continue;
-      this.#note("phantom", `got ${key} at offset ${off} of ${this.channel}, which ${sent.has(key) ? "history does not have there" : "nobody sent"}`);
+      this.#note("phantom", at, `got ${key} at offset ${off} of ${this.channel}, which ${sent.has(key) ? "history does not have there" : "nobody sent"}`);
     }
     // Events that are no messages (who joined) have offsets, too, and a channel's offsets have no holes.
     for (let off = 1; off < this.#highest; off++) {
       if (this.#seen.has(off) || stored.has(off) || this.#gaps.some(({ after, head }) => off > after && off <= head)) continue;
-      this.#note("lost", `never got the event at offset ${off} of ${this.channel}`);
+      this.#note("lost", undefined, `never got the event at offset ${off} of ${this.channel}`);
     }
   }
 
-  #note(kind: FaultKind, what: string): void {
-    this.#fault(kind, this.channel, `reader ${this.#reader} ${what}`);
+  #note(kind: FaultKind, at: number | undefined, what: string): void {
+    this.#fault(kind, this.channel, at, `reader ${this.#reader} ${what}`);
   }
 }

@@ -182,18 +182,18 @@ function countServers(topology: unknown): number {
   return Object.values(all).reduce((sum, pool) => sum + (pool.servers?.filter((server) => server.state !== "down").length ?? 0), 0);
 }
 
-function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string): ChildSpec[] {
-  const { host } = config;
-  const registry = ["--registry-url", `http://${host}:${ports.charm}`];
-  const mesh = ["--mesh-url", `http://${host}:${ports.mesh}`];
+/** @param hostOf address of a process by its name, where not all are at `config.host` */
+export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, hostOf: (name: string) => string = () => config.host): ChildSpec[] {
+  const registry = ["--registry-url", `http://${hostOf("charm")}:${ports.charm}`];
+  const mesh = ["--mesh-url", `http://${hostOf("envoy")}:${ports.mesh}`];
   const store = ["--data", join(data, "store")];
   const level = ["--log-level", config.logLevel];
   const spec = (role: string, name: string, port: number, args: readonly string[]): ChildSpec => ({
     name,
     role,
-    address: `${host}:${port}`,
+    address: `${hostOf(name)}:${port}`,
     command: process.execPath,
-    args: [join(root, "services", "main.ts"), role, "--listen", `${host}:${port}`, ...args, ...level],
+    args: [join(root, "services", "main.ts"), role, "--listen", `${hostOf(name)}:${port}`, ...args, ...level],
     // Here and not in the arguments, which everybody sees: a key, and what may hold a password.
     env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store },
     logFile: join(data, "logs", `${name}.log`),

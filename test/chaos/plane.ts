@@ -1,0 +1,245 @@
+/** A whole plane whose processes can be hurt one by one: the launcher's own processes, with nobody who starts them again. */
+import { mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
+import { buildWasm } from "../../services/launch/build.ts";
+import type { ChildSpec } from "../../services/launch/child.ts";
+import { readConfig } from "../../services/launch/config.ts";
+import { envoyConfig } from "../../services/launch/envoy-config.ts";
+import { findEnvoy } from "../../services/launch/find-envoy.ts";
+import { serviceSpecs } from "../../services/launch/plane.ts";
+import { planPorts, type Ports } from "../../services/launch/ports.ts";
+import type { Topology } from "../../services/protocol/topology.ts";
+import { DEV_KEY } from "../../services/ring/key.ts";
+import { ask } from "../../services/runtime/request.ts";
+import { freePorts } from "../e2e/ports.ts";
+import { until } from "../e2e/wait.ts";
+import { isInside } from "./namespaces.ts";
+import { Net } from "./net.ts";
+import { Proc } from "./proc.ts";
+
+const exec = promisify(execFile);
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const sizes = { channels: 3, gateways: 2, presences: 2 };
+const names = { channel: ["cs-0", "cs-1", "cs-2"], presence: ["ps-0", "ps-1"], gateway: ["gw-0", "gw-1"] } as const;
+const readyMs = 60_000;
+/** a store on a disk that can be filled */
+const diskBytes = 64 * 1024 * 1024;
+
+export interface PlaneOptions {
+  readonly data: string;
+  readonly store: string;
+  /** each process in a network namespace of its own */
+  readonly cuttable: boolean;
+  /** the store's folder on a small disk in memory */
+  readonly smallDisk: boolean;
+  say(line: string): void;
+}
+
+export class ChaosPlane {
+  readonly #options: PlaneOptions;
+  readonly #procs = new Map<string, Proc>();
+  #net: Net | undefined;
+  #ports!: Ports;
+  #envoy!: { readonly spec: ChildSpec; epoch: number; readonly retired: Proc[] };
+
+  constructor(options: PlaneOptions) {
+    this.#options = options;
+  }
+
+  static readonly names = names;
+
+  get net(): Net {
+    if (this.#net === undefined) throw new Error("the processes of this plane share one network");
+    return this.#net;
+  }
+
+  get url(): string {
+    return `http://${this.#hostOf("envoy")}:${this.#ports.edge}`;
+  }
+
+  async start(): Promise<void> {
+    const { data, store, say } = this.#options;
+    await mkdir(join(data, "logs"), { recursive: true });
+    await mkdir(join(data, "store"), { recursive: true });
+    await mkdir(join(data, "skew"), { recursive: true });
+    if (this.#options.smallDisk) await exec("mount", ["-t", "tmpfs", "-o", `size=${diskBytes}`, "tmpfs", join(data, "store")]);
+    if (isInside) await exec("ip", ["link", "set", "lo", "up"]);
+    // Envoys that hot-restart share memory by name.
+    if (isInside) await exec("mount", ["-t", "tmpfs", "tmpfs", "/dev/shm"]);
+    const all = ["envoy", "charm", "webapp", ...Object.values(names).flat()];
+    if (this.#options.cuttable) this.#net = await Net.create(all);
+    const port = isInside ? 8080 : await freePorts(40);
+    const config = readConfig(["--port", String(port), "--data", data, "--store", store, "--channels", String(sizes.channels), "--gateways", String(sizes.gateways), "--presences", String(sizes.presences)]);
+    this.#ports = planPorts(port, sizes);
+    await buildWasm(say);
+    const envoy = await findEnvoy(join(root, ".cache", "envoy"), say);
+    for (const spec of serviceSpecs(config, this.#ports, data, DEV_KEY, (name) => this.#hostOf(name))) this.#procs.set(spec.name, new Proc(this.#placed(this.#skewed(spec))));
+    const file = join(data, "envoy.json");
+    await writeFile(file, await this.#envoyConfig());
+    const args = ["-c", file, "--base-id", String(process.pid % 100_000), "--concurrency", "2", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "3", "--drain-strategy", "immediate"];
+    const spec = this.#placed({ name: "envoy", role: "envoy", address: `${this.#hostOf("envoy")}:${this.#ports.edge}`, command: envoy, args, logFile: join(data, "logs", "envoy.log") });
+    this.#envoy = { spec, epoch: 0, retired: [] };
+    this.proc("charm").start();
+    await this.#ready("charm");
+    for (const [name, proc] of this.#procs) if (name !== "charm") proc.start();
+    this.#startEnvoy();
+    await this.whole(readyMs);
+  }
+
+  proc(name: string): Proc {
+    const proc = this.#procs.get(name);
+    if (proc === undefined) throw new Error(`there is no ${name}`);
+    return proc;
+  }
+
+  /** Starts what was ended. */
+  startAgain(name: string): void {
+    this.proc(name).start();
+  }
+
+  /** A new Envoy takes the listeners over from the old one, which drains and ends. */
+  async hotRestart(): Promise<void> {
+    const old = this.proc("envoy");
+    this.#envoy.retired.push(old);
+    this.#envoy.epoch++;
+    this.#startEnvoy();
+    await old.ended();
+  }
+
+  async drain(server: string, on: boolean): Promise<void> {
+    const answer = await ask(`${this.#charm}/v1/charm/servers/${server}`, { method: "PUT", body: { drain: on } });
+    if (answer.status !== 200) throw new Error(`charm refused to drain ${server}: ${answer.status} ${answer.bytes.toString("utf8")}`);
+  }
+
+  /** @param ms how far a process's wall clock is off from now on */
+  async setClock(server: string, ms: number): Promise<void> {
+    await writeFile(join(this.#options.data, "skew", server), String(ms));
+  }
+
+  /** Fills the store's disk to the last byte. */
+  async fillDisk(): Promise<void> {
+    const { bavail, bsize } = await statfs(join(this.#options.data, "store"));
+    await writeFile(this.#ballast, Buffer.alloc(bavail * bsize)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOSPC") throw error;
+    });
+  }
+
+  async freeDisk(): Promise<void> {
+    await rm(this.#ballast, { force: true });
+  }
+
+  /**
+   * Waits until nothing is under repair: all processes answer, all servers are up in the ring with all of their weight, and the ring has come to rest.
+   * @throws Error naming what is missing
+   */
+  async whole(withinMs: number): Promise<void> {
+    let missing = "";
+    const isWhole = async (): Promise<boolean> => (missing = await this.#missing()) === "";
+    let epoch = -1;
+    let since = 0;
+    await until("the plane to be whole", async () => {
+      if (!(await isWhole())) {
+        since = 0;
+        return false;
+      }
+      const now = (await this.topology()).epoch;
+      if (since === 0 || now !== epoch) [epoch, since] = [now, performance.now()];
+      // Steps of one rebalance follow each other faster than this.
+      return performance.now() - since > 300;
+    }, withinMs, 50).catch(() => {
+      throw new Error(`the plane was not whole within ${withinMs / 1_000} s: ${missing || "its ring did not come to rest"}`);
+    });
+  }
+
+  async topology(): Promise<Topology> {
+    return (await ask(`${this.#charm}/v1/charm/topology`, { timeoutMs: 1_000 })).json as Topology;
+  }
+
+  async stop(): Promise<void> {
+    const order = [...names.gateway, "envoy", "webapp", ...names.channel, ...names.presence, "charm"];
+    for (const proc of this.#envoy?.retired ?? []) await proc.stop(2_000);
+    for (const name of order) await this.#procs.get(name)?.stop(5_000);
+    this.#net?.stop();
+    if (this.#options.smallDisk) await exec("umount", ["-l", join(this.#options.data, "store")]);
+  }
+
+  get #charm(): string {
+    return `http://${this.#hostOf("charm")}:${this.#ports.charm}`;
+  }
+
+  get #ballast(): string {
+    return join(this.#options.data, "store", "ballast");
+  }
+
+  #hostOf(name: string): string {
+    return this.#net?.hostOf(name) ?? "127.0.0.1";
+  }
+
+  #startEnvoy(): void {
+    const proc = new Proc(this.#envoy.spec);
+    this.#procs.set("envoy", proc);
+    proc.start([...this.#envoy.spec.args, "--restart-epoch", String(this.#envoy.epoch)]);
+  }
+
+  #skewed(spec: ChildSpec): ChildSpec {
+    return { ...spec, args: ["--import", fileURLToPath(new URL("skew.ts", import.meta.url)), ...spec.args], env: { ...spec.env, RINGWAY_CHAOS_SKEW: join(this.#options.data, "skew", spec.name) } };
+  }
+
+  #placed(spec: ChildSpec): ChildSpec {
+    if (this.#net === undefined) return spec;
+    const [command, args] = this.#net.wrap(spec.name, spec.command, spec.args);
+    return { ...spec, command, args };
+  }
+
+  /** The launcher's own, with charm and webapp where they are. */
+  async #envoyConfig(): Promise<string> {
+    const text = await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local" });
+    return JSON.stringify(JSON.parse(text, (_, value: unknown) => {
+      const address = value as { port_value?: number; address?: string } | null;
+      for (const name of ["charm", "webapp"] as const) {
+        if (typeof address === "object" && address !== null && address.port_value === this.#ports[name]) return { ...address, address: this.#hostOf(name) };
+      }
+      return value;
+    }));
+  }
+
+  async #ready(name: string): Promise<void> {
+    await until(`${name} to be ready`, async () => (await this.#isReady(name)), readyMs, 50);
+  }
+
+  async #isReady(name: string): Promise<boolean> {
+    const { spec } = this.proc(name);
+    return (await ask(`http://${spec.address}/readyz`, { timeoutMs: 1_000 })).status === 200;
+  }
+
+  /** @returns what is not as it should be; "" for nothing */
+  async #missing(): Promise<string> {
+    for (const [name, proc] of this.#procs) {
+      if (!proc.isRunning) return `${name} does not run`;
+      if (name !== "envoy" && !(await this.#isReady(name).catch(() => false))) return `${name} is not ready`;
+    }
+    const status = (await ask(`${this.#charm}/v1/charm/status`, { timeoutMs: 1_000 })).json as { readonly pools: Record<string, { readonly passing: number }> };
+    const topology = await this.topology();
+    for (const [pool, members] of Object.entries(names)) {
+      if (status.pools[pool]?.passing !== members.length) return `${pool}: ${status.pools[pool]?.passing} pass their checks`;
+      for (const id of members) {
+        const server = topology.pools[pool as keyof typeof names].servers.find((one) => one.id === id);
+        if (server?.state !== "up" || server.weight !== 100) return `${id} is ${server?.state ?? "not"} in the ring, weight ${server?.weight ?? 0}`;
+      }
+    }
+    if ((await ask(`${this.url}/api/api.test`, { timeoutMs: 1_000 })).status !== 200) return "Envoy's edge does not answer";
+    return "";
+  }
+
+  /** The last lines of every log. */
+  async logs(lines: number): Promise<string> {
+    const tails = [...this.#procs.keys()].map(async (name) => {
+      const text = await readFile(join(this.#options.data, "logs", `${name}.log`), "utf8").catch(() => "");
+      return `== ${name}\n${text.split("\n").slice(-lines).join("\n")}`;
+    });
+    return (await Promise.all(tails)).join("\n");
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * `npm run chaos`: what people and machines do to a plane, on real processes, from a seed; and whether anything acked was lost.
+ *
+ *   --seed N           to whom it happens, in which order (default 1)
+ *   --only ROW,…       these kinds of events
+ *   --events N         of each kind (default 1)
+ *   --minutes N        kinds at random, for so long; without it (and without --only): once through all kinds, in their short form
+ *   --seconds N        begin no event after this time, and say which were left out
+ *   --store lmdb|postgres
+ *   --json FILE        the figures, for a program
+ *   --keep             keep the logs, whatever comes of it
+ *
+ * Exit code 0: nothing was lost, doubled, reordered or acked in vain; 1: something was, and here are seed and log; 2: it can't be run.
+ * Times that miss a target are printed and fail nothing.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { writeLog } from "../../services/delivery/log-file.ts";
+import { numbers } from "../../services/delivery/numbers.ts";
+import { lines, verdictOf } from "../../services/delivery/report.ts";
+import { DeliveryRun } from "../../services/delivery/run.ts";
+import { devTokens } from "../../services/webapp/dev.ts";
+import { enter, isInside, whyNot } from "./namespaces.ts";
+import { ChaosPlane } from "./plane.ts";
+import { Pulse } from "./pulse.ts";
+import { makeAct, missing, rowNames, type Act, type Means, type RowName } from "./rows.ts";
+import { markdown, tableOf, type Figures } from "./table.ts";
+
+const options = readOptions();
+const say = (line: string): void => void process.stderr.write(`${(performance.now() / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
+
+if (!isInside) {
+  const reason = whyNot();
+  if (reason === undefined) process.exit(await enter());
+  say(`no namespaces of its own (${reason}): the rows that need them are left out`);
+}
+process.exitCode = await chaos();
+
+async function chaos(): Promise<number> {
+  const data = await mkdtemp(join(tmpdir(), "ringway-chaos-"));
+  const postgres = options.store === "postgres" ? await startPostgres() : undefined;
+  const wanted = options.only ?? rowNames;
+  const means: Means = {
+    cuttable: isInside && postgres === undefined,
+    smallDisk: isInside && options.store === "lmdb" && wanted.includes("store-down"),
+    postgres,
+    short: options.only === undefined && options.minutes === undefined,
+  };
+  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, smallDisk: means.smallDisk, say });
+  let interrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
+  let failed = true;
+  try {
+    await plane.start();
+    say(`${plane.url} is up; seed ${options.seed}, store ${options.store}${means.smallDisk ? " on a small disk in memory" : ""}, load ${loadavg()[0]!.toFixed(1)}`);
+    const tokens = Object.keys(devTokens);
+    const run = new DeliveryRun({ api: plane.url, tokens, channels: 12, writers: 4, readers: 8, rate: 25, seed: options.seed, patienceMs: 90_000, settleMs: 30_000 });
+    await run.start();
+    const pulse = new Pulse(plane.url, [tokens[0]!, tokens[1]!], run.channels[0]!);
+    await pulse.start();
+    const lag = monitorEventLoopDelay({ resolution: 10 });
+    lag.enable();
+    const beganAt = performance.now();
+    const figures: Figures[] = [];
+    for (const act of schedule(wanted, means, () => interrupted || performance.now() - beganAt > options.forMs)) {
+      const one = await perform(act, plane, run, pulse);
+      figures.push(one);
+      say(`${act.row}: ${act.text}: publish ${Math.round(one.publishMs)} ms, end to end ${Math.round(one.endToEndMs)} ms, live ${Math.round(one.liveMs)} ms${Object.entries(one.refused).map(([reason, times]) => `, ${times} ${reason}`).join("")}${one.broken === undefined ? "" : `; ${one.broken}`}`);
+      if (one.broken !== undefined) break;
+    }
+    const seconds = (performance.now() - beganAt) / 1_000;
+    await pulse.stop();
+    const verdict = await run.stop(false);
+    failed = verdictOf(verdict) !== "kept" || figures.some((one) => one.broken !== undefined);
+    const table = tableOf(figures, verdict.faults);
+    process.stdout.write(`${[...lines(run.plan, verdict, seconds), "", ...markdown(table), "", `measured on a machine with load ${loadavg().map((load) => load.toFixed(1)).join(" ")}; the checker's own event loop was late by at most ${Math.round(lag.max / 1e6)} ms (median / worst are over the events of a row)`].join("\n")}\n`);
+    const log = join(data, "happened.jsonl");
+    if (failed || options.keep) await writeLog(log, run.plan, run.happened, run.history);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ seed: options.seed, store: options.store, seconds, load: loadavg(), lagMs: lag.max / 1e6, table, figures, faults: verdict.faults.slice(0, 200) }, null, 1)}\n`);
+    if (failed) say(`seed ${options.seed} broke something; all that happened is in ${log}, the servers' logs beside it`);
+    return failed ? 1 : 0;
+  } catch (error) {
+    say(await plane.logs(20));
+    throw error;
+  } finally {
+    await plane.stop();
+    await postgres?.stop();
+    if (!failed && !options.keep) await rm(data, { recursive: true, force: true });
+    else say(`logs are kept in ${data}`);
+  }
+}
+
+/** What happens, one after the other, until it is `late`. */
+function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean): Generator<Act> {
+  const random = numbers(options.seed);
+  const possible = wanted.filter((row) => {
+    const reason = missing(row, means);
+    if (reason !== undefined) say(`${row} is left out: ${reason}`);
+    return reason === undefined;
+  });
+  if (options.minutes !== undefined && options.only === undefined) {
+    while (!late()) yield makeAct(possible[Math.floor(random() * possible.length)]!, random, means);
+    return;
+  }
+  for (const [i, row] of possible.entries()) {
+    for (let event = 0; event < options.events; event++) {
+      const act = makeAct(row, random, means);
+      if (late()) return say(`no time for ${[`${options.events - event} ${row}`, ...possible.slice(i + 1)].join(", ")}`);
+      yield act;
+    }
+  }
+}
+
+/** One event, from its beginning until the plane is whole and every message is through. */
+async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pulse): Promise<Figures> {
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const from = performance.now();
+  await act.begin(plane);
+  await pause(act.forMs);
+  await act.end(plane);
+  let broken: string | undefined;
+  try {
+    await plane.whole(60_000);
+    const deadline = performance.now() + 30_000;
+    for (let oldest; (oldest = run.timeline.oldestWaiting(from - 1_000)) !== undefined && performance.now() - oldest > 500; ) {
+      if (performance.now() > deadline) throw new Error(`a message that was due ${Math.round(oldest - from)} ms after the event's beginning is still not through`);
+      await pause(20);
+    }
+  } catch (error) {
+    broken = (error as Error).message;
+  }
+  const to = performance.now();
+  const { publishMs, deliveryMs, endToEndMs, refused } = run.timeline.between(from, to);
+  const liveMs = pulse.silenceMs(from, to);
+  await pause(300);
+  return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused, ...(broken === undefined ? {} : { broken }) };
+}
+
+interface PostgresServer {
+  readonly url: string;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function startPostgres(): Promise<PostgresServer> {
+  const { startPostgres: start } = (await import("../engines/postgres.ts" as string)) as { startPostgres(): Promise<PostgresServer> };
+  return start();
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: "string", default: "1" },
+      only: { type: "string" },
+      events: { type: "string", default: "1" },
+      minutes: { type: "string" },
+      seconds: { type: "string" },
+      store: { type: "string", default: "lmdb" },
+      json: { type: "string" },
+      keep: { type: "boolean", default: false },
+    },
+  });
+  const whole = (name: "seed" | "events" | "minutes" | "seconds", least: number): number | undefined => {
+    const text = values[name];
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    return Number.isSafeInteger(value) && value >= least ? value : refuse(`--${name} takes a whole number from ${least}, not '${text}'`);
+  };
+  const only = values.only?.split(",").map((name) => rowNames.find((row) => row === name) ?? refuse(`--only: '${name}' is none of ${rowNames.join(", ")}`));
+  if (!["lmdb", "postgres"].includes(values.store)) refuse(`--store is lmdb or postgres, not '${values.store}'`);
+  const minutes = whole("minutes", 1);
+  const seconds = whole("seconds", 1);
+  return { seed: whole("seed", 0)!, events: whole("events", 1)!, only, minutes, forMs: seconds !== undefined ? seconds * 1_000 : minutes !== undefined ? minutes * 60_000 : Infinity, store: values.store, json: values.json, keep: values.keep };
+}
+
+function refuse(text: string): never {
+  process.stderr.write(`chaos: ${text}\n`);
+  process.exit(2);
+}

@@ -1,0 +1,135 @@
+/** What came of it, one row for each kind of event, beside the issue's targets. */
+import type { Fault, FaultKind } from "../../services/delivery/verify.ts";
+import type { RowName } from "./rows.ts";
+
+/** Figures of one event, milliseconds. */
+export interface Figures {
+  readonly row: RowName;
+  readonly text: string;
+  /** on the log's clock */
+  readonly from: number;
+  readonly to: number;
+  readonly publishMs: number;
+  /** from an ack to the last reader */
+  readonly deliveryMs: number;
+  /** from when a message was due to the last reader */
+  readonly endToEndMs: number;
+  /** longest silence of what is never stored */
+  readonly liveMs: number;
+  readonly refused: Readonly<Record<string, number>>;
+  /** why the plane was not whole again in time */
+  readonly broken?: string;
+}
+
+interface Spread {
+  readonly median: number;
+  readonly worst: number;
+}
+
+export interface TableRow {
+  readonly row: RowName | "between events";
+  readonly events: number;
+  readonly publishMs: Spread;
+  readonly deliveryMs: Spread;
+  readonly endToEndMs: Spread;
+  readonly liveMs: Spread;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly goals: readonly Goal[];
+}
+
+export interface Goal {
+  readonly text: string;
+  readonly isMet: boolean;
+}
+
+type Judge = (row: Omit<TableRow, "goals">) => boolean;
+
+const none = ({ refused }: Pick<TableRow, "refused">): boolean => Object.keys(refused).length === 0;
+
+/** The issue's targets. "No stall" is taken for less than 200 ms, which a busy machine needs by itself. */
+const goals: Partial<Record<RowName, readonly (readonly [text: string, Judge])[]>> = {
+  "kill-channel": [
+    ["publishes resume < 300 ms median, < 1 s worst", ({ publishMs }) => publishMs.median < 300 && publishMs.worst < 1_000],
+    ["delivery resumes < 1 s", ({ endToEndMs }) => endToEndMs.worst < 1_000],
+  ],
+  "pause-channel": [
+    ["publishes resume < 5 s", ({ publishMs }) => publishMs.worst < 5_000],
+    ["delivery resumes < 5 s", ({ endToEndMs }) => endToEndMs.worst < 5_000],
+  ],
+  "kill-gateway": [["delivery resumes < 2 s for a client that retries at once", ({ deliveryMs }) => deliveryMs.worst < 2_000]],
+  "drain-channel": [
+    ["0 failed publishes", none],
+    ["< 200 ms stall", ({ endToEndMs }) => endToEndMs.worst < 200],
+  ],
+  "drain-gateway": [
+    ["0 failed publishes", none],
+    ["< 200 ms stall", ({ endToEndMs }) => endToEndMs.worst < 200],
+  ],
+  "charm-down": [
+    ["0 failed publishes", none],
+    ["no stall (< 200 ms)", ({ endToEndMs }) => endToEndMs.worst < 200],
+  ],
+  "store-down": [
+    ["refused as store_unavailable or service_unavailable, and nothing else", ({ refused }) => Object.keys(refused).length > 0 && Object.keys(refused).every((reason) => /^(store|service)_unavailable$/.test(reason))],
+    ["live reads go on (no silence of 1 s)", ({ liveMs }) => liveMs.worst < 1_000],
+  ],
+};
+
+/** @param faults each counts for the event in which it happened */
+export function tableOf(figures: readonly Figures[], faults: readonly Fault[]): TableRow[] {
+  const when = (at: number | undefined): Figures | undefined => figures.find(({ from, to }) => at !== undefined && at >= from - 1_000 && at < to);
+  const byRow = Map.groupBy(faults, ({ at }) => when(at)?.row ?? ("between events" as const));
+  const rows = [...Map.groupBy(figures, ({ row }) => row)].map(([row, events]): TableRow => {
+    const bare = {
+      row,
+      events: events.length,
+      publishMs: spread(events.map((event) => event.publishMs)),
+      deliveryMs: spread(events.map((event) => event.deliveryMs)),
+      endToEndMs: spread(events.map((event) => event.endToEndMs)),
+      liveMs: spread(events.map((event) => event.liveMs)),
+      refused: sum(events.map((event) => event.refused)),
+      faults: count(byRow.get(row) ?? []),
+    };
+    return { ...bare, goals: (goals[row] ?? []).map(([text, isMet]) => ({ text, isMet: isMet(bare) })) };
+  });
+  const elsewhere = byRow.get("between events");
+  if (elsewhere !== undefined) rows.push({ row: "between events", events: 0, publishMs: zero, deliveryMs: zero, endToEndMs: zero, liveMs: zero, refused: {}, faults: count(elsewhere), goals: [] });
+  return rows;
+}
+
+/** As it stands in docs/reliability.md. */
+export function markdown(rows: readonly TableRow[]): string[] {
+  const pair = ({ median, worst }: Spread): string => `${Math.round(median)} / ${Math.round(worst)}`;
+  return [
+    "| event | events | publish, ms | ack to reader, ms | end to end, ms | live silence, ms | refused, sent again | lost / doubled / reordered / false acks | targets |",
+    "|---|---|---|---|---|---|---|---|---|",
+    ...rows.map(({ row, events, publishMs, deliveryMs, endToEndMs, liveMs, refused, faults, goals }) => {
+      const reasons = Object.entries(refused).map(([reason, times]) => `${times} ${reason}`);
+      const others = Object.entries(faults).filter(([kind]) => !["lost", "doubled", "reordered", "falseAck"].includes(kind)).map(([kind, times]) => `, ${kind} ${times}`);
+      const broken = [faults.lost, faults.doubled, faults.reordered, faults.falseAck].map((times) => times ?? 0).join(" / ") + others.join("");
+      return `| ${row} | ${events} | ${pair(publishMs)} | ${pair(deliveryMs)} | ${pair(endToEndMs)} | ${pair(liveMs)} | ${reasons.join(", ") || "none"} | ${broken} | ${goals.map(({ text, isMet }) => `${isMet ? "met" : "**missed**"}: ${text}`).join("; ") || "–"} |`;
+    }),
+  ];
+}
+
+const zero: Spread = { median: 0, worst: 0 };
+
+function spread(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median, worst: sorted.at(-1)! };
+}
+
+function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const counts of all) for (const [name, times] of Object.entries(counts)) total[name] = (total[name] ?? 0) + times;
+  return total;
+}
+
+function count(faults: readonly Fault[]): Partial<Record<FaultKind, number>> {
+  const total: Partial<Record<FaultKind, number>> = {};
+  for (const { kind } of faults) total[kind] = (total[kind] ?? 0) + 1;
+  return total;
+}
