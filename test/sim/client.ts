@@ -126,7 +126,7 @@ export class Client {
   missing(channel: string): number | undefined {
     const cursor = this.#cursors.get(channel);
     if (cursor === undefined) return undefined;
-    const entries = this.#world.store.log.entries(channel);
+    const entries = this.#world.monitor.ledger.entries(channel);
     const acked = this.#acked.get(channel);
     for (let offset = cursor + 1; offset <= entries.length; offset++) {
       if (!isHidden(entries[offset - 1]!, this.session) && acked?.has(offset) !== true) return offset;

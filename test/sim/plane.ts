@@ -95,7 +95,7 @@ export class Plane {
       store,
       ring,
       trace: new Trace(kernel, trace),
-      monitor: new Monitor(() => store.log),
+      monitor: new Monitor(store.log),
       directory: new Directory(),
       random: draw("world"),
       ids: new Random(seed, "ids"),

@@ -16,7 +16,7 @@ export interface Planted {
 export const plantedBugs: readonly Planted[] = [
   {
     name: "the fence is ignored",
-    file: "test/sim/store.ts",
+    file: "services/store/memory-log.ts",
     edits: [{ find: "if (this.claimed(slot).fence !== fence) return", replace: "if (false) return" }],
     says: /appended to slot \d+ with fence \d+ after .* was given \d+/,
   },

@@ -4,7 +4,7 @@
  * the clock of a bound stands while one is in the way, and starts anew when it is gone.
  */
 import type { Client } from "./client.ts";
-import { Broken } from "./monitor.ts";
+import { Broken } from "./ledger.ts";
 import type { Place } from "./network.ts";
 import type { Plane } from "./plane.ts";
 

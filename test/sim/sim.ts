@@ -1,7 +1,7 @@
 /** One run: a plane, people and faults, all drawn from a seed, and what must hold. */
 import { loadRingModule, type RingModule } from "../../services/ring/ring.ts";
 import { drawFaults, longestMs, undrainSome } from "./faults.ts";
-import { Broken } from "./monitor.ts";
+import { Broken } from "./ledger.ts";
 import { Plane } from "./plane.ts";
 import { PresenceWatch } from "./presence-watch.ts";
 import { Random } from "./random.ts";

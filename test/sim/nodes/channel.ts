@@ -125,7 +125,7 @@ export class ChannelServer implements Door {
     switch (effect.type) {
       case "claim":
         trace.line(() => `${id} → store  claim slot ${effect.slot}`);
-        return store.write(process, (log) => log.claim(effect.slot, id), (fence) => this.#take({ type: "claimed", slot: effect.slot, fence }));
+        return store.write(process, () => this.#world.monitor.claim(process.name, effect.slot, id), (fence) => this.#take({ type: "claimed", slot: effect.slot, fence }));
       case "check": {
         const { check, slots } = effect;
         return store.read(process, (log) => new Map(slots.map((slot) => [slot, log.claimed(slot).fence])), (fences) => this.#take({ type: "checked", check, slots, fences }));
@@ -148,7 +148,7 @@ export class ChannelServer implements Door {
       case "append": {
         const { channel, append, slot, fence, lastTs, entries } = effect;
         trace.line(() => `${id} → store  append ${channel} ${span(entries)} with fence ${fence}`);
-        return store.write(process, (log) => this.#world.monitor.append(log, { channel, slot, fence, lastTs, entries }), (result) => {
+        return store.write(process, () => this.#world.monitor.append(process.name, { channel, slot, fence, lastTs, entries }), (result) => {
           trace.line(() => `store → ${id}  ${channel} ${span(entries)} ${result === undefined ? "unavailable" : result.ok ? "durable" : result.reason}`);
           this.#take({ type: "appended", channel, append, result: result === undefined ? "unavailable" : result.ok ? "ok" : result.reason });
         });
