@@ -277,7 +277,7 @@ export class Client {
     const promised = this.#promised.get(channel) ?? Infinity;
     const last = this.#shown.get(channel) ?? (offset > promised ? promised : undefined);
     // The gateway may have taken it out meanwhile, also where the client was not told: it did not say what it has of its user's channel.
-    const rejoined = last !== undefined && offset > last + 1 && this.#world.directory.left.has(`${this.user} ${channel}`);
+    const rejoined = last !== undefined && offset > last + 1 && this.#world.directory.hasLeft(this.user, channel);
     this.#world.monitor.event(this.name, this.session, channel, rejoined ? undefined : last, offset, frame);
     this.#shown.set(channel, offset);
     this.#cursors.set(channel, Math.max(offset, this.#cursors.get(channel) ?? 0));

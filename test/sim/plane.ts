@@ -2,6 +2,7 @@
 import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
 import { Client, type ClientOptions } from "./client.ts";
+import { Directory } from "./directory.ts";
 import type { Door } from "./door.ts";
 import { Envoy } from "./envoy.ts";
 import { Kernel } from "./kernel.ts";
@@ -11,7 +12,7 @@ import { ChannelServer } from "./nodes/channel.ts";
 import { Charm, emptyDisk } from "./nodes/charm.ts";
 import { GatewayServer } from "./nodes/gateway.ts";
 import { PresenceServer } from "./nodes/presence.ts";
-import { Directory, Webapp } from "./nodes/webapp.ts";
+import { Webapp } from "./nodes/webapp.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Store } from "./store.ts";

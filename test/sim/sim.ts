@@ -59,8 +59,6 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     kernel.run(until + (faults.length > 0 ? longestMs : 0));
     for (const client of plane.clients) client.start();
     undrainSome(plane);
-    settle(plane, () => work.unfinished());
-    work.changeAgain();
     settle(plane, () => [...work.unfinished(), ...unsettled(plane)]);
     const probes = work.probe();
     settle(plane, () => [...work.unfinished(), ...misled(plane, probes)]);

@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 import type { Charm } from "./nodes/charm.ts";
 import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
-import type { Directory } from "./nodes/webapp.ts";
+import type { Directory } from "./directory.ts";
 import type { Envoy } from "./envoy.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Monitor } from "./monitor.ts";
