@@ -20,6 +20,11 @@ const crash: Draw = (random, plane) => {
   return { text: `kill -9 ${id}, back after ${ms(down)}`, strike: () => plane.crash(id, down) };
 };
 
+const crashWebapp: Draw = (random, plane) => {
+  const down = random.between(50, 3_000);
+  return { text: `kill -9 webapp, back after ${ms(down)}`, strike: () => plane.crash("webapp", down) };
+};
+
 const crashCharm: Draw = (random, plane) => {
   const down = random.between(50, 8_000);
   return { text: `kill -9 charm, back after ${ms(down)}`, strike: () => plane.crash("charm", down) };
@@ -82,6 +87,28 @@ const weight: Draw = (random, plane) => {
   return { text: `weigh ${id} ${share}`, strike: () => wish(plane, id, { weight: share }) };
 };
 
+/** An operator who tries things: each wish makes a topology. */
+const burst: Draw = (random, plane) => {
+  const ids = serversOf(plane);
+  const wishes = Array.from({ length: 3 + random.below(6) }, () => {
+    const intent = random.chance(0.5) ? { weight: random.pick([1, 20, 100, 300]) } : { drain: random.chance(0.5) };
+    return { id: random.pick(ids), intent, after: random.between(0, 2_500) };
+  });
+  return {
+    text: `${wishes.length} wishes at once: ${wishes.map(({ id, intent }) => `${id} ${JSON.stringify(intent)}`).join(", ")}`,
+    strike: ({ world: { kernel } }) => {
+      for (const { id, intent, after } of wishes) kernel.after(after, () => wish(plane, id, intent));
+    },
+  };
+};
+
+/** A wall clock is set, by hand or by a time server. */
+const clockJump: Draw = (random, plane) => {
+  const id = random.pick([...plane.ids.channel, ...plane.ids.channel, ...plane.ids.gateway, ...plane.ids.presence, "charm", "webapp"]);
+  const by = (random.chance(0.5) ? 1 : -1) * (random.chance(0.5) ? random.between(100, 3_000) : random.between(3_000, 40_000));
+  return { text: `set the clock of ${id} ${by > 0 ? "forward" : "back"} by ${ms(Math.abs(by))}`, strike: ({ world }) => world.setClock(id, Math.round(by)) };
+};
+
 const slowStore: Draw = (random) => {
   const slow = random.between(20, 1_500);
   const long = random.between(200, 4_000);
@@ -102,6 +129,17 @@ const failingStore: Draw = (random) => {
     strike: ({ world: { store, kernel } }) => {
       store.failing = share;
       kernel.after(long, () => (store.failing = 0));
+    },
+  };
+};
+
+const fullStore: Draw = (random) => {
+  const long = random.between(200, 6_000);
+  return {
+    text: `the store is full for ${ms(long)}`,
+    strike: ({ world: { store, kernel } }) => {
+      store.full = true;
+      kernel.after(long, () => (store.full = false));
     },
   };
 };
@@ -150,21 +188,42 @@ const offline: Draw = (random, plane) => {
   };
 };
 
+/** Longer than the time to come back. */
+const absent: Draw = (random, plane) => {
+  const { user } = random.pick(plane.clients);
+  const long = random.between(4_000, longestMs);
+  return {
+    text: `all of ${user} leave for ${ms(long)}`,
+    strike: ({ clients, world: { kernel } }) => {
+      for (const client of clients) {
+        if (client.user !== user) continue;
+        client.leave();
+        kernel.after(long, () => client.start());
+      }
+    },
+  };
+};
+
 const kinds: readonly (readonly [weight: number, draw: Draw])[] = [
   [6, crash],
   [2, crashCharm],
+  [1, crashWebapp],
   [3, restart],
   [4, pause],
   [4, partition],
   [4, breakLinks],
   [3, drain],
   [2, weight],
+  [2, burst],
+  [2, clockJump],
   [1, slowStore],
   [2, failingStore],
+  [1, fullStore],
   [1, slowNetwork],
   [1, lostAnswers],
   [1, restartEnvoy],
   [6, offline],
+  [2, absent],
 ];
 
 /** @param from, until when faults strike, ms */

@@ -85,6 +85,7 @@ export class Plane {
     const store = new Store(kernel, net, draw("store"));
     const clocks = draw("clocks");
     const skews = new Map<Place, number>();
+    const set = new Map<Place, number>();
     const places = new Map<string, Place>();
     const disk = emptyDisk();
     const views = this.#views;
@@ -111,11 +112,13 @@ export class Plane {
         views.push(view);
         return view;
       },
-      clock: (place) => {
+      clock: (place) => world.steadyClock(place) + (set.get(place) ?? 0),
+      steadyClock: (place) => {
         let skew = skews.get(place);
         if (skew === undefined) skews.set(place, (skew = Math.round(clocks.between(-skewMs, skewMs))));
         return began + kernel.now + skew;
       },
+      setClock: (place, byMs) => set.set(place, (set.get(place) ?? 0) + byMs),
     });
     (world as { envoy: Envoy }).envoy = new Envoy(world);
 

@@ -18,6 +18,8 @@ export class Store {
   slowMs = 2;
   /** share of the calls that fail */
   failing = 0;
+  /** nothing more can be written */
+  full = false;
   /** a caller's writes are carried out in order */
   readonly #lastAt = new Map<Process, number>();
 
@@ -40,8 +42,8 @@ export class Store {
    * @param done undefined where the store is unavailable: it was carried out, or not, or will be later
    */
   write<T>(from: Process, action: (log: MemoryLog) => T, done: (value: T | undefined) => void): void {
-    const fails = this.#fails(from);
-    const fate = fails ? this.#random.pick(["never", "done", "late"] as const) : "done";
+    const fails = this.full || this.#fails(from);
+    const fate = this.full ? "never" : fails ? this.#random.pick(["never", "done", "late"] as const) : "done";
     const soon = this.#kernel.now + this.#random.between(0.1, this.slowMs);
     const at = Math.max(fate === "late" ? soon + this.#random.between(0, 3_000) : soon, this.#lastAt.get(from) ?? 0);
     if (fate !== "never") this.#lastAt.set(from, at);

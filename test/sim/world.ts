@@ -38,6 +38,10 @@ export interface World {
   placeOf(addr: string): Place;
   /** One view per topology, shared by all who follow it; views never change. */
   view(topology: Topology): RingView;
-  /** A place's wall clock, ms since the Unix epoch: no two agree. */
+  /** A place's wall clock, ms since the Unix epoch: no two agree, and it may be set. */
   clock(place: Place): number;
+  /** A place's monotonic clock, ms: as its wall clock was when it started. */
+  steadyClock(place: Place): number;
+  /** Sets a place's wall clock forward, or back. */
+  setClock(place: Place, byMs: number): void;
 }

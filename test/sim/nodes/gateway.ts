@@ -92,7 +92,7 @@ export class GatewayServer implements Door {
   }
 
   #now(): number {
-    return this.#world.clock(this.id);
+    return this.#world.steadyClock(this.id);
   }
 
   #tell(event: Event): void {
