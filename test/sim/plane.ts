@@ -32,6 +32,19 @@ export interface PlaneOptions {
   readonly steady?: boolean;
 }
 
+/** A run asks for the slots of a few IDs again and again. */
+function remembering(ring: RingModule): RingModule {
+  const slots = new Map<string, number>();
+  return {
+    ...ring,
+    slotOf(id) {
+      let slot = slots.get(id);
+      if (slot === undefined) slots.set(id, (slot = ring.slotOf(id)));
+      return slot;
+    },
+  };
+}
+
 interface Incarnation {
   readonly process: Process;
   readonly server?: ChannelServer | GatewayServer | PresenceServer;
@@ -95,7 +108,7 @@ export class Plane {
       kernel,
       net,
       store,
-      ring,
+      ring: remembering(ring),
       trace: new Trace(kernel, trace),
       monitor: new Monitor(store.log),
       directory: new Directory(),

@@ -8,7 +8,7 @@ import { Broken } from "./ledger.ts";
 import type { Place } from "./network.ts";
 import type { Plane } from "./plane.ts";
 
-const sampleMs = 100;
+const sampleMs = 200;
 /** as in nodes/presence.ts */
 const graceMs = 5_000;
 /** A gateway's death is known by its silence, which is looked for each quarter of this (services/presence/state.ts). */

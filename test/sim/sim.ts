@@ -1,6 +1,6 @@
 /** One run: a plane, people and faults, all drawn from a seed, and what must hold. */
 import { loadRingModule, type RingModule } from "../../services/ring/ring.ts";
-import { drawFaults, longestMs, undrainSome } from "./faults.ts";
+import { drawFaults, undrainSome } from "./faults.ts";
 import { Broken } from "./ledger.ts";
 import { Plane } from "./plane.ts";
 import { PresenceWatch } from "./presence-watch.ts";
@@ -46,7 +46,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   const faults = drawFaults(new Random(seed, "faults"), plane, random.below(15), from, until);
   const watch = new PresenceWatch(plane);
   plane.world.onPresence = (client, user, active) => watch.told(client, user, active);
-  work.plan(beginMs.least, until, 40 + random.below(120));
+  work.plan(beginMs.least, until, 30 + random.below(90));
   for (const { at, text, strike } of faults) {
     kernel.at(at, () => {
       plane.world.trace.line(() => `--- ${text}`);
@@ -56,7 +56,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   let failure: string | undefined;
   try {
     plane.start();
-    kernel.run(until + (faults.length > 0 ? longestMs : 0));
+    kernel.run(Math.max(until, ...faults.map(({ at, forMs }) => at + forMs)));
     for (const client of plane.clients) client.start();
     undrainSome(plane);
     settle(plane, () => [...work.unfinished(), ...unsettled(plane)]);
