@@ -30,7 +30,7 @@ export const plantedBugs: readonly Planted[] = [
     name: "a replay begins one event too late",
     file: "services/gateway/subscriptions.ts",
     edits: [{ find: "AFTER_HEAD : sub.last, id:", replace: "AFTER_HEAD : sub.last + 1, id:" }],
-    says: /left out in silence|was told of a gap/,
+    says: /left out in silence|was told of a gap|has not seen/,
   },
   {
     name: "a session is live before it caught up",

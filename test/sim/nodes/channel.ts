@@ -9,7 +9,7 @@ import type { Side } from "../connection.ts";
 import { upgraded, type Door, type LinkMessage, type PublishedAt, type Reply } from "../door.ts";
 import { describeLink } from "../story.ts";
 import type { Process, Timer } from "../process.ts";
-import type { SimLog } from "../store.ts";
+import type { MemoryLog } from "../../../services/store/memory-log.ts";
 import type { World } from "../world.ts";
 import { follow, followHealth, keepRegistered, type Registration } from "./follow.ts";
 
@@ -176,7 +176,7 @@ export class ChannelServer implements Door {
       case "read": {
         const { link, channel } = effect;
         if (!this.#links.has(link)) return;
-        const answer = (log: Pick<SimLog, "after">): ReadAnswer => {
+        const answer = (log: Pick<MemoryLog, "after">): ReadAnswer => {
           const steps = readSteps(effect, this.#world.clock(id));
           let step = steps.next();
           while (step.done !== true) step = steps.next(log.after(channel, step.value.after, step.value.limit));
