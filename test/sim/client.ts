@@ -7,6 +7,7 @@ import { upgraded, type ClientMessage } from "./door.ts";
 import type { Dial } from "./envoy.ts";
 import { isHidden } from "./monitor.ts";
 import { Process, type Timer } from "./process.ts";
+import type { Gap } from "../../services/gateway/client-frames.ts";
 import type { World } from "./world.ts";
 
 const apiMs = 6_000;
@@ -204,7 +205,7 @@ export class Client {
       case "goodbye":
         return this.#lost("was told goodbye", frame["x_delay_ms"] as number);
       case "x_gap":
-        return this.#gap(frame["channel"] as string, frame["after"] as number | undefined, frame["head"] as number);
+        return this.#gap(frame as unknown as Gap);
       case "presence_change":
         return this.#presence(frame["user"] as string, frame["presence"] === "active");
       default:
@@ -307,10 +308,11 @@ export class Client {
     this.#cursors.set(channel, cursor);
   }
 
-  #gap(channel: string, after: number | undefined, head: number): void {
+  #gap(gap: Gap): void {
+    const { channel, after, head } = gap;
     this.gaps++;
     this.#world.trace.line(() => `${this.gateway} → ${this.name}  gap in ${channel} after ${after} up to ${head}`);
-    this.#world.monitor.gap(this.name, channel, this.#shown.get(channel), after, head);
+    this.#world.monitor.gap(this.name, this.session, this.#shown.get(channel), gap);
     this.#shown.set(channel, head);
     this.#cursors.set(channel, head);
   }

@@ -3,7 +3,9 @@ import { eventKinds } from "../../services/protocol/link.ts";
 import type { Append, Appended, Entry } from "../../services/store/log.ts";
 import type { MemoryLog } from "../../services/store/memory-log.ts";
 import type { RingView } from "../../services/ring/ring.ts";
+import type { Gap } from "../../services/gateway/client-frames.ts";
 import { Broken, Ledger } from "./ledger.ts";
+import type { ResumeWindow } from "./world.ts";
 
 export interface Acked {
   readonly who: string;
@@ -14,12 +16,19 @@ export interface Acked {
 
 export class Monitor {
   readonly #log: MemoryLog;
+  readonly #window: ResumeWindow;
+  readonly #expired: (entry: Entry) => boolean;
   readonly ledger = new Ledger();
   readonly acked: Acked[] = [];
   delivered = 0;
+  /** gaps that were told for a reason */
+  gaps = 0;
 
-  constructor(log: MemoryLog) {
+  /** @param expired whether an entry may be too old to be replayed */
+  constructor(log: MemoryLog, window: ResumeWindow, expired: (entry: Entry) => boolean) {
     this.#log = log;
+    this.#window = window;
+    this.#expired = expired;
   }
 
   /** Carries a claim out. @param by the process that claims, one incarnation of `owner` */
@@ -64,11 +73,19 @@ export class Monitor {
   }
 
   /**
-   * A session is told that events are left out. Nothing in a run justifies that, but for a session that named no offset.
+   * A session is told that events are left out: such as are outside the window, or that it can't know of, as it named no offset.
    * @param last the event that the session knows last
    */
-  gap(who: string, channel: string, last: number | undefined, after: number | undefined, head: number): void {
-    if (last !== undefined) throw new Broken(`${who} was told of a gap in ${channel} from ${after} to ${head}, having ${last}`);
+  gap(who: string, session: number, last: number | undefined, { channel, after, head, oldest, latest }: Gap): void {
+    if (last === undefined) return;
+    const what = `${who} was told of a gap in ${channel} from ${after} to ${head}, having ${last}`;
+    const entries = this.ledger.entries(channel);
+    if (after === undefined || after < last || head <= after || head > entries.length) throw new Broken(what);
+    if (entries.slice(last, after).some((entry) => !isHidden(entry, session))) throw new Broken(`${what}: it begins too late`);
+    const within = entries.slice(after, head).find((entry) => entry.offset > entries.length - this.#window.resumeEvents && !this.#expired(entry));
+    if (within !== undefined) throw new Broken(`${what}: ${within.offset} is within the window`);
+    if ((oldest ?? "") !== (entries[after - 1]?.ts ?? "") || latest !== entries[head - 1]!.ts) throw new Broken(`${what}: to be fetched from ${oldest} to ${latest}`);
+    this.gaps++;
   }
 
   /** Envoy gave a client to this gateway. */

@@ -1,6 +1,7 @@
 /** A whole plane in one process: who there is, where, and how it starts, dies and comes back. */
 import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
+import type { Entry } from "../../services/store/log.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { Directory } from "./directory.ts";
 import type { Door } from "./door.ts";
@@ -17,7 +18,7 @@ import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Store } from "./store.ts";
 import { Trace } from "./trace.ts";
-import type { World } from "./world.ts";
+import type { ResumeWindow, World } from "./world.ts";
 
 /** When the run began, ms since the Unix epoch. */
 const began = 1_700_000_000_000;
@@ -28,6 +29,8 @@ export interface PlaneOptions {
   readonly channels: number;
   readonly gateways: number;
   readonly presences: number;
+  /** as gateways have it by default, where it is left out */
+  readonly window?: ResumeWindow;
   /** clocks agree, and everything takes always the same time */
   readonly steady?: boolean;
 }
@@ -104,16 +107,18 @@ export class Plane {
     const views = this.#views;
     const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
     this.ids = { channel: named("cs", options.channels), gateway: named("gw", options.gateways), presence: named("ps", options.presences) };
+    const window = options.window ?? { resumeMs: 300_000, resumeEvents: 10_000 };
     const world: World = (this.world = {
       kernel,
       net,
       store,
       ring: remembering(ring),
       trace: new Trace(kernel, trace),
-      monitor: new Monitor(store.log),
+      monitor: new Monitor(store.log, window, (entry) => this.#expired(entry)),
       directory: new Directory(),
       random: draw("world"),
       ids: new Random(seed, "ids"),
+      window,
       doors: new Map<string, Door>(),
       epochs: new Map(),
       onPresence: () => undefined,
@@ -179,6 +184,12 @@ export class Plane {
     const client = new Client(this.world, options);
     this.clients.push(client);
     return client;
+  }
+
+  /** Whether no owner would replay this entry any more for its age, by the clock that is ahead of all. */
+  #expired(entry: Entry): boolean {
+    const latest = Math.max(...this.ids.channel.map((id) => this.world.clock(id)));
+    return Number(entry.ts) * 1_000 < latest - this.world.window.resumeMs;
   }
 
   /** kill -9, and a start after a while. */

@@ -39,6 +39,12 @@ export const plantedBugs: readonly Planted[] = [
     says: /left out in silence|twice, or out of order/,
   },
   {
+    name: "a gap leaves out one event too many",
+    file: "services/channel/reads.ts",
+    edits: [{ find: "else young = middle;\n  }\n  return old;", replace: "else young = middle;\n  }\n  return Math.min(old + 1, head);" }],
+    says: /was told of a gap in \S+ .*: \d+ is within the window/,
+  },
+  {
     name: "a publish that is sent again has another key",
     file: "services/gateway/publishes.ts",
     edits: [

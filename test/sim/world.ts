@@ -13,6 +13,11 @@ import type { Random } from "./random.ts";
 import type { Store } from "./store.ts";
 import type { Trace } from "./trace.ts";
 
+export interface ResumeWindow {
+  readonly resumeMs: number;
+  readonly resumeEvents: number;
+}
+
 export interface World {
   readonly kernel: Kernel;
   readonly net: Network;
@@ -26,6 +31,8 @@ export interface World {
   readonly random: Random;
   /** sessions and tickets */
   readonly ids: Random;
+  /** how far back gateways replay */
+  readonly window: ResumeWindow;
   /** who listens, by address */
   readonly doors: Map<string, Door>;
   /** The topology that each server has, by place. */
