@@ -13,8 +13,8 @@ interface PoolView {
   readonly number: number;
   readonly servers: readonly Server[];
   readonly byId: ReadonlyMap<string, Server>;
-  /** first and second server of each slot */
-  readonly table: Uint16Array;
+  /** first and second server of each slot; made when one is looked up */
+  table: Uint16Array | undefined;
   filled: number;
 }
 
@@ -40,7 +40,7 @@ export class RingView {
     const view = (pool: Pool, number: number): [Pool, PoolView] => {
       const servers = sortServers(topology.pools[pool].servers);
       const byId = new Map(servers.map((server) => [server.id, server]));
-      return [pool, { number, servers, byId, table: new Uint16Array(2 * SLOTS).fill(UNKNOWN), filled: 0 }];
+      return [pool, { number, servers, byId, table: undefined, filled: 0 }];
     };
     this.#pools = Object.fromEntries(pools.map(view)) as Record<Pool, PoolView>;
   }
@@ -52,7 +52,8 @@ export class RingView {
 
   /** @param slot 0..65535 */
   ownerOfSlot(pool: Pool, slot: number): Server | undefined {
-    const { servers, table, number } = this.#pools[pool];
+    const { servers, number } = this.#pools[pool];
+    const table = this.#table(pool);
     let index = table[2 * slot] ?? NONE;
     if (index === UNKNOWN) {
       index = this.#wasm.exports.owner(this.#open(), number, slot) & NONE; // -1 becomes NONE
@@ -95,7 +96,7 @@ export class RingView {
   /** SipHash-1-3 of the whole table of first and second servers, 16 hex digits. Looks all slots up: up to 0.3 s at 1000 servers. */
   tableDigest(pool: Pool): string {
     while (this.fill(pool, SLOTS)) continue;
-    const { table } = this.#pools[pool];
+    const table = this.#table(pool);
     const hash = this.#wasm.exports.hash13(this.#wasm.putBytes(new Uint8Array(table.buffer)));
     return BigInt.asUintN(64, hash).toString(16).padStart(16, "0");
   }
@@ -107,7 +108,7 @@ export class RingView {
     const to = Math.min(view.filled + slots, SLOTS);
     this.#wasm.exports.fillTable(this.#open(), view.number, view.filled, to);
     const { buffer, byteOffset } = this.#wasm.input;
-    view.table.set(new Uint16Array(buffer, byteOffset + 4 * view.filled, 2 * (to - view.filled)), 2 * view.filled);
+    this.#table(pool).set(new Uint16Array(buffer, byteOffset + 4 * view.filled, 2 * (to - view.filled)), 2 * view.filled);
     view.filled = to;
     return true;
   }
@@ -126,6 +127,10 @@ export class RingView {
     if (this.#handle === 0) return;
     this.#handle = 0;
     this.#release();
+  }
+
+  #table(pool: Pool): Uint16Array {
+    return (this.#pools[pool].table ??= new Uint16Array(2 * SLOTS).fill(UNKNOWN));
   }
 
   #open(): Handle {

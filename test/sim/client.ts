@@ -7,6 +7,7 @@ import { upgraded, type ClientMessage } from "./door.ts";
 import type { Dial } from "./envoy.ts";
 import { isHidden } from "./monitor.ts";
 import { Process, type Timer } from "./process.ts";
+import type { Gap } from "../../services/gateway/client-frames.ts";
 import type { World } from "./world.ts";
 
 const apiMs = 6_000;
@@ -126,7 +127,7 @@ export class Client {
   missing(channel: string): number | undefined {
     const cursor = this.#cursors.get(channel);
     if (cursor === undefined) return undefined;
-    const entries = this.#world.store.log.entries(channel);
+    const entries = this.#world.monitor.ledger.entries(channel);
     const acked = this.#acked.get(channel);
     for (let offset = cursor + 1; offset <= entries.length; offset++) {
       if (!isHidden(entries[offset - 1]!, this.session) && acked?.has(offset) !== true) return offset;
@@ -204,7 +205,7 @@ export class Client {
       case "goodbye":
         return this.#lost("was told goodbye", frame["x_delay_ms"] as number);
       case "x_gap":
-        return this.#gap(frame["channel"] as string, frame["after"] as number | undefined, frame["head"] as number);
+        return this.#gap(frame as unknown as Gap);
       case "presence_change":
         return this.#presence(frame["user"] as string, frame["presence"] === "active");
       default:
@@ -277,7 +278,7 @@ export class Client {
     const promised = this.#promised.get(channel) ?? Infinity;
     const last = this.#shown.get(channel) ?? (offset > promised ? promised : undefined);
     // The gateway may have taken it out meanwhile, also where the client was not told: it did not say what it has of its user's channel.
-    const rejoined = last !== undefined && offset > last + 1 && this.#world.directory.left.has(`${this.user} ${channel}`);
+    const rejoined = last !== undefined && offset > last + 1 && this.#world.directory.hasLeft(this.user, channel);
     this.#world.monitor.event(this.name, this.session, channel, rejoined ? undefined : last, offset, frame);
     this.#shown.set(channel, offset);
     this.#cursors.set(channel, Math.max(offset, this.#cursors.get(channel) ?? 0));
@@ -307,10 +308,11 @@ export class Client {
     this.#cursors.set(channel, cursor);
   }
 
-  #gap(channel: string, after: number | undefined, head: number): void {
+  #gap(gap: Gap): void {
+    const { channel, after, head } = gap;
     this.gaps++;
     this.#world.trace.line(() => `${this.gateway} → ${this.name}  gap in ${channel} after ${after} up to ${head}`);
-    this.#world.monitor.gap(this.name, channel, this.#shown.get(channel), after, head);
+    this.#world.monitor.gap(this.name, this.session, this.#shown.get(channel), gap);
     this.#shown.set(channel, head);
     this.#cursors.set(channel, head);
   }

@@ -1,11 +1,11 @@
 /** Watches a run and ends it at the first broken promise (DESIGN 9). What can be told at once is told at once. */
 import { eventKinds } from "../../services/protocol/link.ts";
 import type { Append, Appended, Entry } from "../../services/store/log.ts";
+import type { MemoryLog } from "../../services/store/memory-log.ts";
 import type { RingView } from "../../services/ring/ring.ts";
-import type { SimLog } from "./store.ts";
-
-/** A promise was broken. */
-export class Broken extends Error {}
+import type { Gap } from "../../services/gateway/client-frames.ts";
+import { Broken, Ledger } from "./ledger.ts";
+import type { ResumeWindow } from "./world.ts";
 
 export interface Acked {
   readonly who: string;
@@ -15,26 +15,37 @@ export interface Acked {
 }
 
 export class Monitor {
-  readonly #log: () => SimLog;
+  readonly #log: MemoryLog;
+  readonly #window: ResumeWindow;
+  readonly #expired: (entry: Entry) => boolean;
+  readonly ledger = new Ledger();
   readonly acked: Acked[] = [];
   delivered = 0;
+  /** gaps that were told for a reason */
+  gaps = 0;
 
-  constructor(log: () => SimLog) {
+  /** @param expired whether an entry may be too old to be replayed */
+  constructor(log: MemoryLog, window: ResumeWindow, expired: (entry: Entry) => boolean) {
     this.#log = log;
+    this.#window = window;
+    this.#expired = expired;
   }
 
-  /** Carries an append out, checked against what the store promises. */
-  append(log: SimLog, append: Append): Appended {
-    const { channel, slot, fence, entries } = append;
-    const newest = log.claimed(slot).fence;
-    const known = entries.find(({ key }) => log.byKey(channel, key) !== undefined);
-    const result = log.append(append);
-    if (result.ok && fence !== newest) throw new Broken(`slot ${slot}: an append with fence ${fence} succeeded after ${newest} was claimed`);
-    if (result.ok && known !== undefined) throw new Broken(`${channel}: key ${known.key} was appended again at ${known.offset}`);
+  /** Carries a claim out. @param by the process that claims, one incarnation of `owner` */
+  claim(by: string, slot: number, owner: string): number {
+    const fence = this.#log.claim(slot, owner);
+    this.ledger.claimed(slot, fence, by);
+    return fence;
+  }
+
+  /** Carries an append out. */
+  append(by: string, append: Append): Appended {
+    const result = this.#log.append(append);
+    if (result.ok) this.ledger.appended(by, append);
     return result;
   }
 
-  /** Somebody was told that their message is kept. */
+  /** Somebody was told that their message is kept. Two owners that ack the same offset are found here, too: one of the messages is not there. */
   ack(who: string, channel: string, key: string, offset: number, ts: string): void {
     const entry = this.#held(channel, key, offset);
     if (entry === undefined) throw new Broken(`${who} got an ack for ${key}, which ${channel} does not hold at ${offset}`);
@@ -48,7 +59,7 @@ export class Monitor {
    */
   event(who: string, session: number, channel: string, last: number | undefined, offset: number, payload: unknown): void {
     this.delivered++;
-    const entries = this.#log().entries(channel);
+    const entries = this.ledger.entries(channel);
     const entry = entries[offset - 1];
     if (entry === undefined) throw new Broken(`${who} was shown ${channel} ${offset}, which is not in the log`);
     const { ts } = payload as { ts?: string };
@@ -62,11 +73,19 @@ export class Monitor {
   }
 
   /**
-   * A session is told that events are left out. Nothing in a run justifies that, but for a session that named no offset.
+   * A session is told that events are left out: such as are outside the window, or that it can't know of, as it named no offset.
    * @param last the event that the session knows last
    */
-  gap(who: string, channel: string, last: number | undefined, after: number | undefined, head: number): void {
-    if (last !== undefined) throw new Broken(`${who} was told of a gap in ${channel} from ${after} to ${head}, having ${last}`);
+  gap(who: string, session: number, last: number | undefined, { channel, after, head, oldest, latest }: Gap): void {
+    if (last === undefined) return;
+    const what = `${who} was told of a gap in ${channel} from ${after} to ${head}, having ${last}`;
+    const entries = this.ledger.entries(channel);
+    if (after === undefined || after < last || head <= after || head > entries.length) throw new Broken(what);
+    if (entries.slice(last, after).some((entry) => !isHidden(entry, session))) throw new Broken(`${what}: it begins too late`);
+    const within = entries.slice(after, head).find((entry) => entry.offset > entries.length - this.#window.resumeEvents && !this.#expired(entry));
+    if (within !== undefined) throw new Broken(`${what}: ${within.offset} is within the window`);
+    if ((oldest ?? "") !== (entries[after - 1]?.ts ?? "") || latest !== entries[head - 1]!.ts) throw new Broken(`${what}: to be fetched from ${oldest} to ${latest}`);
+    this.gaps++;
   }
 
   /** Envoy gave a client to this gateway. */
@@ -75,29 +94,18 @@ export class Monitor {
     if (state === "draining") throw new Broken(`a client was given to ${gateway}, which drains in Envoy's own topology ${view.epoch}`);
   }
 
-  /** The entry of a user's message; the log keeps a key with its user before it. */
-  #held(channel: string, key: string, offset: number): Entry | undefined {
-    const entry = this.#log().entries(channel)[offset - 1];
-    return entry?.key.endsWith(`:${key}`) === true ? entry : undefined;
-  }
-
-  /** What the log itself must be, at any time. */
+  /** What the store must have at the end. */
   checkLog(): void {
-    const log = this.#log();
-    for (const channel of log.channels()) {
-      const keys = new Set<string>();
-      let last: Entry | undefined;
-      for (const entry of log.entries(channel)) {
-        if (entry.offset !== (last?.offset ?? 0) + 1) throw new Broken(`${channel}: ${entry.offset} follows ${last?.offset ?? 0}`);
-        if (last !== undefined && Number(entry.ts.replace(".", "")) <= Number(last.ts.replace(".", ""))) throw new Broken(`${channel} ${entry.offset}: ts ${entry.ts} is not after ${last.ts}`);
-        if (keys.has(entry.key)) throw new Broken(`${channel} ${entry.offset}: key ${entry.key} is there twice`);
-        keys.add(entry.key);
-        last = entry;
-      }
-    }
+    this.ledger.compare(this.#log);
     for (const { who, channel, key, offset } of this.acked) {
       if (this.#held(channel, key, offset) === undefined) throw new Broken(`${who}'s acked message ${key} (${channel} ${offset}) is lost`);
     }
+  }
+
+  /** The entry of a user's message; the log keeps a key with its user before it. */
+  #held(channel: string, key: string, offset: number): Entry | undefined {
+    const entry = this.ledger.entries(channel)[offset - 1];
+    return entry?.key.endsWith(`:${key}`) === true ? entry : undefined;
   }
 }
 

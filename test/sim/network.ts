@@ -3,7 +3,7 @@
  * only time-outs and heartbeats tell a cut from a silent peer.
  */
 import { Connection } from "./connection.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, Task } from "./kernel.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";
 
@@ -86,16 +86,18 @@ export class Network {
     done: (outcome: Outcome<T>) => void,
   ): void {
     let over = false;
+    let late: Task | undefined;
     const finish = (outcome: Outcome<T>): void => {
       if (over) return;
       over = true;
+      if (late !== undefined) late.run = undefined;
       if (from === undefined) done(outcome);
       else from.post(() => done(outcome));
     };
     if (timing.connectMs !== undefined && this.isCut(path)) {
       return void this.#kernel.after(timing.connectMs, () => finish({ type: "refused" }));
     }
-    if (timing.timeoutMs < Infinity) this.#kernel.after(timing.timeoutMs, () => finish({ type: "timeout" }));
+    if (timing.timeoutMs < Infinity) late = this.#kernel.after(timing.timeoutMs, () => finish({ type: "timeout" }));
     const back = [...path].reverse();
     this.send(path, () => {
       const process = target();

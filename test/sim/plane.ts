@@ -1,7 +1,9 @@
 /** A whole plane in one process: who there is, where, and how it starts, dies and comes back. */
 import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
+import type { Entry } from "../../services/store/log.ts";
 import { Client, type ClientOptions } from "./client.ts";
+import { Directory } from "./directory.ts";
 import type { Door } from "./door.ts";
 import { Envoy } from "./envoy.ts";
 import { Kernel } from "./kernel.ts";
@@ -11,12 +13,12 @@ import { ChannelServer } from "./nodes/channel.ts";
 import { Charm, emptyDisk } from "./nodes/charm.ts";
 import { GatewayServer } from "./nodes/gateway.ts";
 import { PresenceServer } from "./nodes/presence.ts";
-import { Directory, Webapp } from "./nodes/webapp.ts";
+import { Webapp } from "./nodes/webapp.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Store } from "./store.ts";
 import { Trace } from "./trace.ts";
-import type { World } from "./world.ts";
+import type { ResumeWindow, World } from "./world.ts";
 
 /** When the run began, ms since the Unix epoch. */
 const began = 1_700_000_000_000;
@@ -27,8 +29,23 @@ export interface PlaneOptions {
   readonly channels: number;
   readonly gateways: number;
   readonly presences: number;
+  /** as gateways have it by default, where it is left out */
+  readonly window?: ResumeWindow;
   /** clocks agree, and everything takes always the same time */
   readonly steady?: boolean;
+}
+
+/** A run asks for the slots of a few IDs again and again. */
+function remembering(ring: RingModule): RingModule {
+  const slots = new Map<string, number>();
+  return {
+    ...ring,
+    slotOf(id) {
+      let slot = slots.get(id);
+      if (slot === undefined) slots.set(id, (slot = ring.slotOf(id)));
+      return slot;
+    },
+  };
 }
 
 interface Incarnation {
@@ -84,21 +101,24 @@ export class Plane {
     const store = new Store(kernel, net, draw("store"));
     const clocks = draw("clocks");
     const skews = new Map<Place, number>();
+    const set = new Map<Place, number>();
     const places = new Map<string, Place>();
     const disk = emptyDisk();
     const views = this.#views;
     const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
     this.ids = { channel: named("cs", options.channels), gateway: named("gw", options.gateways), presence: named("ps", options.presences) };
+    const window = options.window ?? { resumeMs: 300_000, resumeEvents: 10_000 };
     const world: World = (this.world = {
       kernel,
       net,
       store,
-      ring,
+      ring: remembering(ring),
       trace: new Trace(kernel, trace),
-      monitor: new Monitor(() => store.log),
+      monitor: new Monitor(store.log, window, (entry) => this.#expired(entry)),
       directory: new Directory(),
       random: draw("world"),
       ids: new Random(seed, "ids"),
+      window,
       doors: new Map<string, Door>(),
       epochs: new Map(),
       onPresence: () => undefined,
@@ -110,11 +130,13 @@ export class Plane {
         views.push(view);
         return view;
       },
-      clock: (place) => {
+      clock: (place) => world.steadyClock(place) + (set.get(place) ?? 0),
+      steadyClock: (place) => {
         let skew = skews.get(place);
         if (skew === undefined) skews.set(place, (skew = Math.round(clocks.between(-skewMs, skewMs))));
         return began + kernel.now + skew;
       },
+      setClock: (place, byMs) => set.set(place, (set.get(place) ?? 0) + byMs),
     });
     (world as { envoy: Envoy }).envoy = new Envoy(world);
 
@@ -162,6 +184,12 @@ export class Plane {
     const client = new Client(this.world, options);
     this.clients.push(client);
     return client;
+  }
+
+  /** Whether no owner would replay this entry any more for its age, by the clock that is ahead of all. */
+  #expired(entry: Entry): boolean {
+    const latest = Math.max(...this.ids.channel.map((id) => this.world.clock(id)));
+    return Number(entry.ts) * 1_000 < latest - this.world.window.resumeMs;
   }
 
   /** kill -9, and a start after a while. */

@@ -16,7 +16,7 @@ export interface Planted {
 export const plantedBugs: readonly Planted[] = [
   {
     name: "the fence is ignored",
-    file: "test/sim/store.ts",
+    file: "services/store/memory-log.ts",
     edits: [{ find: "if (this.claimed(slot).fence !== fence) return", replace: "if (false) return" }],
     says: /appended to slot \d+ with fence \d+ after .* was given \d+/,
   },
@@ -30,13 +30,19 @@ export const plantedBugs: readonly Planted[] = [
     name: "a replay begins one event too late",
     file: "services/gateway/subscriptions.ts",
     edits: [{ find: "AFTER_HEAD : sub.last, id:", replace: "AFTER_HEAD : sub.last + 1, id:" }],
-    says: /left out in silence|was told of a gap/,
+    says: /left out in silence|was told of a gap|has not seen/,
   },
   {
     name: "a session is live before it caught up",
     file: "services/gateway/members.ts",
     edits: [{ find: `      member.mode = "catching";\n`, replace: `      member.mode = "catching";\n      sub.live.add(session.id);\n` }],
     says: /left out in silence|twice, or out of order/,
+  },
+  {
+    name: "a gap leaves out one event too many",
+    file: "services/channel/reads.ts",
+    edits: [{ find: "else young = middle;\n  }\n  return old;", replace: "else young = middle;\n  }\n  return Math.min(old + 1, head);" }],
+    says: /was told of a gap in \S+ .*: \d+ is within the window/,
   },
   {
     name: "a publish that is sent again has another key",

@@ -4,11 +4,11 @@
  * the clock of a bound stands while one is in the way, and starts anew when it is gone.
  */
 import type { Client } from "./client.ts";
-import { Broken } from "./monitor.ts";
+import { Broken } from "./ledger.ts";
 import type { Place } from "./network.ts";
 import type { Plane } from "./plane.ts";
 
-const sampleMs = 100;
+const sampleMs = 200;
 /** as in nodes/presence.ts */
 const graceMs = 5_000;
 /** A gateway's death is known by its silence, which is looked for each quarter of this (services/presence/state.ts). */
@@ -56,6 +56,7 @@ export class PresenceWatch {
     const pair = this.#pairs.find((one) => one.watcher === watcher && one.user === user);
     if (pair === undefined || active || this.#plane.world.directory.choiceOf(user).away) return;
     const now = this.#now;
+    this.#lookAtServers(now);
     const ago = now - this.#lastSeen(user);
     // Who left has time to come back, unless the server that knows of it is gone.
     const allowed = now - this.#sameSince > graceMs ? graceMs - travelMs : 0;
@@ -79,9 +80,7 @@ export class PresenceWatch {
     const now = this.#now;
     const { clients, world } = this.#plane;
     for (const { user, live } of clients) if (live) this.#lastLive.set(user, now);
-    const servers = `${world.charm?.registry.disk.topology?.epoch} ${this.#plane.ids.presence.map((id) => this.#plane.node(id).process?.name).join(" ")}`;
-    if (servers !== this.#servers) this.#sameSince = now;
-    this.#servers = servers;
+    this.#lookAtServers(now);
     for (const pair of this.#pairs) {
       const { watcher, user } = pair;
       if (this.#trouble(pair)) pair.calmSince = now;
@@ -90,6 +89,13 @@ export class PresenceWatch {
       if (told === undefined || told === is || pair.calmSince === now) pair.wrongSince = undefined;
       else this.#wrong(pair, told, now);
     }
+  }
+
+  #lookAtServers(now: number): void {
+    const { ids, world } = this.#plane;
+    const servers = `${world.charm?.registry.disk.topology?.epoch} ${ids.presence.map((id) => this.#plane.node(id).process?.name).join(" ")}`;
+    if (servers !== this.#servers) this.#sameSince = now;
+    this.#servers = servers;
   }
 
   #wrong(pair: Pair, told: boolean, now: number): void {

@@ -85,7 +85,7 @@ export class Registry {
     this.#process.after(sweepMs, () => {
       const now = this.#clock();
       const late = now - last - sweepMs;
-      this.#changed(this.#health.sweep(now, late > sweepMs ? late : 0, this.#take));
+      this.#changed(this.#health.sweep(now, Math.abs(late) > sweepMs ? late : 0, this.#take));
       this.#sweep(now);
     });
   }

@@ -1,10 +1,13 @@
-/** `npm run sim -- --seeds 10000 --seed 1`: many runs by hand. `--trace` writes every line of them. */
+/**
+ * `npm run sim -- --seeds 10000 --seed 1`: many runs by hand. It ends at the first seed that fails, unless `--keep-going` is there,
+ * and says how to see it again. `--trace` writes every line of all runs.
+ */
 import { parseArgs } from "node:util";
-import { explain, loadRing, simulate } from "./sim.ts";
+import { again, explain, loadRing, simulate } from "./sim.ts";
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: "string", default: "500" },
+    seeds: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     trace: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
@@ -28,11 +31,14 @@ for (let i = 0; i < count; i++) {
   delivered += result.delivered;
   if (result.failure !== undefined) {
     failed.push(result.seed);
-    console.log(values["keep-going"] ? `seed ${result.seed}: ${result.failure.slice(0, 300)}` : explain(ring, result));
+    console.log(values["keep-going"] ? `seed ${result.seed}: ${result.failure.slice(0, 300)}\nagain: ${again(result.seed)}` : explain(ring, result));
     if (!values["keep-going"]) break;
   }
-  if (process.stderr.isTTY && (i + 1) % 25 === 0) process.stderr.write(`\r${i + 1} of ${count} seeds, ${failed.length} failed, ${seconds()} s `);
+  if ((i + 1) % (process.stderr.isTTY ? 25 : 500) === 0) {
+    process.stderr.write(`${process.stderr.isTTY ? "\r" : ""}${i + 1} of ${count} seeds, ${failed.length} failed, ${seconds()} s${process.stderr.isTTY ? " " : "\n"}`);
+  }
 }
+if (process.stderr.isTTY) process.stderr.write("\n");
 console.log(`seeds ${first}..${first + count - 1}: ${failed.length} failed, ${steps} steps, ${delivered} deliveries, ${seconds()} s`);
 if (failed.length > 0) {
   console.log(`failing: ${failed.join(" ")}`);

@@ -1,8 +1,8 @@
 /** One run: a plane, people and faults, all drawn from a seed, and what must hold. */
 import { loadRingModule, type RingModule } from "../../services/ring/ring.ts";
-import { drawFaults, longestMs, undrainSome } from "./faults.ts";
-import { Broken } from "./monitor.ts";
-import { Plane } from "./plane.ts";
+import { drawFaults, undrainSome } from "./faults.ts";
+import { Broken } from "./ledger.ts";
+import { Plane, type PlaneOptions } from "./plane.ts";
 import { PresenceWatch } from "./presence-watch.ts";
 import { Random } from "./random.ts";
 import { misled, unsettled } from "./settle.ts";
@@ -25,6 +25,8 @@ export interface Result {
   readonly faults: readonly string[];
   readonly delivered: number;
   readonly acked: number;
+  /** gaps of which a session was told that had been away for too long */
+  readonly gaps: number;
   /** the longest times that a client saw somebody's presence wrongly, ms */
   readonly presence: { readonly away: number; readonly active: number };
   /** virtual time, ms */
@@ -35,10 +37,16 @@ export function loadRing(): Promise<RingModule> {
   return loadRingModule("000102030405060708090a0b0c0d0e0f");
 }
 
+const drawSize = (random: Random): Pick<PlaneOptions, "channels" | "gateways" | "presences"> => ({ channels: 3 + random.below(2), gateways: 2 + random.below(2), presences: 2 });
+
+/** So short at times that who was away for long is told of a gap. */
+const drawWindow = (random: Random): Pick<PlaneOptions, "window"> =>
+  random.chance(0.3) ? { window: { resumeMs: random.pick([2_000, 6_000, 300_000]), resumeEvents: random.pick([3, 30, 10_000]) } } : {};
+
 /** @param trace is given one line an event */
 export function simulate(ring: RingModule, seed: number, trace?: (line: string) => void): Result {
   const random = new Random(seed, "run");
-  const plane = new Plane(ring, seed, { channels: 3 + random.below(2), gateways: 2 + random.below(2), presences: 2 }, trace);
+  const plane = new Plane(ring, seed, { ...drawSize(random), ...drawWindow(random) }, trace);
   const { kernel, monitor } = plane.world;
   const work = new Workload(plane, new Random(seed, "people"));
   const from = random.chance(0.3) ? beginMs.least : beginMs.most;
@@ -46,7 +54,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   const faults = drawFaults(new Random(seed, "faults"), plane, random.below(15), from, until);
   const watch = new PresenceWatch(plane);
   plane.world.onPresence = (client, user, active) => watch.told(client, user, active);
-  work.plan(beginMs.least, until, 40 + random.below(120));
+  work.plan(beginMs.least, until, 30 + random.below(90));
   for (const { at, text, strike } of faults) {
     kernel.at(at, () => {
       plane.world.trace.line(() => `--- ${text}`);
@@ -56,14 +64,17 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   let failure: string | undefined;
   try {
     plane.start();
-    kernel.run(until + (faults.length > 0 ? longestMs : 0));
+    kernel.run(Math.max(until, ...faults.map(({ at, forMs }) => at + forMs)));
     for (const client of plane.clients) client.start();
     undrainSome(plane);
-    settle(plane, () => work.unfinished());
-    work.changeAgain();
     settle(plane, () => [...work.unfinished(), ...unsettled(plane)]);
     const probes = work.probe();
     settle(plane, () => [...work.unfinished(), ...misled(plane, probes)]);
+    if (random.chance(0.15)) {
+      const { user } = random.pick(plane.clients);
+      for (const client of plane.clients) if (client.user === user) client.leave();
+      settle(plane, () => unsettled(plane));
+    }
     monitor.checkLog();
   } catch (error) {
     failure = error instanceof Broken ? error.message : String((error as Error).stack);
@@ -78,6 +89,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     faults: faults.map(({ at, text }) => `${Math.round(at)} ms: ${text}`),
     delivered: monitor.delivered,
     acked: monitor.acked.length,
+    gaps: monitor.gaps,
     presence: watch.longest,
     endedAt: Math.round(kernel.now),
   };
@@ -96,9 +108,12 @@ function settle(plane: Plane, reasons: () => string[]): void {
   }
 }
 
+/** The command that runs a seed alone and tells all of it. */
+export const again = (seed: number): string => `npm run -s sim -- --seed ${seed} --seeds 1 --trace`;
+
 /** What a failing seed prints: its faults, the end of its trace, and how to see it again. */
 export function explain(ring: RingModule, { seed, failure, faults }: Result, lines = 60): string {
   const trace: string[] = [];
   simulate(ring, seed, (line) => trace.push(line));
-  return [`seed ${seed}: ${failure}`, ...faults, `… ${trace.length} lines, the last ${lines}:`, ...trace.slice(-lines), `again: npm run sim -- --seed ${seed} --seeds 1 --trace`].join("\n");
+  return [`seed ${seed}: ${failure}`, ...faults, `… ${trace.length} lines, the last ${lines}:`, ...trace.slice(-lines), `again: ${again(seed)}`].join("\n");
 }

@@ -19,14 +19,12 @@ export class Workload {
 
   /** what is not done yet, in words */
   unfinished(): string[] {
-    const changing = this.#plane.world.envoy.webapp?.changing ?? 0;
-    return this.open + changing > 0 ? [`${this.open} calls of the API have no answer, ${changing} changes are not done`] : [];
+    const unsettled = this.#plane.world.directory.unsettled().length;
+    return this.open + unsettled > 0 ? [`${this.open} calls of the API have no answer, ${unsettled} changes are not announced`] : [];
   }
 
   #keys = 0;
   readonly #changing = new Set<string>();
-  /** memberships whose change failed at least once */
-  readonly #doubtful = new Map<string, readonly [user: string, channel: string]>();
 
   constructor(plane: Plane, random: Random) {
     this.#plane = plane;
@@ -60,17 +58,6 @@ export class Workload {
       const user = random.pick(this.users);
       const away = random.chance(0.6);
       kernel.at(random.between(from, until), () => this.#setPresence(user, away));
-    }
-  }
-
-  /**
-   * Who had trouble with a change makes it again. webapp puts the directory back where it gets no answer for an announcement,
-   * but an announcement may be carried out after that: gateways and directory then differ until the next change.
-   */
-  changeAgain(): void {
-    for (const [user, channel] of this.#doubtful.values()) {
-      const join = this.#plane.world.directory.members.get(channel)!.has(user);
-      this.#changeTo(user, channel, !join, () => this.#changeTo(user, channel, join, () => undefined));
     }
   }
 
@@ -125,7 +112,7 @@ export class Workload {
     const channel = this.#random.pick(this.channels);
     const user = this.#random.pick(this.users);
     const what = `${user} ${channel}`;
-    if (this.#changing.has(what)) return; // webapp does not order one user's changes of one membership
+    if (this.#changing.has(what)) return; // what the client is promised is told by the last answer
     this.#changing.add(what);
     this.#changeTo(user, channel, !this.#plane.world.directory.members.get(channel)!.has(user), () => this.#changing.delete(what));
   }
@@ -140,12 +127,9 @@ export class Workload {
         this.#people,
         `${user} ${join ? "joins" : "leaves"} ${channel}`,
         60_000,
-        (webapp, reply) => (join ? webapp.join(user, channel, reply) : webapp.leave(user, channel, reply)),
+        (webapp, reply) => webapp.change(user, channel, join, reply),
         ({ status, value }) => {
-          if (status === 0 || status >= 500) {
-            this.#doubtful.set(`${user} ${channel}`, [user, channel]);
-            return void this.#people.after(this.#random.between(20, 400), attempt);
-          }
+          if (status === 0 || status >= 500) return void this.#people.after(this.#random.between(20, 400), attempt);
           this.open--;
           trace.line(() => `webapp → ${user}  ${join ? "joined" : "left"} ${channel}`);
           if (join && value !== undefined) for (const [client, session] of sessions) if (client.session === session) client.joined(channel, value.offset);

@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 import type { Charm } from "./nodes/charm.ts";
 import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
-import type { Directory } from "./nodes/webapp.ts";
+import type { Directory } from "./directory.ts";
 import type { Envoy } from "./envoy.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Monitor } from "./monitor.ts";
@@ -12,6 +12,11 @@ import type { Door } from "./door.ts";
 import type { Random } from "./random.ts";
 import type { Store } from "./store.ts";
 import type { Trace } from "./trace.ts";
+
+export interface ResumeWindow {
+  readonly resumeMs: number;
+  readonly resumeEvents: number;
+}
 
 export interface World {
   readonly kernel: Kernel;
@@ -26,6 +31,8 @@ export interface World {
   readonly random: Random;
   /** sessions and tickets */
   readonly ids: Random;
+  /** how far back gateways replay */
+  readonly window: ResumeWindow;
   /** who listens, by address */
   readonly doors: Map<string, Door>;
   /** The topology that each server has, by place. */
@@ -38,6 +45,10 @@ export interface World {
   placeOf(addr: string): Place;
   /** One view per topology, shared by all who follow it; views never change. */
   view(topology: Topology): RingView;
-  /** A place's wall clock, ms since the Unix epoch: no two agree. */
+  /** A place's wall clock, ms since the Unix epoch: no two agree, and it may be set. */
   clock(place: Place): number;
+  /** A place's monotonic clock, ms: as its wall clock was when it started. */
+  steadyClock(place: Place): number;
+  /** Sets a place's wall clock forward, or back. */
+  setClock(place: Place, byMs: number): void;
 }

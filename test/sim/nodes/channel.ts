@@ -9,7 +9,7 @@ import type { Side } from "../connection.ts";
 import { upgraded, type Door, type LinkMessage, type PublishedAt, type Reply } from "../door.ts";
 import { describeLink } from "../story.ts";
 import type { Process, Timer } from "../process.ts";
-import type { SimLog } from "../store.ts";
+import type { MemoryLog } from "../../../services/store/memory-log.ts";
 import type { World } from "../world.ts";
 import { follow, followHealth, keepRegistered, type Registration } from "./follow.ts";
 
@@ -137,7 +137,7 @@ export class ChannelServer implements Door {
     switch (effect.type) {
       case "claim":
         trace.line(() => `${id} → store  claim slot ${effect.slot}`);
-        return store.write(process, (log) => log.claim(effect.slot, id), (fence) => this.#take({ type: "claimed", slot: effect.slot, fence }));
+        return store.write(process, () => this.#world.monitor.claim(process.name, effect.slot, id), (fence) => this.#take({ type: "claimed", slot: effect.slot, fence }));
       case "check": {
         const { check, slots } = effect;
         return store.read(process, (log) => new Map(slots.map((slot) => [slot, log.claimed(slot).fence])), (fences) => this.#take({ type: "checked", check, slots, fences }));
@@ -160,7 +160,7 @@ export class ChannelServer implements Door {
       case "append": {
         const { channel, append, slot, fence, lastTs, entries } = effect;
         trace.line(() => `${id} → store  append ${channel} ${span(entries)} with fence ${fence}`);
-        return store.write(process, (log) => this.#world.monitor.append(log, { channel, slot, fence, lastTs, entries }), (result) => {
+        return store.write(process, () => this.#world.monitor.append(process.name, { channel, slot, fence, lastTs, entries }), (result) => {
           trace.line(() => `store → ${id}  ${channel} ${span(entries)} ${result === undefined ? "unavailable" : result.ok ? "durable" : result.reason}`);
           this.#take({ type: "appended", channel, append, result: result === undefined ? "unavailable" : result.ok ? "ok" : result.reason });
         });
@@ -199,7 +199,7 @@ export class ChannelServer implements Door {
       case "read": {
         const { link, channel } = effect;
         if (!this.#links.has(link)) return;
-        const answer = (log: Pick<SimLog, "after">): ReadAnswer => {
+        const answer = (log: Pick<MemoryLog, "after">): ReadAnswer => {
           const steps = readSteps(effect, this.#world.clock(id));
           let step = steps.next();
           while (step.done !== true) step = steps.next(log.after(channel, step.value.after, step.value.limit));

@@ -31,7 +31,7 @@ export class Charm {
     this.process = process;
     const now = this.#now();
     this.#state = new CharmState({ topology: disk.topology, intents: disk.intents, firstEpoch: 1 }, timing, now);
-    this.registry = new Registry(process, () => this.#now(), disk, (pool, instances) => this.#members(pool, instances));
+    this.registry = new Registry(process, () => Math.floor(world.clock("charm")), disk, (pool, instances) => this.#members(pool, instances));
     process.after(world.random.between(5, 500), () => this.#step({ type: "leading", leading: true }));
     this.#step({ type: "tick" });
   }
@@ -58,7 +58,7 @@ export class Charm {
   }
 
   #now(): number {
-    return Math.floor(this.#world.clock("charm"));
+    return Math.floor(this.#world.steadyClock("charm"));
   }
 
   #members(pool: Pool, instances: readonly Instance[]): void {

@@ -16,8 +16,6 @@ const options = {
   maxSessions: 20_000,
   heartbeatMs: 20_000,
   helloWithinMs: 3_000,
-  resumeMs: 300_000,
-  resumeEvents: 10_000,
   reconnectsPerSecond: 200,
   leaveWithinMs: 30_000,
   drainMs: 2_000,
@@ -60,7 +58,7 @@ export class GatewayServer implements Door {
     this.process = process;
     this.id = registration.id;
     this.#addr = registration.addr;
-    this.state = new Gateway({ id: this.id, ...options });
+    this.state = new Gateway({ id: this.id, ...options, ...world.window });
     world.doors.set(registration.addr, this);
     process.onDeath(() => this.#close());
     follow(world, process, (ring) => this.#tell({ type: "topology", ring }));
@@ -94,7 +92,7 @@ export class GatewayServer implements Door {
   }
 
   #now(): number {
-    return this.#world.clock(this.id);
+    return this.#world.steadyClock(this.id);
   }
 
   #tell(event: Event): void {

@@ -70,7 +70,7 @@ export class PresenceServer implements Door {
   }
 
   #now(): number {
-    return this.#world.clock(this.id);
+    return this.#world.steadyClock(this.id);
   }
 
   #tell(event: Event): void {

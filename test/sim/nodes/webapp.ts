@@ -1,10 +1,10 @@
 /**
- * A small webapp in place of the real one, which has no pure core: tickets, lists of channels, posts and joins with the
- * real one's order of steps and its patience (services/webapp/{mesh,membership,tickets}.ts).
+ * A small webapp in place of the real one, which has no pure core: tickets, lists of channels, posts and changes of membership with the
+ * real one's order of steps and its patience (services/webapp/{mesh,membership,announcements,settler,tickets}.ts).
  */
 import { createHash } from "node:crypto";
-import { noChoice, type Choice } from "../../../services/protocol/choice.ts";
 import type { Publish, Session } from "../../../services/protocol/mesh.ts";
+import type { Change } from "../../../services/store/directory.ts";
 import type { PublishedAt, Reply } from "../door.ts";
 import type { Process } from "../process.ts";
 import type { World } from "../world.ts";
@@ -12,48 +12,21 @@ import type { World } from "../world.ts";
 const patienceMs = 5_000;
 const backOffMs = { least: 20, most: 250 };
 const ticketMs = 30_000;
-
-/** What the store keeps of users and channels. */
-export class Directory {
-  readonly members = new Map<string, Set<string>>();
-  readonly tickets = new Map<string, { readonly user: string; readonly offsets: Readonly<Record<string, number>>; readonly expiresAt: number }>();
-  readonly #choices = new Map<string, Choice>();
-  /** users whose call to choose has no answer yet, by call */
-  readonly choosing = new Map<number, string>();
-  /** `user channel` of all who left, also for a moment */
-  readonly left = new Set<string>();
-
-  leave(channel: string, user: string): boolean {
-    this.left.add(`${user} ${channel}`);
-    return this.members.get(channel)!.delete(user);
-  }
-
-  choiceOf(user: string): Choice {
-    return this.#choices.get(user) ?? noChoice;
-  }
-
-  chooseAway(user: string, away: boolean, now: number): Choice {
-    const choice = { away, at: Math.max(now, this.choiceOf(user).at + 1) };
-    this.#choices.set(user, choice);
-    return choice;
-  }
-
-  channelsOf(user: string): string[] {
-    return [...this.members].filter(([, users]) => users.has(user)).map(([channel]) => channel);
-  }
-}
+const settleEveryMs = 2_000;
+const attemptsMost = 4;
 
 export class Webapp {
   readonly process: Process;
   readonly #world: World;
+  /** changes of one channel and user are made one after the other */
+  readonly #turns = new Map<string, (() => void)[]>();
   #made = 0;
-  /** changes of membership that are not done yet, also those whose caller is gone */
-  changing = 0;
 
   constructor(world: World, process: Process) {
     this.#world = world;
     this.process = process;
     world.envoy.webapp = this;
+    this.#settleAll();
   }
 
   // --- the Web API
@@ -77,54 +50,20 @@ export class Webapp {
     });
   }
 
-  /** conversations.join. The directory is put back where the control can't be made; once it is, the change stands. */
-  join(user: string, channel: string, answer: Reply<PublishedAt>): void {
-    const members = this.#world.directory.members.get(channel)!;
-    const reply = this.#changing(answer);
-    this.#later(() => {
-      if (members.has(user)) return reply({ status: 409 });
-      members.add(user);
-      const undo: Reply<PublishedAt> = (answer) => {
-        this.#world.directory.leave(channel, user);
-        reply({ status: answer.status });
-      };
-      this.#insist(channel, { kind: "event", key: this.#key(), event: { type: "member_joined_channel", user, channel } }, (told) => {
-        if (told.value === undefined) return undo(told);
-        const at = told.value;
-        this.#insist(user, { kind: "control", key: this.#key(), control: { join: channel, after: at.offset } }, (controlled) => {
-          if (controlled.value === undefined) return undo(controlled);
-          this.#insist(user, { kind: "event", key: this.#key(), event: { type: "channel_joined", channel: { id: channel } } }, () => reply({ status: 200, value: at }));
-        });
-      });
-    });
-  }
-
-  /** conversations.leave */
-  leave(user: string, channel: string, answer: Reply<PublishedAt>): void {
-    const members = this.#world.directory.members.get(channel)!;
-    const reply = this.#changing(answer);
-    this.#later(() => {
-      if (!this.#world.directory.leave(channel, user)) return reply({ status: 409 });
-      const undo: Reply<PublishedAt> = (answer) => {
-        members.add(user);
-        reply({ status: answer.status });
-      };
-      this.#insist(channel, { kind: "event", key: this.#key(), event: { type: "member_left_channel", user, channel } }, (told) => {
-        if (told.value === undefined) return undo(told);
-        const at = told.value;
-        this.#insist(user, { kind: "control", key: this.#key(), control: { leave: channel } }, (controlled) => {
-          if (controlled.value === undefined) return undo(controlled);
-          this.#insist(user, { kind: "event", key: this.#key(), event: { type: "channel_left", channel } }, () => reply({ status: 200, value: at }));
-        });
-      });
-    });
+  /** conversations.join and conversations.leave. Status 409: it is so already, and everybody knows; 503: not everybody was told yet. */
+  change(user: string, channel: string, member: boolean, answer: Reply<PublishedAt>): void {
+    const change: Change = { channel, user, member, key: this.#key() };
+    this.#inTurn(change, (done) => this.#make(change, attemptsMost, (told) => {
+      done();
+      answer(told);
+    }));
   }
 
   /** users.setPresence */
   setPresence(user: string, away: boolean, reply: Reply<undefined>): void {
     this.#later(() => {
       const { directory, envoy } = this.#world;
-      const choice = directory.chooseAway(user, away, Math.floor(this.#world.clock(this.process.name)));
+      const choice = directory.chooseAway(user, away, Math.floor(this.#world.clock(this.process.place)));
       this.#again((done) => envoy.route(this.process, `${user} chooses ${away ? "away" : "auto"}`, "presence", user, patienceMs, (door, _, answer) => door.presence?.(user, choice, answer), done), ({ status }) => {
         if (status !== 200) return reply({ status });
         this.#insist(user, { kind: "control", key: `presence-${choice.at}`, control: { presence: away ? "away" : "auto", at: choice.at } }, (told) => reply({ status: told.status }));
@@ -151,17 +90,77 @@ export class Webapp {
     this.#later(() => reply({ status: 200, value: this.#world.directory.channelsOf(user) }));
   }
 
+  // --- changes of membership (docs/decisions/0006)
+
+  #make(change: Change, attempts: number, done: Reply<PublishedAt>): void {
+    if (attempts === 0) return done({ status: 503 });
+    this.#later(() => {
+      const outcome = this.#world.directory.change(change);
+      if (outcome === "already") return done({ status: 409 });
+      const unsettled = outcome === "made" ? change : outcome;
+      this.#announce(unsettled, (told) => {
+        // An earlier change to the same end is this one: a call that failed is repeated.
+        if (told.value === undefined || unsettled.member === change.member) return done(told);
+        this.#make(change, attempts - 1, done);
+      });
+    });
+  }
+
+  /** Tells all who must hear of an unsettled change, and settles it. Safe to repeat. */
+  #announce(change: Change, done: Reply<PublishedAt>): void {
+    const { channel, user, member, key } = change;
+    this.#insist(channel, { kind: "event", key: `${key}-m`, event: { type: member ? "member_joined_channel" : "member_left_channel", user, channel } }, (told) => {
+      const at = told.value;
+      if (at === undefined) return done(told);
+      this.#insist(user, { kind: "control", key: `${key}-c`, control: member ? { join: channel, after: at.offset } : { leave: channel } }, (controlled) => {
+        if (controlled.value === undefined) return done(controlled);
+        const event = member ? { type: "channel_joined", channel: { id: channel } } : { type: "channel_left", channel };
+        this.#insist(user, { kind: "event", key: `${key}-e`, event }, (noticed) => {
+          if (noticed.value === undefined) return done(noticed);
+          this.#later(() => {
+            this.#world.directory.settle(change);
+            done({ status: 200, value: at });
+          });
+        });
+      });
+    });
+  }
+
+  /** Announces what was left unsettled, by calls that failed and by webapps that ended between two steps. */
+  #settleAll(): void {
+    this.#later(() => {
+      const unsettled = this.#world.directory.unsettled().filter((change) => !this.#turns.has(turnOf(change)));
+      let open = unsettled.length;
+      const next = (): void => {
+        if (--open <= 0) this.process.after(settleEveryMs, () => this.#settleAll());
+      };
+      if (open === 0) return next();
+      for (const change of unsettled) {
+        this.#inTurn(change, (done) => this.#announce(change, () => {
+          done();
+          next();
+        }));
+      }
+    });
+  }
+
+  #inTurn(change: Change, action: (done: () => void) => void): void {
+    const turn = turnOf(change);
+    const line = this.#turns.get(turn) ?? [];
+    const begin = (): void => action(() => {
+      line.shift();
+      if (line[0] === undefined) this.#turns.delete(turn);
+      else line[0]();
+    });
+    this.#turns.set(turn, line);
+    if (line.push(begin) === 1) begin();
+  }
+
+  // --- the store and the mesh
+
   /** The directory takes a moment. */
   #later(run: () => void): void {
     this.process.after(this.#world.random.between(0.1, 2), run);
-  }
-
-  #changing<T>(reply: Reply<T>): Reply<T> {
-    this.changing++;
-    return (answer) => {
-      this.changing--;
-      reply(answer);
-    };
   }
 
   #key(): string {
@@ -185,3 +184,5 @@ export class Webapp {
     attempt(backOffMs.least);
   }
 }
+
+const turnOf = ({ channel, user }: Change): string => `${channel} ${user}`;

@@ -30,9 +30,9 @@ test("who was deposed in silence learns it without an append, and its subscriber
   const owner = scene.owner("channel", "C0");
   const other = scene.plane.ids.channel.find((id) => id !== owner)!;
   // Another server's claim that was under way for long; it appends once and is gone.
-  const fence = world.store.log.claim(world.ring.slotOf("C0"), other);
+  const fence = world.monitor.claim(other, world.ring.slotOf("C0"), other);
   const payload = new TextEncoder().encode(JSON.stringify({ type: "message", channel: "C0", user: "U0", text: "k2", client_msg_id: "k2", ts: "1700000090.000000", x_off: 2 }));
-  expect(world.store.log.append({ channel: "C0", slot: world.ring.slotOf("C0"), fence, entries: [{ offset: 2, ts: "1700000090.000000", kind: 0, origin: 0, key: "k2", payload }] })).toEqual({ ok: true });
+  expect(world.monitor.append(other, { channel: "C0", slot: world.ring.slotOf("C0"), fence, entries: [{ offset: 2, ts: "1700000090.000000", kind: 0, origin: 0, key: "k2", payload }] })).toEqual({ ok: true });
   scene.until("the second message is shown", () => reader.seen.has("k2"), 10_000);
   scene.plane.dispose();
 });
