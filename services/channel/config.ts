@@ -1,7 +1,11 @@
 import { serverFlags, storeFlags } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags, type Parsed } from "../runtime/flags.ts";
 
-export const flags = { ...serverFlags, ...storeFlags } as const satisfies Flags;
+export const flags = {
+  ...serverFlags,
+  ...storeFlags,
+  "retain-days": { type: "number", default: 0, min: 0, max: 36_500, env: "RINGWAY_RETAIN_DAYS", help: "what is older is removed; 0 = nothing is" },
+} as const satisfies Flags;
 
 export type Config = Parsed<typeof flags>;
 

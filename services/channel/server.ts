@@ -14,11 +14,12 @@ import { acceptSockets } from "../runtime/socket.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config } from "./config.ts";
-import type { Ask, Effect, Event, Released, Reply } from "./events.ts";
+import type { Ask, Effect, Event, Released, Reply, RingView } from "./events.ts";
 import { followHealth } from "./health.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { isGone } from "./probe.ts";
 import { answerRead } from "./reads.ts";
+import { keepSweeping, sweeperOf } from "./retention.ts";
 import { channelRoutes } from "./routes.ts";
 import { ChannelState } from "./state.ts";
 import { runAtStore } from "./store-effects.ts";
@@ -55,6 +56,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   let heard = (): void => {};
   const answered = new Promise<void>((resolve) => (heard = resolve));
   const read = kvReader(registry);
+  let view: RingView | undefined;
   const follower = followTopology({
     kvGet: async (key, blocking) => {
       const answer = await read(key, blocking);
@@ -63,6 +65,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
     },
     module,
     onView: (ring) => {
+      view = ring;
       server.take({ type: "topology", ring });
       heard();
     },
@@ -81,6 +84,8 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   void registering.registered.then(() => (registered = true));
   const ended = new AbortController();
   const health = followHealth({ registry, clock, log, signal: ended.signal, onChange: (critical) => server.take({ type: "health", critical }) });
+  const monotonic = (): number => performance.now();
+  const sweeping = keepSweeping({ store, days: config.retainDays, isMine: () => sweeperOf(view) === config.id, clock, monotonic, log, signal: ended.signal });
 
   return {
     address,
@@ -91,7 +96,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
       const closed = door.close(drainMs);
       await server.drain();
       ended.abort();
-      await Promise.all([follower.stop(), health]);
+      await Promise.all([follower.stop(), health, sweeping]);
       server.links.closeAll();
       await clock.sleep(server.links.size > 0 ? closeMs : 0);
       server.links.destroyAll();
