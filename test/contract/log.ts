@@ -86,6 +86,32 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       expect(await log.byKey("C1", "k2")).toBeUndefined();
     });
 
+    it("shows who has claimed a slot all that was acked under the fence before, and acks nothing of it afterwards", async () => {
+      // Long ones, so that the claim falls into the midst of one.
+      const size = 150;
+      let fence = await log.claim(1, "cs-0");
+      for (let round = 1; round <= 8; round++) {
+        let { head: acked } = await log.head("C1");
+        const begun = acked;
+        const old = fence;
+        const flood = (async () => {
+          for (;;) {
+            const entries = Array.from({ length: size }, (_, i) => messageEntry(acked + 1 + i, `${round}.${acked + 1 + i}`));
+            const result = await log.append({ ...appendTo("C1", ...entries), fence: old });
+            if (!result.ok) return result.reason;
+            acked += size;
+            // Not every engine lets go of the event loop by itself.
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        })();
+        while (acked === begun) await new Promise((resolve) => setImmediate(resolve));
+        fence = await log.claim(1, "cs-1");
+        const seen = (await log.head("C1")).head;
+        expect(await flood).toBe("fenced");
+        expect([acked, (await log.head("C1")).head]).toEqual([seen, seen]);
+      }
+    });
+
     it("refuses a hole and a repetition as a conflict, and keeps nothing of it", async () => {
       await filled("C1", 2);
       expect(await log.append(appendTo("C1", messageEntry(4)))).toEqual({ ok: false, reason: "conflict" });
