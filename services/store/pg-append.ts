@@ -72,34 +72,33 @@ function sizeOf({ entries }: Append): number {
 /** A batch: what goes to the database, and what its answer means. */
 export class AppendBatch {
   readonly #jobs: readonly AppendJob[];
-  /** channel → number of its run, from 1 */
-  readonly #runs = new Map<string, number>();
+  /** channel → its appends, in order; the channels in the order in which every batch locks them */
+  readonly #runs: ReadonlyMap<string, readonly Append[]>;
 
   /** @param jobs as `gatherAppends` chose them */
   constructor(jobs: readonly AppendJob[]) {
     this.#jobs = jobs;
-    for (const { append } of jobs) if (!this.#runs.has(append.channel)) this.#runs.set(append.channel, this.#runs.size + 1);
+    const runs = new Map<string, Append[]>();
+    for (const { append } of jobs) {
+      const run = runs.get(append.channel);
+      if (run === undefined) runs.set(append.channel, [append]);
+      else run.push(append);
+    }
+    this.#runs = new Map([...runs].sort(([a, [first]], [b, [second]]) => first!.slot - second!.slot || (a < b ? -1 : 1)));
   }
 
   /** The parameters of `ringway.append`. */
   values(): unknown[] {
-    const firsts: Append[] = [];
-    const lasts: Entry[] = [];
-    const entries: (readonly [run: number, channel: string, entry: Entry])[] = [];
-    const views = new Map<string, readonly [run: number, channel: string, ts: string, message: Uint8Array | null]>();
-    for (const { append } of this.#jobs) {
-      const run = this.#runs.get(append.channel)!;
-      firsts[run - 1] ??= append;
-      lasts[run - 1] = append.entries.at(-1)!;
-      for (const entry of append.entries) {
-        entries.push([run, append.channel, entry]);
-        if (entry.view === undefined) continue;
-        const ts = tsKey(entry.view.ts);
-        // The last one holds.
-        views.set(`${append.channel} ${ts}`, [run, append.channel, ts, entry.view.message]);
-      }
+    const runs = [...this.#runs.values()];
+    const firsts = runs.map((run) => run[0]!);
+    const heads = runs.map((run) => run.at(-1)!.entries.at(-1)!);
+    const entries = runs.flatMap((run, i) => run.flatMap((append) => append.entries.map((entry) => [i + 1, append.channel, entry] as const)));
+    const changes = new Map<string, readonly [run: number, channel: string, ts: string, message: Uint8Array | null]>();
+    for (const [run, channel, { ts, view }] of entries) {
+      // The last one holds.
+      if (view !== undefined && !posts(ts, view)) changes.set(`${channel} ${tsKey(view.ts)}`, [run, channel, tsKey(view.ts), view.message]);
     }
-    const shown = [...views.values()];
+    const changed = [...changes.values()];
     return [
       firsts.map(({ channel }) => channel),
       firsts.map(({ slot }) => slot),
@@ -107,9 +106,9 @@ export class AppendBatch {
       firsts.map(({ lastTs }) => lastTs ?? null),
       firsts.map((append) => append.entries[0]!.offset),
       firsts.map((append) => tsKey(append.entries[0]!.ts)),
-      lasts.map(({ offset }) => offset),
-      lasts.map(({ ts }) => ts),
-      lasts.map(({ ts }) => tsKey(ts)),
+      heads.map(({ offset }) => offset),
+      heads.map(({ ts }) => ts),
+      heads.map(({ ts }) => tsKey(ts)),
       entries.map(([run]) => run),
       entries.map(([, channel]) => channel),
       entries.map(([, , { offset }]) => offset),
@@ -118,30 +117,35 @@ export class AppendBatch {
       entries.map(([, , { origin }]) => origin),
       entries.map(([, , { key }]) => Buffer.from(key)),
       entries.map(([, , { payload }]) => asBuffer(payload)),
-      shown.map(([run]) => run),
-      shown.map(([, channel]) => channel),
-      shown.map(([, , ts]) => ts),
-      shown.map(([, , , message]) => (message === null ? null : asBuffer(message))),
+      entries.map(([, , { ts, view }]) => (view !== undefined && posts(ts, view) ? asBuffer(view.message!) : null)),
+      changed.map(([run]) => run),
+      changed.map(([, channel]) => channel),
+      changed.map(([, , ts]) => ts),
+      changed.map(([, , , message]) => (message === null ? null : asBuffer(message))),
     ];
   }
 
   /**
-   * @param results of `ringway.append`, one for each run
+   * @param results of `ringway.append`
    * @returns one for each job; undefined: it must be asked again
    */
   answers(results: readonly number[]): (Appended | undefined)[] {
-    const sizes = new Map<string, number>();
-    for (const { append } of this.#jobs) sizes.set(append.channel, (sizes.get(append.channel) ?? 0) + 1);
+    const resultOf = new Map([...this.#runs.keys()].map((channel, i) => [channel, results[i] ?? 0]));
     return this.#jobs.map((job) => {
       const { channel } = job.append;
-      const result = results[this.#runs.get(channel)! - 1];
+      const result = resultOf.get(channel)!;
       if (result === 0) return { ok: true };
       if (result === 1) return { ok: false, reason: "fenced" };
-      if (sizes.get(channel) === 1) return { ok: false, reason: "conflict" };
+      if (this.#runs.get(channel)!.length === 1) return { ok: false, reason: "conflict" };
       job.alone = true;
       return undefined;
     });
   }
+}
+
+/** Whether an entry's view is the message that it posts. */
+function posts(ts: string, view: NonNullable<Entry["view"]>): boolean {
+  return view.message !== null && view.ts === ts && tsKey(ts) === ts;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -4,52 +4,79 @@
  */
 
 /**
- * A batch of runs (pg-append.ts) of different channels, in the rules of log.ts: each is kept whole, or refused whole.
- * It locks claims in order of their slots, then heads in order of their names, so that two batches never wait for each other.
- * Returns for each run: 0 kept, 1 fenced, 2 conflict.
+ * A batch of runs (pg-append.ts) of different channels, in the rules of log.ts: each is kept whole, or refused whole. The runs come in the order
+ * of their slots and names, and rows are locked in that order, so that two batches never wait for each other.
+ * A key that is there already shows by a unique index, without being looked for; all is then undone, the runs at fault are looked for, and the
+ * others are kept. \`e_message\` is the message that an entry posts, \`v_…\` are changes of others: null = deleted.
+ * Returns nothing where all runs are kept, else for each of them: 0 kept, 1 fenced, 2 conflict.
  */
 export const appendFunction = `
 create function ringway.append(
   r_channel text[], r_slot int[], r_fence int8[], r_last_ts text[], r_first int8[], r_first_key text[], r_head int8[], r_head_ts text[], r_head_key text[],
-  e_run int[], e_channel text[], e_off int8[], e_ts text[], e_kind int2[], e_origin int8[], e_key bytea[], e_payload bytea[],
+  e_run int[], e_channel text[], e_off int8[], e_ts text[], e_kind int2[], e_origin int8[], e_key bytea[], e_payload bytea[], e_message bytea[],
   v_run int[], v_channel text[], v_ts text[], v_message bytea[]
 ) returns int[] language plpgsql as $$
 declare
+  claimed int;
   fenced int8[];
   bad int8[];
+  kept int8[];
+  whole boolean;
+  careful boolean := false;
 begin
   -- A claim waits for the appends that run, and those that come after it see its fence.
-  perform 1 from ringway.claims where slot = any (r_slot) order by slot for share;
-  select coalesce(array_agg(r.i), '{}') into fenced
-    from unnest(r_slot, r_fence) with ordinality as r (slot, fence, i) left join ringway.claims c on c.slot = r.slot
-    where coalesce(c.fence, 0) <> r.fence;
-
-  insert into ringway.heads (channel, head, last_ts, last_key, first)
-    select r.channel, 0, '', '', 1 from unnest(r_channel, r_first) with ordinality as r (channel, first, i)
-    where r.first = 1 and not r.i = any (fenced) order by r.channel collate "C"
-    on conflict do nothing;
-  perform 1 from ringway.heads where channel = any (r_channel) order by channel for update;
-  select fenced || coalesce(array_agg(r.i), '{}') into bad
-    from unnest(r_channel, r_last_ts, r_first, r_first_key) with ordinality as r (channel, last_ts, first, first_key, i) left join ringway.heads h on h.channel = r.channel
-    where h.channel is null or h.head + 1 <> r.first or r.last_ts <> h.last_ts or (h.head > 0 and r.first_key collate "C" <= h.last_key);
-  select bad || coalesce(array_agg(distinct e.run), '{}') into bad
-    from unnest(e_run, e_channel, e_key) as e (run, channel, key) join ringway.entries x on x.channel = e.channel and x.key = e.key;
-
-  insert into ringway.entries (channel, off, ts, kind, origin, key, payload)
-    select e.channel, e.off, e.ts, e.kind, e.origin, e.key, e.payload
-    from unnest(e_run, e_channel, e_off, e_ts, e_kind, e_origin, e_key, e_payload) as e (run, channel, off, ts, kind, origin, key, payload)
-    where not e.run = any (bad);
-  delete from ringway.messages m using unnest(v_run, v_channel, v_ts, v_message) as v (run, channel, ts, message)
-    where v.message is null and m.channel = v.channel and m.ts = v.ts and not v.run = any (bad);
-  insert into ringway.messages (channel, ts, message)
-    select v.channel, v.ts, v.message from unnest(v_run, v_channel, v_ts, v_message) as v (run, channel, ts, message)
-    where v.message is not null and not v.run = any (bad)
-    on conflict (channel, ts) do update set message = excluded.message;
-  update ringway.heads h set head = r.head, last_ts = r.head_ts, last_key = r.head_key
-    from unnest(r_channel, r_head, r_head_ts, r_head_key) with ordinality as r (channel, head, head_ts, head_key, i)
-    where h.channel = r.channel and not r.i = any (bad);
-
-  return array(select case when i = any (fenced) then 1 when i = any (bad) then 2 else 0 end from generate_series(1, cardinality(r_slot)) as i order by i);
+  select count(*), coalesce(array_agg(x.i) filter (where x.fence <> x.wanted), '{}') into claimed, fenced
+    from (select r.i, c.fence, r.fence as wanted from unnest(r_slot, r_fence) with ordinality as r (slot, fence, i) join ringway.claims c on c.slot = r.slot for share of c) x;
+  if claimed < cardinality(r_slot) then
+    select fenced || coalesce(array_agg(r.i), '{}') into fenced from unnest(r_slot, r_fence) with ordinality as r (slot, fence, i)
+      where r.fence <> 0 and not exists (select from ringway.claims c where c.slot = r.slot);
+  end if;
+  bad := fenced;
+  if 1 = any (r_first) then
+    insert into ringway.heads (channel, head, last_ts, last_key, first)
+      select r.channel, 0, '', '', 1 from unnest(r_channel, r_first) with ordinality as r (channel, first, i) where r.first = 1 and not r.i = any (bad) order by r.i
+      on conflict do nothing;
+  end if;
+  loop
+    begin
+      with moved as (
+        update ringway.heads h set head = r.head, last_ts = r.head_ts, last_key = r.head_key
+        from unnest(r_channel, r_last_ts, r_first, r_first_key, r_head, r_head_ts, r_head_key) with ordinality as r (channel, last_ts, first, first_key, head, head_ts, head_key, i)
+        where h.channel = r.channel and not r.i = any (bad)
+          and h.head + 1 = r.first and (r.last_ts is null or r.last_ts = h.last_ts) and (h.head = 0 or r.first_key > h.last_key)
+        returning r.i)
+      select coalesce(array_agg(m.i), '{}') into kept from moved m;
+      whole := cardinality(kept) = cardinality(r_slot);
+      insert into ringway.entries (channel, off, ts, kind, origin, key, payload)
+        select e.channel, e.off, e.ts, e.kind, e.origin, e.key, e.payload
+        from unnest(e_run, e_channel, e_off, e_ts, e_kind, e_origin, e_key, e_payload) as e (run, channel, off, ts, kind, origin, key, payload)
+        where whole or e.run = any (kept);
+      if careful then
+        insert into ringway.messages (channel, ts, message)
+          select e.channel, e.ts, e.message from unnest(e_run, e_channel, e_ts, e_message) as e (run, channel, ts, message) where e.message is not null and (whole or e.run = any (kept))
+          on conflict (channel, ts) do update set message = excluded.message;
+      else
+        insert into ringway.messages (channel, ts, message)
+          select e.channel, e.ts, e.message from unnest(e_run, e_channel, e_ts, e_message) as e (run, channel, ts, message) where e.message is not null and (whole or e.run = any (kept));
+      end if;
+      exit;
+    exception when unique_violation then
+      if careful then raise; end if;
+      careful := true;
+      select bad || coalesce(array_agg(distinct e.run), '{}') into bad
+        from unnest(e_run, e_channel, e_key) as e (run, channel, key) join ringway.entries x on x.channel = e.channel and x.key = e.key;
+    end;
+  end loop;
+  if cardinality(v_run) > 0 then
+    delete from ringway.messages m using unnest(v_run, v_channel, v_ts, v_message) as v (run, channel, ts, message)
+      where v.message is null and m.channel = v.channel and m.ts = v.ts and (whole or v.run = any (kept));
+    insert into ringway.messages (channel, ts, message)
+      select v.channel, v.ts, v.message from unnest(v_run, v_channel, v_ts, v_message) as v (run, channel, ts, message)
+      where v.message is not null and (whole or v.run = any (kept))
+      on conflict (channel, ts) do update set message = excluded.message;
+  end if;
+  if whole then return '{}'; end if;
+  return array(select case when i = any (fenced) then 1 when i = any (kept) then 0 else 2 end from generate_series(1, cardinality(r_slot)) as i order by i);
 end $$;
 `;
 

@@ -15,7 +15,7 @@ const sql = statements({
     on conflict (slot) do update set fence = claims.fence + 1, owner = excluded.owner returning slot, fence`,
   claimed: "select fence, owner from ringway.claims where slot = $1",
   fences: "select slot, fence from ringway.claims where slot = any ($1::int[])",
-  append: `select ringway.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) as results`,
+  append: `select ringway.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) as results`,
   head: "select head, last_ts, first from ringway.heads where channel = $1",
   byKeys: `select ${columns} from ringway.entries where channel = $1 and key = any ($2::bytea[])`,
   messages: "select ts, message from ringway.messages where channel = $1 and ts = any ($2::text[])",
