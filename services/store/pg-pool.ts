@@ -141,7 +141,7 @@ export class PgPool {
   async #once(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
     const client = await this.#client();
     try {
-      const { rows } = await client.query<Row>({ ...statement, values: [...values] });
+      const { rows } = await client.query<Row>({ ...statement, values: values.map(sendable) });
       client.release();
       return rows;
     } catch (error) {
@@ -158,7 +158,8 @@ export class PgPool {
       return client;
     } catch (error) {
       const known = this.#unavailable(error);
-      this.#rest = { until: performance.now() + timing.restMs, error: known };
+      // Where all connections are in use it is not away.
+      if ((error as Error).message !== "timeout exceeded when trying to connect") this.#rest = { until: performance.now() + timing.restMs, error: known };
       throw known;
     }
   }
@@ -188,6 +189,12 @@ export class PgPool {
 
 /** An error of the server itself has a code of this form; system errors are longer (ECONNREFUSED), but for EPIPE, which has a message that says all. */
 const sqlStateLength = 5;
+
+/** PostgreSQL's text holds no NUL. Whoever asks for a name with one is told that there is none, as with a lone surrogate, of which UTF-8 makes the same. */
+function sendable(value: unknown): unknown {
+  if (typeof value === "string") return value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
+  return Array.isArray(value) && value.some((item) => typeof item === "string" && item.includes("\0")) ? value.map(sendable) : value;
+}
 
 /** No such database, no such schema, no privilege: trying again doesn't help. */
 const refusals: ReadonlySet<string> = new Set(["3D000", "3F000", "42501"]);

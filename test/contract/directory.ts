@@ -44,6 +44,17 @@ export function directoryContract(name: string, open: () => Promise<Directory> |
       expect(await directory.members("C1", "", 10)).toEqual(["U1", "U2"]);
     });
 
+    it("finds nothing by what is no ID", async () => {
+      await directory.putUser(user("U1"));
+      await directory.createChannel(channel("C1"), ["U1"]);
+      for (const odd of ["", "U1\u0000", "\u0000", "\ud800", "{", "'", "é".repeat(100)]) {
+        expect([await directory.user(odd), await directory.userByName(odd), await directory.channel(odd), await directory.channelByName(odd)]).toEqual(Array(4).fill(undefined));
+        expect([await directory.tokenByHash(odd), await directory.takeTicket(odd, 0), await directory.deleteToken(odd)]).toEqual([undefined, undefined, false]);
+        expect([await directory.isMember("C1", odd), await directory.isMember(odd, "U1"), await directory.members(odd, "", 9), await directory.channelsOf(odd)]).toEqual([false, false, [], []]);
+        expect([await directory.lastRead(odd, "U1"), await directory.lastRead("C1", odd), await directory.chooseAway(odd, true, 1)]).toEqual(["", "", undefined]);
+      }
+    });
+
     it("pages users and channels in order of their IDs", async () => {
       for (const id of ["U3", "U1", "U2"]) await directory.putUser(user(id));
       for (const id of ["C3", "C1", "C2"]) await directory.createChannel(channel(id), []);

@@ -69,6 +69,15 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       expect(await log.find("C9", ["k2"], [ts(2)])).toEqual({ keys: new Map(), messages: new Map() });
     });
 
+    it("finds nothing by what is no ID, no key and no ts", async () => {
+      await filled("C1", 1);
+      for (const odd of ["C1\u0000", "\u0000", "\ud800", "{", "'", "x"]) {
+        expect([await log.head(odd), await log.after(odd, 0, 9), await log.byKey(odd, "k1"), await log.message(odd, ts(1))]).toEqual([{ head: 0, lastTs: "", first: 1 }, [], undefined, undefined]);
+        expect([await log.byKey("C1", odd), await log.message("C1", odd), await log.tsOf(odd, 1)]).toEqual([undefined, undefined, ""]);
+        expect(await log.find("C1", [odd], [odd])).toEqual({ keys: new Map(), messages: new Map() });
+      }
+    });
+
     it("knows the ts of each entry", async () => {
       await filled("C1", 3);
       expect(await Promise.all([0, 1, 3, 4].map((offset) => log.tsOf("C1", offset)))).toEqual(["", ts(1), ts(3), ""]);
