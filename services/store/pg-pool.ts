@@ -26,7 +26,7 @@ export type Row = Readonly<Record<string, unknown>>;
 
 const timing = {
   /** to get a connection, a new one or one that is in use */
-  connectMs: 2_000,
+  connectMs: 5_000,
   /** for an answer; what runs longer on the server is cancelled there */
   answerMs: 5_000,
   /** for an answer to a migration */
