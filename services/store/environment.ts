@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
+import { Groups, type GroupLimits } from "./groups.ts";
 import { makeLockFile } from "./lock-file.ts";
 import { StoreUnavailable } from "./log.ts";
 import { LockGuard } from "./stuck-lock.ts";
@@ -12,8 +13,7 @@ export type TextKey = Key;
 /** A named database of strings. */
 export type Texts = Database<string, Key>;
 
-/** A group of writes that gets no answer for this long is refused, e.g. where a stopped process keeps the write lock. */
-const answerWithinMs = 5_000;
+const limits: GroupLimits = { actions: 500, answerWithinMs: 5_000 };
 
 export interface EnvironmentOptions {
   /** A process that is stopped while it holds the write lock is ended when a write has waited for this long (stuck-lock.ts); 0 = never. */
@@ -59,25 +59,20 @@ function openAll(root: RootDatabase) {
 
 type Databases = ReturnType<typeof openAll>;
 
-interface Group {
-  readonly actions: (() => unknown)[];
-  readonly outcomes: { value?: unknown; error?: unknown }[];
-  readonly done: Promise<void>;
-}
-
 export class Environment {
   readonly db: Databases;
   #root: RootDatabase;
   #path: string;
   #guard: LockGuard;
   #users = 0;
-  #group: Group | undefined;
+  #groups: Groups;
 
   // 1 GiB of address space to begin with: fewer remaps while several processes grow the file; it isn't allocated on disk.
   private constructor(path: string, { stuckKillMs = 1_500, onKill = () => {}, mapBytes = 2 ** 30 }: EnvironmentOptions) {
     makeLockFile(path);
     this.#path = path;
     this.#guard = new LockGuard(path, stuckKillMs, onKill);
+    this.#groups = new Groups((run) => this.#commit(run), limits);
     // eventTurnBatching leaves a promise of its own unheard, which ends the process when a commit fails; groups are made here.
     // overlappingSync syncs under a lock of its own, and lmdb 3.5.6 takes a process that died with it for one of its own threads: a
     // server killed while it synced left its neighbours with MDB_PANIC at their next write. Without it a commit is synced when it is done.
@@ -112,51 +107,25 @@ export class Environment {
    * @throws StoreUnavailable
    */
   async write<T>(action: () => T): Promise<T> {
-    const group = (this.#group ??= this.#begin());
-    const index = group.actions.push(action) - 1;
     try {
-      await group.done;
-      const outcome = group.outcomes[index]!;
-      if ("error" in outcome) throw outcome.error;
-      return outcome.value as T;
+      return await this.#groups.write(action);
     } catch (error) {
       throw new StoreUnavailable(error);
     }
   }
 
-  #begin(): Group {
-    const actions: Group["actions"] = [];
-    const outcomes: Group["outcomes"] = [];
-    const run = (): void => {
-      this.#group = undefined;
-      for (const action of actions) {
-        try {
-          outcomes.push({ value: action() });
-        } catch (error) {
-          outcomes.push({ error });
-        }
-      }
-    };
-    return { actions, outcomes, done: this.#commit(run).catch((error: unknown) => { this.#group = undefined; throw error; }) };
-  }
-
   async #commit(run: () => void): Promise<void> {
     const over = this.#guard.watch();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${answerWithinMs} ms`)), answerWithinMs);
-    });
     try {
       const committed = this.#root.transaction(run);
       // `flushed` now means this very transaction; after the commit it might mean a later one.
       const flushed = this.#root.flushed.then(() => undefined);
-      await Promise.race([Promise.all([committed, flushed]), late]);
+      await Promise.all([committed, flushed]);
     } catch (error) {
       // lmdb rejects the cause on its own promise; unheard it would end the process.
       const cause = (error as { commitError?: Promise<never> }).commitError;
       throw cause === undefined ? error : await cause.catch((reason: unknown) => reason);
     } finally {
-      clearTimeout(timer);
       over();
     }
   }
@@ -178,7 +147,7 @@ export class Environment {
   async close(): Promise<void> {
     if (--this.#users > 0) return;
     Environment.#opened.delete(this.#path);
-    await this.#group?.done.catch(() => undefined);
+    await this.#groups.idle();
     await this.#root.close();
   }
 }

@@ -44,4 +44,31 @@ describe("the event loop", () => {
     expect(await turns).toBeGreaterThan(20);
     await env.close();
   });
+
+  it("turns between groups of at most 500 writes, which keep their order", async () => {
+    const env = Environment.open(await newFolder());
+    const written: number[] = [];
+    const perTurn = new Map<number, number>();
+    let now = 0;
+    const writes = Array.from({ length: 1_800 }, (_, i) =>
+      env.write(() => {
+        written.push(i);
+        perTurn.set(now, (perTurn.get(now) ?? 0) + 1);
+        void env.db.claims.put(i, `${i} x`);
+        if (i % 600 === 7) throw new Error(`${i} is refused`);
+        return i;
+      }),
+    );
+    const all = Promise.allSettled(writes);
+    let answered = false;
+    void all.finally(() => (answered = true));
+    for (; !answered; now++) await turn();
+    const outcomes = await all;
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1_797);
+    for (const i of [7, 607, 1_207]) expect(outcomes[i]).toMatchObject({ reason: { name: "StoreUnavailable", message: `${i} is refused` } });
+    expect(written).toEqual(Array.from({ length: 1_800 }, (_, i) => i));
+    expect(Math.max(...perTurn.values())).toBe(500);
+    expect(await env.read(() => env.db.claims.get(1_799))).toBe("1799 x");
+    await env.close();
+  });
 });

@@ -92,9 +92,14 @@ describe.runIf(process.platform === "linux")("a writer that is stopped", () => {
     const writer = await flooding(folder);
     const { claim } = await stopWithLock(writer, log);
     const refused = claim.catch((error: unknown) => error);
+    // More than one group of them: none waits for the one before it to be refused.
+    const since = performance.now();
+    const others = Promise.allSettled(Array.from({ length: 1_200 }, (_, i) => log.claim(100 + i, "parent")));
     const { head } = await log.head("C1");
     expect(head).toBeGreaterThanOrEqual(Math.max(...acked(writer)));
     expect(await refused).toBeInstanceOf(StoreUnavailable);
+    expect(new Set((await others).map(({ status }) => status))).toEqual(new Set(["rejected"]));
+    expect(performance.now() - since).toBeLessThan(9_000);
     expect(writer.endedBy).toBe(null);
     writer.signal("SIGCONT");
     await writer.has(writer.lines.length + 16);

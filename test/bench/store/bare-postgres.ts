@@ -16,9 +16,9 @@ const schema = `
   create table bare.rows (channel ${text}, off int8, payload bytea not null, primary key (channel, off));
 `;
 const inserts: Readonly<Record<Exclude<Kind, "ringway">, string>> = {
-  bare: `with r as (select * from unnest($1::text[], $2::int8[], $3::text[], $4::bytea[], $5::bytea[]) as r (channel, off, ts, key, payload)),
+  bare: `with r as (select * from unnest($1::text[], $2::int8[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[]) as r (channel, off, ts, key, message, payload)),
     e as (insert into bare.entries select channel, off, ts, 0, 7, key, payload from r),
-    m as (insert into bare.messages select channel, ts, payload from r)
+    m as (insert into bare.messages select channel, ts, message from r)
     insert into bare.heads select channel, off, ts from r on conflict (channel) do update set head = excluded.head, last_ts = excluded.last_ts`,
   "one row": "insert into bare.rows select * from unnest($1::text[], $2::int8[], $3::bytea[])",
 };
@@ -32,8 +32,9 @@ export async function openBarePostgres(kind: Exclude<Kind, "ringway">, url: stri
 
   const insert = async (client: pg.Client, writers: readonly number[]): Promise<void> => {
     const [channels, offs] = [writers.map(channelOf), writers.map((writer) => ++offsets[writer]!)];
-    const rest = kind === "bare" ? [offs.map(tsOf), offs.map((offset) => Buffer.from(keyOf(offset)))] : [];
-    await client.query({ name: "insert", text: inserts[kind], values: [channels, offs, ...rest, writers.map(() => payload)] });
+    const payloads = writers.map(() => payload);
+    const rest = kind === "bare" ? [offs.map(tsOf), offs.map((offset) => Buffer.from(keyOf(offset))), payloads] : [];
+    await client.query({ name: "insert", text: inserts[kind], values: [channels, offs, ...rest, payloads] });
   };
   const queues = clients.map((client) => {
     let waiting: { readonly writer: number; answer(): void }[] = [];
