@@ -127,7 +127,7 @@ test("ring seal writes what the filter polls, and names what is wrong with a dra
   expect(await readFile(out)).toEqual(Buffer.from(sealed.binary));
 
   const bad = [
-    [null, "epoch: must be a whole number from 0"],
+    [null, "epoch: must be a whole number from 1"],
     [{ epoch: 0, pools: {} }, "epoch: must be a whole number from 1"],
     [{ epoch: 1, pools: { gateways: { servers } } }, "pools.gateways: not one of channel, presence, gateway"],
     [{ epoch: 1, pools: { gateway: { servers: [{ ...servers[0], addr: "cart.internal:80" }] } } }, "pools.gateway.servers[0].addr"],
