@@ -817,6 +817,26 @@ describe("the end of a session or a gateway", () => {
     expect(toClients(t).filter((line) => line.includes("x_delay_ms"))).toEqual([0, 200, 400].map((ms, i) => `to ${i + 1}: {"type":"goodbye","x_delay_ms":${ms}}`));
   });
 
+  test("when another gateway begins to drain, or ends it, who has not left yet gets a turn at the new rate", () => {
+    const t = crowd({ U2: true, U3: true, U4: false, U5: true }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining", "up", "up"));
+    const told = (): string[] => toClients(t).filter((line) => line.includes("x_delay_ms"));
+    expect(told()).toEqual(['to 1: {"type":"goodbye","x_delay_ms":0}', 'to 2: {"type":"goodbye","x_delay_ms":100}', 'to 3: {"type":"goodbye","x_delay_ms":200}', 'to 5: {"type":"goodbye","x_delay_ms":400}']);
+    t.wait(150).tell({ type: "closed", session: 2 });
+    t.tell(gateway(3, "draining", "draining", "up"));
+    expect(told()).toEqual(['to 3: {"type":"goodbye","x_delay_ms":150}', 'to 5: {"type":"goodbye","x_delay_ms":550}']);
+    t.tell(gateway(4, "draining", "draining", "draining")).tell(gateway(5, "draining", "up", "up"));
+    expect(told().slice(-2)).toEqual(['to 3: {"type":"goodbye","x_delay_ms":50}', 'to 5: {"type":"goodbye","x_delay_ms":250}']);
+    t.wait(151);
+    expect(told()).toEqual(['to 4: {"type":"goodbye","x_delay_ms":0}']);
+  });
+
+  test("a drain that is taken back and begun again goes on after the turns that were told", () => {
+    const t = crowd({ U2: true, U3: false }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining")).wait(20).tell(gateway(3, "up")).wait(20);
+    t.take();
+    t.tell(gateway(4, "draining"));
+    expect(toClients(t).filter((line) => line.includes("x_delay_ms"))).toEqual(['to 2: {"type":"goodbye","x_delay_ms":160}']);
+  });
+
   test.each([[2_000, 200], [2_000, 300], [400, 20]])("%i sessions leave at no more than %i per second, and not much slower", (count, rate) => {
     const t = new Trace({ maxSessions: count, reconnectsPerSecond: rate }).tell({ type: "topology", ring: ring(1, ["cs-0"]) }).open("cs-0");
     for (let id = 1; id <= count; id++) t.connect(id, "UADA", { paced: id % 3 === 0 }).from("cs-0", subscribed(1, 0)).tell({ type: "listed", session: id, channels: [] });

@@ -5,7 +5,11 @@ import type { MemoryLog } from "../../services/store/memory-log.ts";
 import type { RingView } from "../../services/ring/ring.ts";
 import type { Gap } from "../../services/gateway/client-frames.ts";
 import { Broken, Ledger } from "./ledger.ts";
+import { tooLongAStep } from "./rebalance.ts";
 import type { ResumeWindow } from "./world.ts";
+
+/** charm's own default, as in nodes/charm.ts */
+const stepShare = 0.05;
 
 export interface Acked {
   readonly who: string;
@@ -86,6 +90,12 @@ export class Monitor {
     if (within !== undefined) throw new Broken(`${what}: ${within.offset} is within the window`);
     if ((oldest ?? "") !== (entries[after - 1]?.ts ?? "") || latest !== entries[head - 1]!.ts) throw new Broken(`${what}: to be fetched from ${oldest} to ${latest}`);
     this.gaps++;
+  }
+
+  /** charm publishes a topology. */
+  published(before: RingView | undefined, after: RingView): void {
+    const wrong = before === undefined ? undefined : tooLongAStep(before, after, stepShare);
+    if (wrong !== undefined) throw new Broken(wrong);
   }
 
   /** Envoy gave a client to this gateway. */
