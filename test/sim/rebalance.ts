@@ -12,7 +12,9 @@ export function takenFromLiving(before: RingView, after: RingView): number {
   let taken = 0;
   for (let slot = 0; slot < slots; slot += stride) {
     const owner = before.ownerOfSlot("channel", slot);
-    if (owner === undefined || after.ownerOfSlot("channel", slot)?.id === owner.id) continue;
+    const next = after.ownerOfSlot("channel", slot);
+    // Where all are drained nobody takes it.
+    if (owner === undefined || next === undefined || next.id === owner.id) continue;
     const state = after.server("channel", owner.id)?.state;
     if (state !== undefined && state !== "down") taken++;
   }
