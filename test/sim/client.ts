@@ -326,7 +326,9 @@ export class Client {
     const { channel, after, head } = gap;
     this.gaps++;
     this.#world.trace.line(() => `${this.gateway} → ${this.name}  gap in ${channel} after ${after} up to ${head}`);
-    this.#world.monitor.gap(this.name, this.session, this.#shown.get(channel), gap);
+    // Who left a channel and is in it again may be told so without a word of where that began.
+    const anew = after === undefined && this.#world.directory.hasLeft(this.user, channel);
+    this.#world.monitor.gap(this.name, this.session, anew ? undefined : this.#shown.get(channel), gap);
     this.#shown.set(channel, head);
     this.#cursors.set(channel, head);
   }

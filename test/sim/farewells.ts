@@ -1,4 +1,5 @@
 /** Gateways that drain send their clients away in turns: together no more per second than the others are to receive. */
+import type { Kernel } from "./kernel.ts";
 import { Broken } from "./ledger.ts";
 
 interface Leave {
@@ -9,10 +10,13 @@ interface Leave {
 }
 
 export class Farewells {
+  readonly #kernel: Kernel;
   readonly #perSecond: number;
   #leaves: Leave[] = [];
+  #looking = false;
 
-  constructor(perSecond: number) {
+  constructor(kernel: Kernel, perSecond: number) {
+    this.#kernel = kernel;
     this.#perSecond = perSecond;
   }
 
@@ -20,6 +24,14 @@ export class Farewells {
   told(leave: Leave): void {
     this.#leaves = this.#leaves.filter(({ session }) => session !== leave.session);
     this.#leaves.push(leave);
+    if (this.#looking) return;
+    this.#looking = true;
+    // All that are told now, first: each may take the place of an earlier one.
+    this.#kernel.after(0, () => this.#look());
+  }
+
+  #look(): void {
+    this.#looking = false;
     this.#leaves.sort((a, b) => a.at - b.at);
     for (const [i, { at }] of this.#leaves.entries()) {
       const second = this.#leaves.slice(i).filter((one) => one.at - at < 1_000);

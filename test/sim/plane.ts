@@ -123,7 +123,7 @@ export class Plane {
       ids: new Random(seed, "ids"),
       window,
       reconnectsPerSecond,
-      farewells: new Farewells(reconnectsPerSecond),
+      farewells: new Farewells(kernel, reconnectsPerSecond),
       doors: new Map<string, Door>(),
       epochs: new Map(),
       onPresence: () => undefined,

@@ -126,6 +126,8 @@ export class PresenceWatch {
     const places: Place[] = [...gateways, ...ids.presence];
     const newest = world.charm?.registry.disk.topology?.epoch ?? 0;
     if (envoy.epoch < newest) return true;
+    // Where all are drained nobody knows of anybody.
+    if (world.charm?.registry.disk.view?.owner("presence", user) === undefined) return true;
     for (const place of places) {
       const process = nodes.get(place)!.process;
       if (process === undefined ? gateways.has(place) : process.paused || (world.epochs.get(place) ?? 0) < newest) return true;
