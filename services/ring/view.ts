@@ -1,5 +1,5 @@
 /** One topology, looked up. */
-import { pools, type Pool, type Server, type Topology } from "../protocol/topology.ts";
+import { pools, type Pool, type PoolTopology, type Server, type Topology } from "../protocol/topology.ts";
 import { SLOTS, sortServers } from "./topology.ts";
 import type { Handle, RingWasm } from "./wasm.ts";
 
@@ -119,6 +119,15 @@ export class RingView {
     return true;
   }
 
+  /** Takes the looked-up tables of those pools that have the same ring in `other`, whose handle may be gone. */
+  reuse(other: RingView): void {
+    for (const pool of pools) {
+      const theirs = other.#pools[pool];
+      if (theirs.filled < SLOTS || !sameRing(this.topology.pools[pool], other.topology.pools[pool])) continue;
+      Object.assign(this.#pools[pool], { table: theirs.table, filled: SLOTS });
+    }
+  }
+
   /** How many slots of the pool have another owner in `other` (0..65536). */
   moved(other: RingView, pool: Pool): number {
     let moved = 0;
@@ -143,4 +152,10 @@ export class RingView {
     if (this.#handle === 0) throw new Error("the ring view was disposed");
     return this.#handle;
   }
+}
+
+/** Whether two pools give every slot the same servers by the same numbers: addresses and zones have no part in that. */
+function sameRing(a: PoolTopology, b: PoolTopology): boolean {
+  const bids = ({ servers, pins }: PoolTopology): string => JSON.stringify([sortServers(servers).map(({ id, weight, state }) => [id, weight, state]), pins]);
+  return bids(a) === bids(b);
 }
