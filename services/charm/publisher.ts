@@ -1,7 +1,7 @@
 /** Writes topologies into the registry: JSON for services, then the binary for the filter, each by compare-and-set. */
 import { TOPOLOGY_BINARY_KEY, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import type { KvEntry, Registry } from "../registry/client.ts";
-import type { RingModule } from "../ring/ring.ts";
+import type { RingModule, RingView } from "../ring/ring.ts";
 import { sealTopologyInTurns, type TopologyDraft } from "../ring/seal.ts";
 import { encodeTopologyBinary, encodeTopologyJson, parseTopology } from "../ring/topology.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -25,6 +25,8 @@ export class Publisher {
   readonly #signal: AbortSignal;
   #queue: Promise<unknown> = Promise.resolve();
   #refused = "";
+  /** the last one that was sealed: its tables serve again where a pool has not changed */
+  #sealed: RingView | undefined;
 
   constructor({ registry, module, clock, log, signal }: PublisherOptions) {
     this.#registry = registry;
@@ -57,8 +59,9 @@ export class Publisher {
   publish(draft: TopologyDraft): Promise<Topology | "failed"> {
     return this.#inTurn(async () => {
       try {
-        const sealed = await sealTopologyInTurns(this.#module, draft);
+        const sealed = await sealTopologyInTurns(this.#module, draft, this.#sealed);
         sealed.view.dispose();
+        this.#sealed = sealed.view;
         const stored = await this.load();
         const other = this.#own(stored.topology);
         if (other !== undefined && other.epoch >= draft.epoch) return other;

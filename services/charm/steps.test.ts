@@ -89,6 +89,9 @@ describe("the next step", () => {
   test("is one unit of weight where that is more than the share already", () => {
     const coarse = [server("cs-0", 1), server("cs-1", 2)];
     expect(walk(coarse, [server("cs-0", 1), server("cs-1", 2, "draining")], 0.05).map(describeStep)).toEqual(["cs-0=up*1 cs-1=up*1", "cs-0=up*1 cs-1=draining*2"]);
+    // And of one server, though others have as far to go.
+    const pair = [server("cs-0", 1), server("cs-1", 2), server("cs-2", 2)];
+    expect(walk(pair, [server("cs-0", 1), server("cs-1", 1), server("cs-2", 1)], 0.05).map(describeStep)).toEqual(["cs-0=up*1 cs-1=up*1 cs-2=up*2", "cs-0=up*1 cs-1=up*1 cs-2=up*1"]);
   });
 
   test("goes on from the middle of another one's way", () => {

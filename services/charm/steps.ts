@@ -22,7 +22,7 @@ export function nextStep(now: readonly Server[], wanted: readonly Server[], shar
   const at = (t: number): number[] => from.map((weight, i) => Math.round(weight + t * (to[i]! - weight)));
   const limit = Math.max(share / 2, share - MARGIN * Math.sqrt((share * (1 - share)) / SLOTS));
   const step = share <= 0 ? from : moved(from, to) <= limit ? to : at(longest((t) => moved(from, at(t)) <= limit));
-  const taken = share <= 0 || step.some((weight, i) => weight !== from[i]) ? step : at(firstChange(from, to));
+  const taken = share <= 0 || step.some((weight, i) => weight !== from[i]) ? step : oneUnit(from, to);
   return wanted.flatMap((server, i) => {
     if (taken[i] === to[i]) return [server];
     if (taken[i] !== from[i]) return [{ ...server, state: "up", weight: taken[i]! }];
@@ -83,10 +83,11 @@ function longest(fits: (t: number) => boolean): number {
   return low;
 }
 
-/** The shortest way on which some weight changes. */
-function firstChange(from: readonly number[], to: readonly number[]): number {
-  const most = Math.max(...from.map((weight, i) => Math.abs(to[i]! - weight)));
-  return Math.min(1, 0.500_001 / most);
+/** One unit of one server's weight: of the one that has the longest way to go. */
+function oneUnit(from: readonly number[], to: readonly number[]): number[] {
+  const ways = from.map((weight, i) => Math.abs(to[i]! - weight));
+  const furthest = ways.indexOf(Math.max(...ways));
+  return from.map((weight, i) => (i === furthest ? weight + Math.sign(to[i]! - weight) : weight));
 }
 
 function sum(list: readonly number[]): number {

@@ -3,7 +3,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/request.ts";
 
 /** Pause between two rounds, ms. */
-const EVERY_MS = 50;
+const EVERY_MS = 100;
 const ANSWER_MS = 500;
 /** Servers that are asked at a time. */
 const LANES = 16;

@@ -23,6 +23,8 @@ export interface FarewellHooks {
 
 interface Leave {
   timer: Timer | undefined;
+  /** when the client leaves; Infinity before it was told */
+  turn: number;
   /** its end has come; only its last acks are waited for */
   ending: boolean;
 }
@@ -34,6 +36,8 @@ export class Farewell {
   #everyMs = 0;
   #patienceMs = 0;
   #nextTurn = 0;
+  /** the latest turn of a client that leaves in any case */
+  #lastTurn = -Infinity;
 
   constructor(core: Core, hooks: FarewellHooks) {
     this.#core = core;
@@ -41,14 +45,16 @@ export class Farewell {
   }
 
   /**
-   * Gives each session its turn, from now on; one that has a turn already gets a new one.
+   * Gives each session its turn, after those that have come and those that can't be taken back; one that has a turn already gets a new one.
    * @param everyMs time between two turns
    * @param patienceMs how long after its turn a client that leaves by itself is still served
+   * @param hurry begins now in any case
    */
-  begin(sessions: readonly Session[], everyMs: number, patienceMs: number): void {
+  begin(sessions: readonly Session[], everyMs: number, patienceMs: number, hurry = false): void {
     this.#everyMs = everyMs;
     this.#patienceMs = patienceMs;
-    this.#nextTurn = this.#core.now;
+    for (const { turn } of this.#leaving.values()) if (turn <= this.#core.now) this.#left(turn);
+    this.#nextTurn = hurry ? this.#core.now : Math.max(this.#core.now, this.#lastTurn + everyMs);
     for (const session of sessions) this.add(session);
   }
 
@@ -56,11 +62,12 @@ export class Farewell {
   add(session: Session): void {
     let leave = this.#leaving.get(session.id);
     if (leave?.ending === true) return;
-    if (leave === undefined) this.#leaving.set(session.id, (leave = { timer: undefined, ending: false }));
+    if (leave === undefined) this.#leaving.set(session.id, (leave = { timer: undefined, turn: Infinity, ending: false }));
     this.#core.cancel(leave.timer);
     const delayMs = Math.ceil(Math.max(0, this.#nextTurn - this.#core.now));
     this.#nextTurn = Math.max(this.#nextTurn, this.#core.now) + this.#everyMs;
     if (session.ticketed?.paced === true) {
+      leave.turn = this.#core.now + delayMs;
       leave.timer = this.#core.after(delayMs + this.#patienceMs, () => this.#end(session, leave));
       this.#hooks.goodbye(session, delayMs);
     } else if (delayMs === 0) this.#tell(session, leave);
@@ -73,17 +80,26 @@ export class Farewell {
       if (leave.ending) continue;
       this.#core.cancel(leave.timer);
       this.#leaving.delete(id);
+      this.#left(leave.turn);
     }
   }
 
   gone(session: Session): void {
-    this.#core.cancel(this.#leaving.get(session.id)?.timer);
+    const leave = this.#leaving.get(session.id);
+    if (leave === undefined) return;
+    this.#core.cancel(leave.timer);
     this.#leaving.delete(session.id);
+    if (leave.turn < Infinity) this.#left(Math.min(leave.turn, this.#core.now));
   }
 
   #tell(session: Session, leave: Leave): void {
+    leave.turn = this.#core.now;
     this.#hooks.goodbye(session, 0);
     this.#end(session, leave);
+  }
+
+  #left(turn: number): void {
+    if (turn < Infinity) this.#lastTurn = Math.max(this.#lastTurn, turn);
   }
 
   #end(session: Session, leave: Leave): void {

@@ -752,6 +752,14 @@ describe("presence", () => {
 });
 
 describe("the end of a session or a gateway", () => {
+  test("a client is closed three heartbeats after its last sign of life, to the millisecond, whenever that was", () => {
+    for (const lastAt of [0, 3, 57, 123, 200, 411]) {
+      const t = booted({ heartbeatMs: 200 }).wait(lastAt).tell({ type: "alive", session: 1 }).wait(599);
+      expect(t.take()).not.toContain("close 1: silent");
+      expect(t.wait(1).take()).toContain("close 1: silent");
+    }
+  });
+
   test("clients are pinged each heartbeat and closed after three without a sign of life", () => {
     const t = booted({ heartbeatMs: 200 });
     const pings = (): number => t.take().filter((line) => line === "ping 1").length;
@@ -815,6 +823,26 @@ describe("the end of a session or a gateway", () => {
   test("gateways that drain together share the rate", () => {
     const t = crowd({ U2: true, U3: true }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining", "draining", "up"));
     expect(toClients(t).filter((line) => line.includes("x_delay_ms"))).toEqual([0, 200, 400].map((ms, i) => `to ${i + 1}: {"type":"goodbye","x_delay_ms":${ms}}`));
+  });
+
+  test("when another gateway begins to drain, or ends it, who has not left yet gets a turn at the new rate", () => {
+    const t = crowd({ U2: true, U3: true, U4: false, U5: true }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining", "up", "up"));
+    const told = (): string[] => toClients(t).filter((line) => line.includes("x_delay_ms"));
+    expect(told()).toEqual(['to 1: {"type":"goodbye","x_delay_ms":0}', 'to 2: {"type":"goodbye","x_delay_ms":100}', 'to 3: {"type":"goodbye","x_delay_ms":200}', 'to 5: {"type":"goodbye","x_delay_ms":400}']);
+    t.wait(150).tell({ type: "closed", session: 2 });
+    t.tell(gateway(3, "draining", "draining", "up"));
+    expect(told()).toEqual(['to 3: {"type":"goodbye","x_delay_ms":150}', 'to 5: {"type":"goodbye","x_delay_ms":550}']);
+    t.tell(gateway(4, "draining", "draining", "draining")).tell(gateway(5, "draining", "up", "up"));
+    expect(told().slice(-2)).toEqual(['to 3: {"type":"goodbye","x_delay_ms":50}', 'to 5: {"type":"goodbye","x_delay_ms":250}']);
+    t.wait(151);
+    expect(told()).toEqual(['to 4: {"type":"goodbye","x_delay_ms":0}']);
+  });
+
+  test("a drain that is taken back and begun again goes on after the turns that were told", () => {
+    const t = crowd({ U2: true, U3: false }, { reconnectsPerSecond: 11 }).tell(gateway(2, "draining")).wait(20).tell(gateway(3, "up")).wait(20);
+    t.take();
+    t.tell(gateway(4, "draining"));
+    expect(toClients(t).filter((line) => line.includes("x_delay_ms"))).toEqual(['to 2: {"type":"goodbye","x_delay_ms":160}']);
   });
 
   test.each([[2_000, 200], [2_000, 300], [400, 20]])("%i sessions leave at no more than %i per second, and not much slower", (count, rate) => {

@@ -40,7 +40,8 @@ export class Gateway {
   readonly #boot: Boot;
   readonly #heartbeat: Heartbeat;
   readonly #farewell: Farewell;
-  #draining = false;
+  /** how many gateways drain, where this one does; they share the rate */
+  #draining = 0;
   #stopping = false;
   #drained = false;
 
@@ -211,11 +212,12 @@ export class Gateway {
     this.#subs.reroute();
     this.#presence.reroute();
     this.#links.shrink();
-    const draining = ring.servers("gateway").some((server) => server.id === this.#core.options.id && server.state === "draining");
-    const changed = draining !== this.#draining;
-    this.#draining = draining;
+    const draining = ring.servers("gateway").filter(({ state }) => state === "draining");
+    const sharers = draining.some(({ id }) => id === this.#core.options.id) ? draining.length : 0;
+    const changed = sharers !== this.#draining;
+    this.#draining = sharers;
     if (!changed || this.#stopping) return;
-    if (draining) this.#takeLeave();
+    if (sharers > 0) this.#takeLeave();
     else this.#farewell.cancel();
   }
 
@@ -303,18 +305,17 @@ export class Gateway {
   }
 
   #closedToClients(): boolean {
-    return this.#draining || this.#stopping;
+    return this.#draining > 0 || this.#stopping;
   }
 
   /** In turns, at this gateway's share of the rate where several drain; a gateway that stops has --drain-ms for all of them. */
   #takeLeave(): void {
-    const { options, ring } = this.#core;
+    const { options } = this.#core;
     const live = [...this.#sessions.all()].filter((session) => session.phase === "live");
-    const sharers = (ring?.servers("gateway") ?? []).filter(({ state }) => state === "draining").length;
-    const everyMs = (turnRoom * 1_000 * Math.max(1, sharers)) / options.reconnectsPerSecond;
+    const everyMs = (turnRoom * 1_000 * Math.max(1, this.#draining)) / options.reconnectsPerSecond;
     const hurriedMs = this.#stopping ? Math.min(everyMs, options.drainMs / Math.max(1, live.length)) : everyMs;
     if (hurriedMs < everyMs) this.#core.emit({ type: "hurry", sessions: live.length, withinMs: options.drainMs });
-    this.#farewell.begin(live, hurriedMs, this.#stopping ? stopPatienceMs : options.leaveWithinMs);
+    this.#farewell.begin(live, hurriedMs, this.#stopping ? stopPatienceMs : options.leaveWithinMs, this.#stopping);
   }
 
   #close(session: Session, reason: CloseReason): void {

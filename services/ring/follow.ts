@@ -56,7 +56,7 @@ export function followTopology(options: FollowOptions): Follower {
         const reason = next.epoch < view.epoch ? "epoch_too_low" : "epoch_reused";
         throw new TopologyError("epoch", reason, `is ${next.epoch}, this process is at ${view.epoch}`);
       }
-      const built = await module.buildVerified(next);
+      const built = await module.buildVerified(next, view);
       if (signal.aborted) return built.dispose();
       view = built;
       counters.applied++;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { DEV_KEY, KeyError, parseKey } from "./key.ts";
 import { loadRingModule, type RingModule } from "./ring.ts";
-import { sealTopology, type Sealed } from "./seal.ts";
+import { sealTopology, sealTopologyInTurns, type Sealed } from "./seal.ts";
 import { TopologyError, type Server } from "./topology.ts";
 
 const none = { servers: [], pins: [] };
@@ -65,4 +65,25 @@ test("a document of another key, or with another table's digest, is refused", as
     reason: "digest_mismatch",
     path: "pools.channel.tableDigest",
   });
+});
+
+test.each<[string, (servers: readonly Server[]) => readonly Server[], [number, string][]]>([
+  ["nothing", (servers) => servers, []],
+  ["an address", ([first, ...rest]) => [{ ...first!, addr: "127.0.0.1:9999" }, ...rest], []],
+  ["a weight", ([first, ...rest]) => [{ ...first!, weight: 99 }, ...rest], []],
+  ["a state", ([first, ...rest]) => [{ ...first!, state: "down" }, ...rest], []],
+  ["an ID", ([first, ...rest]) => [{ ...first!, id: "cs-x" }, ...rest], []],
+  ["a pin", (servers) => servers, [[7, "cs-2"]]],
+])("a view that takes tables over from one that differs by %s is what the ring gives", async (_, change, pins) => {
+  const module = await loadRingModule(DEV_KEY);
+  const before = seal(module, 1, 3);
+  const pools = { ...before.topology.pools, channel: { servers: change(before.topology.pools.channel.servers), pins } };
+  const fresh = sealTopology(module, { epoch: 2, pools });
+  before.view.dispose();
+  const view = await module.buildVerified(fresh.topology, before.view);
+  expect((await sealTopologyInTurns(module, { epoch: 2, pools }, before.view)).topology).toEqual(fresh.topology);
+  for (let slot = 0; slot < 65_536; slot += 13) expect(view.ownerOfSlot("channel", slot)).toEqual(fresh.view.ownerOfSlot("channel", slot));
+  // What is taken over is checked like the rest.
+  const channel = { ...fresh.topology.pools.channel, tableDigest: "0000000000000000" };
+  await expect(module.buildVerified({ ...fresh.topology, pools: { ...fresh.topology.pools, channel } }, before.view)).rejects.toMatchObject({ reason: "digest_mismatch" });
 });

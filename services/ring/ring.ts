@@ -47,8 +47,12 @@ export interface RingModule {
   check(binary: Uint8Array): DecodeError;
   /** Builds a valid document's rings. @throws TopologyError where it belongs to another key or is too large */
   build(doc: Topology): RingView;
-  /** The same, and checks the document's table digests, a slice per turn of the event loop. @throws TopologyError */
-  buildVerified(doc: Topology): Promise<RingView>;
+  /**
+   * The same, and checks the document's table digests, a slice per turn of the event loop.
+   * @param before a view whose pools need not be looked up again where they are the same
+   * @throws TopologyError
+   */
+  buildVerified(doc: Topology, before?: RingView): Promise<RingView>;
 }
 
 /** Looks every slot of a view up, a slice per turn of the event loop, so that its digests cost nothing afterwards. */
@@ -100,8 +104,9 @@ export async function loadRingModule(keyHex: string): Promise<RingModule> {
       return handle === 0 ? (decodeErrors[exports.topologyError()] ?? "none") : "none";
     },
     build,
-    async buildVerified(doc) {
+    async buildVerified(doc, before) {
       const view = build(doc);
+      if (before !== undefined) view.reuse(before);
       await fillTables(view);
       for (const pool of pools) {
         const digest = view.tableDigest(pool);

@@ -1,5 +1,5 @@
 /** One topology, looked up. */
-import { pools, type Pool, type Server, type Topology } from "../protocol/topology.ts";
+import { pools, type Pool, type PoolTopology, type Server, type Topology } from "../protocol/topology.ts";
 import { SLOTS, sortServers } from "./topology.ts";
 import type { Handle, RingWasm } from "./wasm.ts";
 
@@ -93,6 +93,12 @@ export class RingView {
     return this.#pools[pool].servers;
   }
 
+  /** Equal in two views where the pool gives every ID to the same servers. */
+  placement(pool: Pool): string {
+    const weights = this.servers(pool).map(({ id, weight, state }) => [id, state === "up" ? weight : 0]);
+    return JSON.stringify([weights, this.topology.pools[pool].pins]);
+  }
+
   /** SipHash-1-3 of the whole table of first and second servers, 16 hex digits. Looks all slots up: up to 0.3 s at 1000 servers. */
   tableDigest(pool: Pool): string {
     while (this.fill(pool, SLOTS)) continue;
@@ -111,6 +117,15 @@ export class RingView {
     this.#table(pool).set(new Uint16Array(buffer, byteOffset + 4 * view.filled, 2 * (to - view.filled)), 2 * view.filled);
     view.filled = to;
     return true;
+  }
+
+  /** Takes the looked-up tables of those pools that have the same ring in `other`, whose handle may be gone. */
+  reuse(other: RingView): void {
+    for (const pool of pools) {
+      const theirs = other.#pools[pool];
+      if (theirs.filled < SLOTS || !sameRing(this.topology.pools[pool], other.topology.pools[pool])) continue;
+      Object.assign(this.#pools[pool], { table: theirs.table, filled: SLOTS });
+    }
   }
 
   /** How many slots of the pool have another owner in `other` (0..65536). */
@@ -137,4 +152,10 @@ export class RingView {
     if (this.#handle === 0) throw new Error("the ring view was disposed");
     return this.#handle;
   }
+}
+
+/** Whether two pools give every slot the same servers by the same numbers: addresses and zones have no part in that. */
+function sameRing(a: PoolTopology, b: PoolTopology): boolean {
+  const bids = ({ servers, pins }: PoolTopology): string => JSON.stringify([sortServers(servers).map(({ id, weight, state }) => [id, weight, state]), pins]);
+  return bids(a) === bids(b);
 }

@@ -21,6 +21,7 @@ export interface PlaneOptions {
   readonly data?: string;
   /** default: the first of a free block */
   readonly port?: number;
+  /** for the launcher, and through it for every process */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -172,7 +173,8 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
   }
   const data = options.data ?? (await freshFolder());
   const port = options.port ?? (await freePorts(portBlock));
-  const launcher = new Launcher(planeArgs({ ...options, data, port }), options.env);
+  const { env, ...flags } = options;
+  const launcher = new Launcher(planeArgs({ ...flags, data, port }), env);
   try {
     await launcher.up();
   } catch (error) {
@@ -199,7 +201,7 @@ export function usePlane(options: PlaneOptions = {}): () => TestPlane {
 }
 
 /** Command line of a plane. */
-export function planeArgs({ env: _, ...options }: PlaneOptions & { readonly data: string; readonly port: number }): string[] {
+export function planeArgs(options: Omit<PlaneOptions, "env"> & { readonly data: string; readonly port: number }): string[] {
   return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 

@@ -79,12 +79,12 @@ export class Traffic {
     await Promise.all([...this.clients, ...this.#speakers.values()].map((client) => client.stop()));
   }
 
-  /** Longest time between two acks of one of these channels, in milliseconds. */
-  stallMs(channels: readonly string[] = this.#channels): number {
+  /** Longest time between two acks of one of these channels, in milliseconds. @param since only what ended after this time, by `performance.now()` */
+  stallMs(channels: readonly string[] = this.#channels, since = 0): number {
     let longest = 0;
     for (const channel of channels) {
       const times = this.acked.filter((message) => message.channel === channel).map((message) => message.at);
-      for (let i = 1; i < times.length; i++) longest = Math.max(longest, times[i]! - times[i - 1]!);
+      for (let i = 1; i < times.length; i++) if (times[i]! > since) longest = Math.max(longest, times[i]! - times[i - 1]!);
     }
     return longest;
   }

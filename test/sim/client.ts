@@ -32,6 +32,8 @@ export interface ClientOptions {
   readonly user: string;
   /** asks for everything from the first event on; else for what comes from the first connection on */
   readonly fromStart: boolean;
+  /** leaves when a draining gateway says so, and is served until then; else it leaves at once */
+  readonly paced?: boolean;
   /** users whose presence it follows */
   readonly watches: readonly string[];
 }
@@ -62,6 +64,7 @@ export class Client {
   #frames = 0;
   #tries = 0;
   #wanted = false;
+  #goodbyes = 0;
   /** of the present session, once it had its hello */
   session = 0;
   gateway = "";
@@ -141,7 +144,7 @@ export class Client {
     const mine = (): boolean => turn === this.#tries;
     const offsets: Record<string, number> = Object.fromEntries(this.#cursors);
     if (this.#options.fromStart) for (const channel of [this.user, ...directory.channelsOf(this.user)]) offsets[channel] ??= 0;
-    envoy.api<string>(this.process, "rtm.connect", apiMs, (webapp, reply) => webapp.connect(this.user, offsets, reply), ({ value: ticket }) => {
+    envoy.api<string>(this.process, "rtm.connect", apiMs, (webapp, reply) => webapp.connect(this.user, offsets, this.#options.paced === true, reply), ({ value: ticket }) => {
       if (!mine()) return;
       if (ticket === undefined) return this.#again();
       // webapp leaves out what the user is no member of: that begins anew.
@@ -159,8 +162,8 @@ export class Client {
     });
   }
 
-  /** Ends what there is and tries again after a while. */
-  #lost(why: string, delayMs = 0): void {
+  /** Ends what there is and tries again after a while, or after `delayMs`. */
+  #lost(why: string, delayMs = this.#backOff()): void {
     this.#world.trace.line(() => `${this.name}  ${why}`);
     this.#end();
     this.#again(delayMs);
@@ -178,11 +181,14 @@ export class Client {
     for (const draft of this.#outbox) draft.id = 0;
   }
 
-  #again(delayMs = 0): void {
+  #again(delayMs = this.#backOff()): void {
     if (!this.#wanted) return;
     const turn = ++this.#tries;
-    const wait = delayMs + this.#world.random.between(0.5, 1) * Math.min(backOff.least * 2 ** this.#failures++, backOff.most);
-    this.process.after(wait, () => turn === this.#tries && this.#connect());
+    this.process.after(delayMs, () => turn === this.#tries && this.#connect());
+  }
+
+  #backOff(): number {
+    return this.#world.random.between(0.5, 1) * Math.min(backOff.least * 2 ** this.#failures++, backOff.most);
   }
 
   #take(message: ClientMessage): void {
@@ -203,7 +209,7 @@ export class Client {
       case "hello":
         return this.#hello(frame["x_session"] as number, frame["x_gateway"] as string);
       case "goodbye":
-        return this.#lost("was told goodbye", frame["x_delay_ms"] as number);
+        return this.#goodbye(frame["x_delay_ms"] as number);
       case "x_gap":
         return this.#gap(frame as unknown as Gap);
       case "presence_change":
@@ -225,6 +231,14 @@ export class Client {
     for (const channel of [...this.#cursors.keys(), ...this.#shown.keys()]) if (!own.has(channel)) this.#forget(channel);
     if (this.#options.watches.length > 0) this.#say({ type: "presence_sub", ids: this.#options.watches });
     for (const draft of [...this.#outbox]) this.#write(draft);
+  }
+
+  #goodbye(delayMs: number): void {
+    if (this.#options.paced !== true) return this.#lost("was told goodbye", 0);
+    this.#world.trace.line(() => `${this.gateway} → ${this.name}  goodbye, in ${delayMs} ms`);
+    const turn = this.#tries;
+    const leave = ++this.#goodbyes;
+    this.process.after(delayMs, () => turn === this.#tries && leave === this.#goodbyes && this.#lost("leaves as it was told", 0));
   }
 
   #beat(): void {
@@ -312,7 +326,9 @@ export class Client {
     const { channel, after, head } = gap;
     this.gaps++;
     this.#world.trace.line(() => `${this.gateway} → ${this.name}  gap in ${channel} after ${after} up to ${head}`);
-    this.#world.monitor.gap(this.name, this.session, this.#shown.get(channel), gap);
+    // Who left a channel and is in it again may be told so without a word of where that began.
+    const anew = after === undefined && this.#world.directory.hasLeft(this.user, channel);
+    this.#world.monitor.gap(this.name, this.session, anew ? undefined : this.#shown.get(channel), gap);
     this.#shown.set(channel, head);
     this.#cursors.set(channel, head);
   }

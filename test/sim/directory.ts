@@ -5,6 +5,8 @@ import type { Change } from "../../services/store/directory.ts";
 export interface Ticket {
   readonly user: string;
   readonly offsets: Readonly<Record<string, number>>;
+  /** it leaves by itself when it was told to */
+  readonly paced: boolean;
   readonly expiresAt: number;
 }
 

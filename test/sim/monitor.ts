@@ -5,7 +5,11 @@ import type { MemoryLog } from "../../services/store/memory-log.ts";
 import type { RingView } from "../../services/ring/ring.ts";
 import type { Gap } from "../../services/gateway/client-frames.ts";
 import { Broken, Ledger } from "./ledger.ts";
+import { tooLongAStep } from "./rebalance.ts";
 import type { ResumeWindow } from "./world.ts";
+
+/** charm's own default, as in nodes/charm.ts */
+const stepShare = 0.05;
 
 export interface Acked {
   readonly who: string;
@@ -73,7 +77,7 @@ export class Monitor {
   }
 
   /**
-   * A session is told that events are left out: such as are outside the window, or that it can't know of, as it named no offset.
+   * A session is told that events are left out: such as are outside the window, are not kept, or that it can't know of, as it named no offset.
    * @param last the event that the session knows last
    */
   gap(who: string, session: number, last: number | undefined, { channel, after, head, oldest, latest }: Gap): void {
@@ -82,10 +86,18 @@ export class Monitor {
     const entries = this.ledger.entries(channel);
     if (after === undefined || after < last || head <= after || head > entries.length) throw new Broken(what);
     if (entries.slice(last, after).some((entry) => !isHidden(entry, session))) throw new Broken(`${what}: it begins too late`);
-    const within = entries.slice(after, head).find((entry) => entry.offset > entries.length - this.#window.resumeEvents && !this.#expired(entry));
+    const { first } = this.#log.head(channel);
+    const within = entries.slice(after, head).find((entry) => entry.offset >= first && entry.offset > entries.length - this.#window.resumeEvents && !this.#expired(entry));
     if (within !== undefined) throw new Broken(`${what}: ${within.offset} is within the window`);
-    if ((oldest ?? "") !== (entries[after - 1]?.ts ?? "") || latest !== entries[head - 1]!.ts) throw new Broken(`${what}: to be fetched from ${oldest} to ${latest}`);
+    const tsOf = (offset: number): string | undefined => (offset < first ? undefined : entries[offset - 1]?.ts);
+    if (oldest !== tsOf(after) || latest !== tsOf(head)) throw new Broken(`${what}: to be fetched from ${oldest} to ${latest}`);
     this.gaps++;
+  }
+
+  /** charm publishes a topology. */
+  published(before: RingView | undefined, after: RingView): void {
+    const wrong = before === undefined ? undefined : tooLongAStep(before, after, stepShare);
+    if (wrong !== undefined) throw new Broken(wrong);
   }
 
   /** Envoy gave a client to this gateway. */

@@ -6,6 +6,7 @@ import { Client, type ClientOptions } from "./client.ts";
 import { Directory } from "./directory.ts";
 import type { Door } from "./door.ts";
 import { Envoy } from "./envoy.ts";
+import { Farewells } from "./farewells.ts";
 import { Kernel } from "./kernel.ts";
 import { Monitor } from "./monitor.ts";
 import { Network, type Place } from "./network.ts";
@@ -31,6 +32,7 @@ export interface PlaneOptions {
   readonly presences: number;
   /** as gateways have it by default, where it is left out */
   readonly window?: ResumeWindow;
+  readonly reconnectsPerSecond?: number;
   /** clocks agree, and everything takes always the same time */
   readonly steady?: boolean;
 }
@@ -108,6 +110,7 @@ export class Plane {
     const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
     this.ids = { channel: named("cs", options.channels), gateway: named("gw", options.gateways), presence: named("ps", options.presences) };
     const window = options.window ?? { resumeMs: 300_000, resumeEvents: 10_000 };
+    const reconnectsPerSecond = options.reconnectsPerSecond ?? 200;
     const world: World = (this.world = {
       kernel,
       net,
@@ -119,6 +122,8 @@ export class Plane {
       random: draw("world"),
       ids: new Random(seed, "ids"),
       window,
+      reconnectsPerSecond,
+      farewells: new Farewells(kernel, reconnectsPerSecond),
       doors: new Map<string, Door>(),
       epochs: new Map(),
       onPresence: () => undefined,
@@ -127,6 +132,7 @@ export class Plane {
       placeOf: (addr) => places.get(addr) ?? "nowhere",
       view: (topology: Topology) => {
         const view = ring.build(topology);
+        world.monitor.published(views.at(-1), view);
         views.push(view);
         return view;
       },

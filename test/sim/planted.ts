@@ -71,6 +71,18 @@ export const plantedBugs: readonly Planted[] = [
     edits: [{ find: "this.#now + this.#options.graceMs,", replace: "this.#now + 60 * this.#options.graceMs," }],
     says: /active for \d+ ms, who is not, with nothing in the way/,
   },
+  {
+    name: "a rebalance is done in one step",
+    file: "services/charm/steps.ts",
+    edits: [{ find: "if (share >= 1 || ", replace: "if (share >= 0 || " }],
+    says: /% of the channel slots from servers that live, in one step/,
+  },
+  {
+    name: "all clients of a drained gateway leave at once",
+    file: "services/gateway/farewell.ts",
+    edits: [{ find: "this.#core.now) + this.#everyMs;", replace: "this.#core.now);" }],
+    says: /clients are sent to other gateways within a second/,
+  },
 ];
 
 /** @throws Error where there is no such bug */

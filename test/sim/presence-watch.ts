@@ -11,8 +11,8 @@ import type { Plane } from "./plane.ts";
 const sampleMs = 200;
 /** as in nodes/presence.ts */
 const graceMs = 5_000;
-/** A gateway's death is known by its silence, which is looked for each quarter of this (services/presence/state.ts). */
-const silenceMs = 3_000 * 1.25;
+/** A gateway that is silent for so long is taken for dead. */
+const silenceMs = 3_000;
 /** What a change takes from here to there, with a link that has to be opened again on the way. */
 const travelMs = 600;
 
@@ -126,6 +126,8 @@ export class PresenceWatch {
     const places: Place[] = [...gateways, ...ids.presence];
     const newest = world.charm?.registry.disk.topology?.epoch ?? 0;
     if (envoy.epoch < newest) return true;
+    // Where all are drained nobody knows of anybody.
+    if (world.charm?.registry.disk.view?.owner("presence", user) === undefined) return true;
     for (const place of places) {
       const process = nodes.get(place)!.process;
       if (process === undefined ? gateways.has(place) : process.paused || (world.epochs.get(place) ?? 0) < newest) return true;

@@ -46,7 +46,7 @@ const drawWindow = (random: Random): Pick<PlaneOptions, "window"> =>
 /** @param trace is given one line an event */
 export function simulate(ring: RingModule, seed: number, trace?: (line: string) => void): Result {
   const random = new Random(seed, "run");
-  const plane = new Plane(ring, seed, { ...drawSize(random), ...drawWindow(random) }, trace);
+  const plane = new Plane(ring, seed, { ...drawSize(random), ...drawWindow(random), reconnectsPerSecond: random.pick([1, 2, 200]) }, trace);
   const { kernel, monitor } = plane.world;
   const work = new Workload(plane, new Random(seed, "people"));
   const from = random.chance(0.3) ? beginMs.least : beginMs.most;

@@ -5,7 +5,7 @@ import { explain, loadRing, simulate } from "./sim.ts";
 
 const first = Number(process.env["SIM_FIRST"] ?? 1);
 const count = Number(process.env["SIM_SEEDS"] ?? 1_000);
-const perTest = 50;
+const perTest = 25;
 
 /** @param remainder which half of the seeds: each file of tests has a worker of its own */
 export function seedSuite(remainder: 0 | 1): void {

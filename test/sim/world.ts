@@ -5,6 +5,7 @@ import type { Topology } from "../../services/protocol/topology.ts";
 import type { RingModule, RingView } from "../../services/ring/ring.ts";
 import type { Directory } from "./directory.ts";
 import type { Envoy } from "./envoy.ts";
+import type { Farewells } from "./farewells.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Monitor } from "./monitor.ts";
 import type { Network, Place } from "./network.ts";
@@ -33,6 +34,9 @@ export interface World {
   readonly ids: Random;
   /** how far back gateways replay */
   readonly window: ResumeWindow;
+  /** how fast gateways that drain send their clients away */
+  readonly reconnectsPerSecond: number;
+  readonly farewells: Farewells;
   /** who listens, by address */
   readonly doors: Map<string, Door>;
   /** The topology that each server has, by place. */

@@ -10,7 +10,7 @@ import type { World } from "../world.ts";
 
 /** charm's own defaults (services/charm/config.ts). */
 const timing = { settleMs: 500, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000, stepShare: 0.05, warmWithinMs: 5_000 };
-const warmEveryMs = 50;
+const warmEveryMs = 100;
 const warmAnswerMs = 500;
 
 export function emptyDisk(): Disk {

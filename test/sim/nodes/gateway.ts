@@ -16,7 +16,6 @@ const options = {
   maxSessions: 20_000,
   heartbeatMs: 20_000,
   helloWithinMs: 3_000,
-  reconnectsPerSecond: 200,
   leaveWithinMs: 30_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,
@@ -52,13 +51,15 @@ export class GatewayServer implements Door {
   #timer: Timer | undefined;
   #wakeAt = Infinity;
   #onDrained: (() => void) | undefined;
+  /** it keeps to no rate then */
+  #stopping = false;
 
   constructor(world: World, process: Process, registration: Registration) {
     this.#world = world;
     this.process = process;
     this.id = registration.id;
     this.#addr = registration.addr;
-    this.state = new Gateway({ id: this.id, ...options, ...world.window });
+    this.state = new Gateway({ id: this.id, ...options, ...world.window, reconnectsPerSecond: world.reconnectsPerSecond });
     world.doors.set(registration.addr, this);
     process.onDeath(() => this.#close());
     follow(world, process, (ring) => this.#tell({ type: "topology", ring }));
@@ -82,6 +83,7 @@ export class GatewayServer implements Door {
     };
     this.#deregister(() => {
       this.#onDrained = () => this.process.after(closeGraceMs, end);
+      this.#stopping = true;
       this.#tell({ type: "stop" });
       this.process.after(options.drainMs + 2 * closeGraceMs, end);
     });
@@ -122,6 +124,11 @@ export class GatewayServer implements Door {
     if (conn.side !== undefined && conn.outbox.length > 0) conn.side.send(conn.outbox.splice(0));
   }
 
+  #told(session: SessionId, goodbye: string): void {
+    const { kernel, farewells } = this.#world;
+    farewells.told({ session, gateway: this.id, at: kernel.now + (JSON.parse(goodbye) as { readonly x_delay_ms: number }).x_delay_ms });
+  }
+
   #attach(session: SessionId, side: Side<ClientMessage>): void {
     this.#clients.set(session, side);
     side.handlers = {
@@ -147,6 +154,7 @@ export class GatewayServer implements Door {
         }
         return;
       case "send":
+        if (!this.#stopping && effect.text.startsWith('{"type":"goodbye"')) this.#told(effect.session, effect.text);
         return this.#clients.get(effect.session)?.send({ text: effect.text });
       case "replay": {
         const { session, channel, payloads } = effect;
