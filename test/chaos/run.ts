@@ -67,6 +67,7 @@ async function chaos(): Promise<number> {
     const figures: Figures[] = [];
     for (const act of schedule(wanted, means, () => interrupted || performance.now() - beganAt > options.forMs)) {
       const one = await perform(act, plane, run, pulse);
+      if (interrupted) break;
       figures.push(one);
       say(`${act.row}: ${act.text}: publish ${Math.round(one.publishMs)} ms, end to end ${Math.round(one.endToEndMs)} ms, live ${Math.round(one.liveMs)} ms${Object.entries(one.refused).map(([reason, times]) => `, ${times} ${reason}`).join("")}${one.broken === undefined ? "" : `; ${one.broken}`}`);
       if (one.broken !== undefined) break;
