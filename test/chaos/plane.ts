@@ -25,6 +25,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const sizes = { channels: 3, gateways: 2, presences: 2 };
 const names = { channel: ["cs-0", "cs-1", "cs-2"], presence: ["ps-0", "ps-1"], gateway: ["gw-0", "gw-1"] } as const;
 const readyMs = 60_000;
+/** Envoys of one base ID know each other; it also names what they share in /dev/shm. */
+const baseId = String(process.pid);
 /** a store on a disk that can be filled */
 const diskBytes = 64 * 1024 * 1024;
 
@@ -79,7 +81,7 @@ export class ChaosPlane {
     for (const spec of serviceSpecs(config, this.#ports, data, DEV_KEY, (name) => this.#hostOf(name))) this.#procs.set(spec.name, new Proc(this.#placed(this.#skewed(spec))));
     const file = join(data, "envoy.json");
     await writeFile(file, await this.#envoyConfig());
-    const args = ["-c", file, "--base-id", String(process.pid % 100_000), "--concurrency", "2", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "3", "--drain-strategy", "immediate"];
+    const args = ["-c", file, "--base-id", baseId, "--concurrency", "2", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "3", "--drain-strategy", "immediate"];
     const spec = this.#placed({ name: "envoy", role: "envoy", address: `${this.#hostOf("envoy")}:${this.#ports.edge}`, command: envoy, args, logFile: join(data, "logs", "envoy.log") });
     this.#envoy = { spec, epoch: 0, retired: [] };
     this.proc("charm").start();
@@ -163,6 +165,7 @@ export class ChaosPlane {
     for (const proc of this.#envoy?.retired ?? []) await proc.stop(2_000);
     for (const name of order) await this.#procs.get(name)?.stop(5_000);
     this.#net?.stop();
+    if (!isInside) await rm(`/dev/shm/envoy_shared_memory_${baseId}0`, { force: true });
     if (this.#options.smallDisk) await exec("umount", ["-l", join(this.#options.data, "store")]);
   }
 
