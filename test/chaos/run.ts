@@ -2,9 +2,9 @@
  * `npm run chaos`: what people and machines do to a plane, on real processes, from a seed; and whether anything acked was lost.
  *
  *   --seed N           to whom it happens, in which order (default 1)
- *   --only ROW,…       these kinds of events
- *   --events N         of each kind (default 1)
- *   --minutes N        kinds at random, for so long; without it (and without --only): once through all kinds, in their short form
+ *   --only ROW,…       these kinds of events; ROW:N is N of that kind
+ *   --events N         of each other kind (default 1)
+ *   --minutes N        instead: at random, for so long; without it and without --only: once through all kinds, in their short form
  *   --seconds N        begin no event after this time, and say which were left out
  *   --store lmdb|postgres
  *   --json FILE        the figures, for a program
@@ -14,6 +14,7 @@
  * Exit code 0: nothing was lost, doubled, reordered or acked in vain; 1: something was, and here are seed and log; 2: it can't be run.
  * Times that miss a target are printed and fail nothing.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,8 +24,9 @@ import { writeLog } from "../../services/delivery/log-file.ts";
 import { numbers } from "../../services/delivery/numbers.ts";
 import { lines, verdictOf } from "../../services/delivery/report.ts";
 import { DeliveryRun } from "../../services/delivery/run.ts";
+import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
-import { enter, isInside, whyNot } from "./namespaces.ts";
+import { enter, isInside, moveIn, whyNot } from "./namespaces.ts";
 import { ChaosPlane } from "./plane.ts";
 import { Pulse } from "./pulse.ts";
 import { makeAct, missing, rowNames, type Act, type Means, type RowName } from "./rows.ts";
@@ -38,19 +40,21 @@ if (!isInside) {
   if (reason === undefined) process.exit(await enter());
   say(`no namespaces of its own (${reason}): the rows that need them are left out`);
 }
+if (isInside) moveIn();
 process.exitCode = await chaos();
 
 async function chaos(): Promise<number> {
   const data = await mkdtemp(join(tmpdir(), "ringway-chaos-"));
   const postgres = options.store === "postgres" ? await startPostgres() : undefined;
-  const wanted = options.only ?? rowNames;
+  const wanted = options.only === undefined ? rowNames : [...options.only.keys()];
   const means: Means = {
     cuttable: isInside && postgres === undefined,
-    smallDisk: isInside && options.store === "lmdb" && wanted.includes("store-down"),
+    smallDisk: isInside && options.store === "lmdb" && wanted.includes("disk-full"),
+    writesRefusable: spawnSync("prlimit", ["--version"]).status === 0,
     postgres,
     short: options.only === undefined && options.minutes === undefined,
   };
-  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, smallDisk: means.smallDisk, say });
+  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, diskMiB: means.smallDisk ? (means.short ? 64 : 1_024) : undefined, say });
   let interrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   let failed = true;
@@ -103,14 +107,15 @@ function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean
     if (reason !== undefined) say(`${row} is left out: ${reason}`);
     return reason === undefined;
   });
-  if (options.minutes !== undefined && options.only === undefined) {
+  if (options.minutes !== undefined) {
     while (!late()) yield makeAct(possible[Math.floor(random() * possible.length)]!, random, means);
     return;
   }
   for (const [i, row] of possible.entries()) {
-    for (let event = 0; event < options.events; event++) {
+    const events = options.only?.get(row) ?? options.events;
+    for (let event = 0; event < events; event++) {
       const act = makeAct(row, random, means);
-      if (late()) return say(`no time for ${[`${options.events - event} ${row}`, ...possible.slice(i + 1)].join(", ")}`);
+      if (late()) return say(`no time for ${[`${events - event} ${row}`, ...possible.slice(i + 1)].join(", ")}`);
       yield act;
     }
   }
@@ -141,18 +146,6 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
   return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused, ...(broken === undefined ? {} : { broken }) };
 }
 
-interface PostgresServer {
-  readonly url: string;
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function startPostgres(): Promise<PostgresServer> {
-  const { startPostgres: start } = (await import("../engines/postgres.ts" as string)) as { startPostgres(): Promise<PostgresServer> };
-  return start();
-}
-
 function readOptions() {
   const { values } = parseArgs({
     options: {
@@ -173,8 +166,14 @@ function readOptions() {
     const value = Number(text);
     return Number.isSafeInteger(value) && value >= least ? value : refuse(`--${name} takes a whole number from ${least}, not '${text}'`);
   };
-  const only = values.only?.split(",").map((name) => rowNames.find((row) => row === name) ?? refuse(`--only: '${name}' is none of ${rowNames.join(", ")}`));
+  const only = values.only === undefined ? undefined : new Map(values.only.split(",").map((text) => {
+    const [name, times] = text.split(":");
+    const row = rowNames.find((known) => known === name) ?? refuse(`--only: '${name}' is none of ${rowNames.join(", ")}`);
+    if (times !== undefined && !/^[1-9]\d{0,5}$/.test(times)) refuse(`--only: '${text}' must end with a whole number from 1`);
+    return [row, times === undefined ? undefined : Number(times)] as const;
+  }));
   if (!["lmdb", "postgres"].includes(values.store)) refuse(`--store is lmdb or postgres, not '${values.store}'`);
+  if (values.store === "postgres" && findPostgres() === undefined) refuse("--store postgres needs PostgreSQL's binaries (Debian: apt-get install postgresql; elsewhere set PG_BIN to their folder)");
   const minutes = whole("minutes", 1);
   const seconds = whole("seconds", 1);
   return { seed: whole("seed", 0)!, events: whole("events", 1)!, only, minutes, forMs: seconds !== undefined ? seconds * 1_000 : minutes !== undefined ? minutes * 60_000 : Infinity, store: values.store, json: values.json, keep: values.keep, plain: values.plain };
