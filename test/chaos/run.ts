@@ -23,7 +23,7 @@ import { parseArgs } from "node:util";
 import { writeLog } from "../../services/delivery/log-file.ts";
 import { numbers } from "../../services/delivery/numbers.ts";
 import { lines, verdictOf } from "../../services/delivery/report.ts";
-import { DeliveryRun } from "../../services/delivery/run.ts";
+import { CheckError, DeliveryRun } from "../../services/delivery/run.ts";
 import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
 import { enter, isInside, moveIn, whyNot } from "./namespaces.ts";
@@ -79,13 +79,18 @@ async function chaos(): Promise<number> {
     }
     const seconds = (performance.now() - beganAt) / 1_000;
     await pulse.stop();
-    const verdict = await run.stop(false);
-    failed = verdictOf(verdict) !== "kept" || figures.some((one) => one.broken !== undefined);
-    const table = tableOf(figures, verdict.faults);
-    process.stdout.write(`${[...lines(run.plan, verdict, seconds), "", ...markdown(table), "", `measured on a machine with load ${loadavg().map((load) => load.toFixed(1)).join(" ")}; the checker's own event loop was late by at most ${Math.round(lag.max / 1e6)} ms (median / worst are over the events of a row)`].join("\n")}\n`);
+    const verdict = await run.stop(false).catch((error: unknown) => {
+      if (!(error instanceof CheckError)) throw error;
+      say(error.message);
+      return undefined;
+    });
+    failed = verdict === undefined || verdictOf(verdict) !== "kept" || figures.some((one) => one.broken !== undefined);
+    const faults = verdict?.faults ?? [];
+    const table = tableOf(figures, faults);
+    process.stdout.write(`${[...(verdict === undefined ? ["nothing is proven"] : lines(run.plan, verdict, seconds)), "", ...markdown(table), "", `measured on a machine with load ${loadavg().map((load) => load.toFixed(1)).join(" ")}; the checker's own event loop was late by at most ${Math.round(lag.max / 1e6)} ms (median / worst are over the events of a row)`].join("\n")}\n`);
     const log = join(data, "happened.jsonl");
     if (failed || options.keep) await writeLog(log, run.plan, run.happened, run.history);
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ seed: options.seed, store: options.store, seconds, load: loadavg(), lagMs: lag.max / 1e6, table, figures, faults: verdict.faults.slice(0, 200) }, null, 1)}\n`);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ seed: options.seed, store: options.store, seconds, load: loadavg(), lagMs: lag.max / 1e6, table, figures, faults: faults.slice(0, 200) }, null, 1)}\n`);
     if (failed) say(`seed ${options.seed} broke something; all that happened is in ${log}, the servers' logs beside it`);
     return failed ? 1 : 0;
   } catch (error) {
