@@ -21,7 +21,7 @@ import { Net } from "./net.ts";
 import { Proc } from "./proc.ts";
 
 const exec = promisify(execFile);
-const root = fileURLToPath(new URL("../../", import.meta.url));
+export const root = fileURLToPath(new URL("../../", import.meta.url));
 const sizes = { channels: 3, gateways: 2, presences: 2 };
 const names = { channel: ["cs-0", "cs-1", "cs-2"], presence: ["ps-0", "ps-1"], gateway: ["gw-0", "gw-1"] } as const;
 const readyMs = 60_000;

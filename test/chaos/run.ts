@@ -26,8 +26,9 @@ import { lines, verdictOf } from "../../services/delivery/report.ts";
 import { CheckError, DeliveryRun } from "../../services/delivery/run.ts";
 import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
+import { findEnvoy } from "../../services/launch/find-envoy.ts";
 import { enter, isInside, moveIn, whyNot } from "./namespaces.ts";
-import { ChaosPlane } from "./plane.ts";
+import { ChaosPlane, root } from "./plane.ts";
 import { Pulse } from "./pulse.ts";
 import { makeAct, missing, rowNames, type Act, type Means, type RowName } from "./rows.ts";
 import { markdown, tableOf, type Figures } from "./table.ts";
@@ -37,7 +38,11 @@ const say = (line: string): void => void process.stderr.write(`${(performance.no
 
 if (!isInside) {
   const reason = options.plain ? "--plain" : whyNot();
-  if (reason === undefined) process.exit(await enter());
+  if (reason === undefined) {
+    // Inside there is no way to the world, where one may have to be fetched from.
+    process.env["ENVOY_BIN"] = await findEnvoy(join(root, ".cache", "envoy"), say);
+    process.exit(await enter());
+  }
   say(`no namespaces of its own (${reason}): the rows that need them are left out`);
 }
 if (isInside) moveIn();
