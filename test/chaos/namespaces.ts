@@ -1,5 +1,5 @@
 /** A network and a mount namespace of the run's own: what it cuts and mounts is nobody else's, and vanishes with it. */
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { leash } from "./proc.ts";
 
@@ -14,6 +14,13 @@ export function whyNot(): string | undefined {
   const tried = spawnSync("unshare", ["-n", "-m", "--", "sh", "-c", "ip link set lo up && ip link add ringway0 type veth peer name ringway1 && mount -t tmpfs -o size=1m tmpfs /mnt && command -v nsenter"], { encoding: "utf8" });
   if (tried.error !== undefined) return tried.error.message;
   return tried.status === 0 ? undefined : tried.stderr.trim().split("\n")[0] || `unshare ended with ${tried.status}`;
+}
+
+/** Makes such namespaces fit to live in. */
+export function moveIn(): void {
+  execFileSync("ip", ["link", "set", "lo", "up"]);
+  // Envoys that hot-restart share memory by name; so does PostgreSQL.
+  execFileSync("mount", ["-t", "tmpfs", "tmpfs", "/dev/shm"]);
 }
 
 /** Runs this very program again, inside. @returns its exit code */

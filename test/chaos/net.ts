@@ -75,7 +75,7 @@ export class Net {
   async #add(name: string): Promise<void> {
     const number = this.#places.size + 2;
     const [command, ...args] = [...leash, "unshare", "-n", "--", "sleep", "infinity"];
-    const holder = spawn(command!, args, { stdio: "ignore" });
+    const holder = spawn(command!, args, { stdio: "ignore", detached: true });
     const place = { number, host: `${subnet}.${number}`, holder };
     this.#places.set(name, place);
     const ours = readlinkSync("/proc/self/ns/net");

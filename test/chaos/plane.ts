@@ -1,5 +1,5 @@
 /** A whole plane whose processes can be hurt one by one: the launcher's own processes, with nobody who starts them again. */
-import { mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -21,20 +21,20 @@ import { Net } from "./net.ts";
 import { Proc } from "./proc.ts";
 
 const exec = promisify(execFile);
-const root = fileURLToPath(new URL("../../", import.meta.url));
+export const root = fileURLToPath(new URL("../../", import.meta.url));
 const sizes = { channels: 3, gateways: 2, presences: 2 };
 const names = { channel: ["cs-0", "cs-1", "cs-2"], presence: ["ps-0", "ps-1"], gateway: ["gw-0", "gw-1"] } as const;
 const readyMs = 60_000;
-/** a store on a disk that can be filled */
-const diskBytes = 64 * 1024 * 1024;
+/** Envoys of one base ID know each other; it also names what they share in /dev/shm. */
+const baseId = String(process.pid);
 
 export interface PlaneOptions {
   readonly data: string;
   readonly store: string;
   /** each process in a network namespace of its own */
   readonly cuttable: boolean;
-  /** the store's folder on a small disk in memory */
-  readonly smallDisk: boolean;
+  /** the store's folder on a disk in memory, that can be filled: its size, MiB */
+  readonly diskMiB: number | undefined;
   say(line: string): void;
 }
 
@@ -65,10 +65,7 @@ export class ChaosPlane {
     await mkdir(join(data, "logs"), { recursive: true });
     await mkdir(join(data, "store"), { recursive: true });
     await mkdir(join(data, "skew"), { recursive: true });
-    if (this.#options.smallDisk) await exec("mount", ["-t", "tmpfs", "-o", `size=${diskBytes}`, "tmpfs", join(data, "store")]);
-    if (isInside) await exec("ip", ["link", "set", "lo", "up"]);
-    // Envoys that hot-restart share memory by name.
-    if (isInside) await exec("mount", ["-t", "tmpfs", "tmpfs", "/dev/shm"]);
+    if (this.#options.diskMiB !== undefined) await exec("mount", ["-t", "tmpfs", "-o", `size=${this.#options.diskMiB}m`, "tmpfs", join(data, "store")]);
     const all = ["envoy", "charm", "webapp", ...Object.values(names).flat()];
     if (this.#options.cuttable) this.#net = await Net.create(all);
     const port = isInside ? 8080 : await freePorts(40);
@@ -79,7 +76,7 @@ export class ChaosPlane {
     for (const spec of serviceSpecs(config, this.#ports, data, DEV_KEY, (name) => this.#hostOf(name))) this.#procs.set(spec.name, new Proc(this.#placed(this.#skewed(spec))));
     const file = join(data, "envoy.json");
     await writeFile(file, await this.#envoyConfig());
-    const args = ["-c", file, "--base-id", String(process.pid % 100_000), "--concurrency", "2", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "3", "--drain-strategy", "immediate"];
+    const args = ["-c", file, "--base-id", baseId, "--concurrency", "2", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "3", "--drain-strategy", "immediate"];
     const spec = this.#placed({ name: "envoy", role: "envoy", address: `${this.#hostOf("envoy")}:${this.#ports.edge}`, command: envoy, args, logFile: join(data, "logs", "envoy.log") });
     this.#envoy = { spec, epoch: 0, retired: [] };
     this.proc("charm").start();
@@ -93,6 +90,15 @@ export class ChaosPlane {
     const proc = this.#procs.get(name);
     if (proc === undefined) throw new Error(`there is no ${name}`);
     return proc;
+  }
+
+  /** Takes a server out of the ring, and waits until it owns nothing there. */
+  async drained(server: string): Promise<void> {
+    await this.drain(server, true);
+    await until(`${server} to be drained`, async () => {
+      const { pools } = await this.topology();
+      return [...pools.channel.servers, ...pools.gateway.servers].some(({ id, state }) => id === server && state === "draining");
+    }, readyMs);
   }
 
   /** Starts what was ended. */
@@ -119,12 +125,23 @@ export class ChaosPlane {
     await writeFile(join(this.#options.data, "skew", server), String(ms));
   }
 
+  /** Has the kernel refuse every write to a file (EFBIG) of those who share the embedded store, or takes that back. Their logs are pipes. */
+  async refuseWrites(on: boolean): Promise<void> {
+    for (const name of ["webapp", ...names.channel]) await exec("prlimit", ["--pid", String(this.proc(name).pid), `--fsize=${on ? 0 : "unlimited"}:unlimited`]);
+  }
+
   /** Fills the store's disk to the last byte. */
   async fillDisk(): Promise<void> {
     const { bavail, bsize } = await statfs(join(this.#options.data, "store"));
-    await writeFile(this.#ballast, Buffer.alloc(bavail * bsize)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOSPC") throw error;
-    });
+    const chunk = Buffer.alloc(Math.min(bavail * bsize, 16 * 1024 * 1024));
+    const file = await open(this.#ballast, "w");
+    try {
+      for (;;) await file.writeFile(chunk);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    } finally {
+      await file.close();
+    }
   }
 
   async freeDisk(): Promise<void> {
@@ -163,7 +180,8 @@ export class ChaosPlane {
     for (const proc of this.#envoy?.retired ?? []) await proc.stop(2_000);
     for (const name of order) await this.#procs.get(name)?.stop(5_000);
     this.#net?.stop();
-    if (this.#options.smallDisk) await exec("umount", ["-l", join(this.#options.data, "store")]);
+    if (!isInside) await rm(`/dev/shm/envoy_shared_memory_${baseId}0`, { force: true });
+    if (this.#options.diskMiB !== undefined) await exec("umount", ["-l", join(this.#options.data, "store")]);
   }
 
   get #charm(): string {

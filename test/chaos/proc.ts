@@ -29,7 +29,8 @@ export class Proc {
   start(args: readonly string[] = this.spec.args): void {
     if (this.isRunning) throw new Error(`${this.spec.name} runs already`);
     const [command, ...rest] = [...leash, this.spec.command, ...args] as [string, ...string[]];
-    const child = spawn(command, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...this.spec.env } });
+    // A group of its own: Ctrl-C reaches the run alone, which then ends the processes in order.
+    const child = spawn(command, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...this.spec.env }, detached: true });
     this.#process = child;
     child.stdout!.pipe(this.#log, { end: false });
     child.stderr!.pipe(this.#log, { end: false });

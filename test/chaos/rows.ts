@@ -18,6 +18,8 @@ export interface Means {
   readonly cuttable: boolean;
   /** a small disk under the store */
   readonly smallDisk: boolean;
+  /** the kernel can be asked to refuse a process's writes to files */
+  readonly writesRefusable: boolean;
   readonly postgres: { kill(): Promise<void>; start(): Promise<void> } | undefined;
   /** how much shorter than the issue's own the long outages are */
   readonly short: boolean;
@@ -55,10 +57,8 @@ function pause(server: string, forMs: number): Omit<Act, "row"> {
 }
 
 function drain(server: string): Omit<Act, "row"> {
-  return { text: `${server} drained and taken back`, forMs: 2_000, begin: (plane) => plane.drain(server, true), end: (plane) => plane.drain(server, false) };
+  return { text: `${server} drained and taken back`, forMs: 1_000, begin: (plane) => plane.drained(server), end: (plane) => plane.drain(server, false) };
 }
-
-const full = (forMs: number): Omit<Act, "row"> => ({ text: `the store's disk is full for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.fillDisk(), end: (plane) => plane.freeDisk() });
 
 /** In the order in which a short run goes through them, so far as its time reaches. */
 export const rows = {
@@ -68,12 +68,16 @@ export const rows = {
   "drain-channel": { make: (random) => drain(one(channel, random)) },
   "drain-gateway": { make: (random) => drain(one(gateway, random)) },
   "store-down": {
-    missing: ({ postgres, smallDisk }) => (postgres !== undefined || smallDisk ? undefined : "the store is a folder, and its disk can't be filled"),
+    missing: ({ postgres, writesRefusable }) => (postgres !== undefined || writesRefusable ? undefined : "the store is a folder, and there is no prlimit to refuse writes to it"),
     make: (_, { postgres, short }) => {
       const forMs = short ? 3_000 : 10_000;
-      if (postgres === undefined) return full(forMs);
+      if (postgres === undefined) return { text: `every write to the store fails for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.refuseWrites(true), end: (plane) => plane.refuseWrites(false) };
       return { text: `PostgreSQL killed, started again after ${forMs / 1_000} s`, forMs, begin: () => postgres.kill(), end: () => postgres.start() };
     },
+  },
+  "disk-full": {
+    missing: ({ postgres, smallDisk }) => (smallDisk ? undefined : postgres !== undefined ? "PostgreSQL's disk is not the run's own" : "the disk is not the run's own"),
+    make: () => ({ text: "the store's disk is full for 3 s", forMs: 3_000, begin: (plane) => plane.fillDisk(), end: (plane) => plane.freeDisk() }),
   },
   "store-restart": {
     missing: ({ postgres }) => (postgres !== undefined ? undefined : "an embedded store has no process of its own"),

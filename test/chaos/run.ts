@@ -2,17 +2,19 @@
  * `npm run chaos`: what people and machines do to a plane, on real processes, from a seed; and whether anything acked was lost.
  *
  *   --seed N           to whom it happens, in which order (default 1)
- *   --only ROW,…       these kinds of events
- *   --events N         of each kind (default 1)
- *   --minutes N        kinds at random, for so long; without it (and without --only): once through all kinds, in their short form
+ *   --only ROW,…       these kinds of events; ROW:N is N of that kind
+ *   --events N         of each other kind (default 1)
+ *   --minutes N        instead: at random, for so long; without it and without --only: once through all kinds, in their short form
  *   --seconds N        begin no event after this time, and say which were left out
  *   --store lmdb|postgres
  *   --json FILE        the figures, for a program
  *   --keep             keep the logs, whatever comes of it
+ *   --plain            on the machine's own loopback, as where namespaces are not permitted
  *
  * Exit code 0: nothing was lost, doubled, reordered or acked in vain; 1: something was, and here are seed and log; 2: it can't be run.
  * Times that miss a target are printed and fail nothing.
  */
+import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,10 +23,12 @@ import { parseArgs } from "node:util";
 import { writeLog } from "../../services/delivery/log-file.ts";
 import { numbers } from "../../services/delivery/numbers.ts";
 import { lines, verdictOf } from "../../services/delivery/report.ts";
-import { DeliveryRun } from "../../services/delivery/run.ts";
+import { CheckError, DeliveryRun } from "../../services/delivery/run.ts";
+import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
-import { enter, isInside, whyNot } from "./namespaces.ts";
-import { ChaosPlane } from "./plane.ts";
+import { findEnvoy } from "../../services/launch/find-envoy.ts";
+import { enter, isInside, moveIn, whyNot } from "./namespaces.ts";
+import { ChaosPlane, root } from "./plane.ts";
 import { Pulse } from "./pulse.ts";
 import { makeAct, missing, rowNames, type Act, type Means, type RowName } from "./rows.ts";
 import { markdown, tableOf, type Figures } from "./table.ts";
@@ -33,23 +37,29 @@ const options = readOptions();
 const say = (line: string): void => void process.stderr.write(`${(performance.now() / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
 
 if (!isInside) {
-  const reason = whyNot();
-  if (reason === undefined) process.exit(await enter());
+  const reason = options.plain ? "--plain" : whyNot();
+  if (reason === undefined) {
+    // Inside there is no way to the world, where one may have to be fetched from.
+    process.env["ENVOY_BIN"] = await findEnvoy(join(root, ".cache", "envoy"), say);
+    process.exit(await enter());
+  }
   say(`no namespaces of its own (${reason}): the rows that need them are left out`);
 }
+if (isInside) moveIn();
 process.exitCode = await chaos();
 
 async function chaos(): Promise<number> {
   const data = await mkdtemp(join(tmpdir(), "ringway-chaos-"));
   const postgres = options.store === "postgres" ? await startPostgres() : undefined;
-  const wanted = options.only ?? rowNames;
+  const wanted = options.only === undefined ? rowNames : [...options.only.keys()];
   const means: Means = {
     cuttable: isInside && postgres === undefined,
-    smallDisk: isInside && options.store === "lmdb" && wanted.includes("store-down"),
+    smallDisk: isInside && options.store === "lmdb" && wanted.includes("disk-full"),
+    writesRefusable: spawnSync("prlimit", ["--version"]).status === 0,
     postgres,
     short: options.only === undefined && options.minutes === undefined,
   };
-  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, smallDisk: means.smallDisk, say });
+  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, diskMiB: means.smallDisk ? (means.short ? 64 : 1_024) : undefined, say });
   let interrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   let failed = true;
@@ -67,19 +77,25 @@ async function chaos(): Promise<number> {
     const figures: Figures[] = [];
     for (const act of schedule(wanted, means, () => interrupted || performance.now() - beganAt > options.forMs)) {
       const one = await perform(act, plane, run, pulse);
+      if (interrupted) break;
       figures.push(one);
       say(`${act.row}: ${act.text}: publish ${Math.round(one.publishMs)} ms, end to end ${Math.round(one.endToEndMs)} ms, live ${Math.round(one.liveMs)} ms${Object.entries(one.refused).map(([reason, times]) => `, ${times} ${reason}`).join("")}${one.broken === undefined ? "" : `; ${one.broken}`}`);
       if (one.broken !== undefined) break;
     }
     const seconds = (performance.now() - beganAt) / 1_000;
     await pulse.stop();
-    const verdict = await run.stop(false);
-    failed = verdictOf(verdict) !== "kept" || figures.some((one) => one.broken !== undefined);
-    const table = tableOf(figures, verdict.faults);
-    process.stdout.write(`${[...lines(run.plan, verdict, seconds), "", ...markdown(table), "", `measured on a machine with load ${loadavg().map((load) => load.toFixed(1)).join(" ")}; the checker's own event loop was late by at most ${Math.round(lag.max / 1e6)} ms (median / worst are over the events of a row)`].join("\n")}\n`);
+    const verdict = await run.stop(false).catch((error: unknown) => {
+      if (!(error instanceof CheckError)) throw error;
+      say(error.message);
+      return undefined;
+    });
+    failed = verdict === undefined || verdictOf(verdict) !== "kept" || figures.some((one) => one.broken !== undefined);
+    const faults = verdict?.faults ?? [];
+    const table = tableOf(figures, faults);
+    process.stdout.write(`${[...(verdict === undefined ? ["nothing is proven"] : lines(run.plan, verdict, seconds)), "", ...markdown(table), "", `measured on a machine with load ${loadavg().map((load) => load.toFixed(1)).join(" ")}; the checker's own event loop was late by at most ${Math.round(lag.max / 1e6)} ms (median / worst are over the events of a row)`].join("\n")}\n`);
     const log = join(data, "happened.jsonl");
     if (failed || options.keep) await writeLog(log, run.plan, run.happened, run.history);
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ seed: options.seed, store: options.store, seconds, load: loadavg(), lagMs: lag.max / 1e6, table, figures, faults: verdict.faults.slice(0, 200) }, null, 1)}\n`);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ seed: options.seed, store: options.store, seconds, load: loadavg(), lagMs: lag.max / 1e6, table, figures, faults: faults.slice(0, 200) }, null, 1)}\n`);
     if (failed) say(`seed ${options.seed} broke something; all that happened is in ${log}, the servers' logs beside it`);
     return failed ? 1 : 0;
   } catch (error) {
@@ -101,14 +117,15 @@ function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean
     if (reason !== undefined) say(`${row} is left out: ${reason}`);
     return reason === undefined;
   });
-  if (options.minutes !== undefined && options.only === undefined) {
+  if (options.minutes !== undefined) {
     while (!late()) yield makeAct(possible[Math.floor(random() * possible.length)]!, random, means);
     return;
   }
   for (const [i, row] of possible.entries()) {
-    for (let event = 0; event < options.events; event++) {
+    const events = options.only?.get(row) ?? options.events;
+    for (let event = 0; event < events; event++) {
       const act = makeAct(row, random, means);
-      if (late()) return say(`no time for ${[`${options.events - event} ${row}`, ...possible.slice(i + 1)].join(", ")}`);
+      if (late()) return say(`no time for ${[`${events - event} ${row}`, ...possible.slice(i + 1)].join(", ")}`);
       yield act;
     }
   }
@@ -139,18 +156,6 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
   return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused, ...(broken === undefined ? {} : { broken }) };
 }
 
-interface PostgresServer {
-  readonly url: string;
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function startPostgres(): Promise<PostgresServer> {
-  const { startPostgres: start } = (await import("../engines/postgres.ts" as string)) as { startPostgres(): Promise<PostgresServer> };
-  return start();
-}
-
 function readOptions() {
   const { values } = parseArgs({
     options: {
@@ -162,6 +167,7 @@ function readOptions() {
       store: { type: "string", default: "lmdb" },
       json: { type: "string" },
       keep: { type: "boolean", default: false },
+      plain: { type: "boolean", default: false },
     },
   });
   const whole = (name: "seed" | "events" | "minutes" | "seconds", least: number): number | undefined => {
@@ -170,11 +176,17 @@ function readOptions() {
     const value = Number(text);
     return Number.isSafeInteger(value) && value >= least ? value : refuse(`--${name} takes a whole number from ${least}, not '${text}'`);
   };
-  const only = values.only?.split(",").map((name) => rowNames.find((row) => row === name) ?? refuse(`--only: '${name}' is none of ${rowNames.join(", ")}`));
+  const only = values.only === undefined ? undefined : new Map(values.only.split(",").map((text) => {
+    const [name, times] = text.split(":");
+    const row = rowNames.find((known) => known === name) ?? refuse(`--only: '${name}' is none of ${rowNames.join(", ")}`);
+    if (times !== undefined && !/^[1-9]\d{0,5}$/.test(times)) refuse(`--only: '${text}' must end with a whole number from 1`);
+    return [row, times === undefined ? undefined : Number(times)] as const;
+  }));
   if (!["lmdb", "postgres"].includes(values.store)) refuse(`--store is lmdb or postgres, not '${values.store}'`);
+  if (values.store === "postgres" && findPostgres() === undefined) refuse("--store postgres needs PostgreSQL's binaries (Debian: apt-get install postgresql; elsewhere set PG_BIN to their folder)");
   const minutes = whole("minutes", 1);
   const seconds = whole("seconds", 1);
-  return { seed: whole("seed", 0)!, events: whole("events", 1)!, only, minutes, forMs: seconds !== undefined ? seconds * 1_000 : minutes !== undefined ? minutes * 60_000 : Infinity, store: values.store, json: values.json, keep: values.keep };
+  return { seed: whole("seed", 0)!, events: whole("events", 1)!, only, minutes, forMs: seconds !== undefined ? seconds * 1_000 : minutes !== undefined ? minutes * 60_000 : Infinity, store: values.store, json: values.json, keep: values.keep, plain: values.plain };
 }
 
 function refuse(text: string): never {
