@@ -1,4 +1,7 @@
-/** Pings every session once per interval, a share of them per turn of a wheel, and finds those that are silent. */
+/**
+ * Pings every session once per interval, a share of them per turn of a wheel, and finds those that are silent: exactly three
+ * intervals after their last sign of life, since a user is online for as long as that is believed.
+ */
 import type { Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
 import type { Session } from "./sessions.ts";
@@ -39,12 +42,18 @@ export class Heartbeat {
     });
   }
 
+  #check(session: Session, aliveAt: number): void {
+    if (this.#wheel[session.id % spokes]!.has(session) && session.aliveAt === aliveAt) this.#silent(session);
+  }
+
   #beat(spoke: ReadonlySet<Session>): void {
     const ping: SessionId[] = [];
     const { now, options } = this.#core;
-    for (const session of [...spoke]) {
-      if (now - session.aliveAt >= silentIntervals * options.heartbeatMs) this.#silent(session);
-      else ping.push(session.id);
+    for (const session of spoke) {
+      ping.push(session.id);
+      const { aliveAt } = session;
+      const left = aliveAt + silentIntervals * options.heartbeatMs - now;
+      if (left < options.heartbeatMs) this.#core.after(left, () => this.#check(session, aliveAt));
     }
     if (ping.length > 0) this.#core.emit({ type: "ping", sessions: ping });
   }

@@ -752,6 +752,14 @@ describe("presence", () => {
 });
 
 describe("the end of a session or a gateway", () => {
+  test("a client is closed three heartbeats after its last sign of life, to the millisecond, whenever that was", () => {
+    for (const lastAt of [0, 3, 57, 123, 200, 411]) {
+      const t = booted({ heartbeatMs: 200 }).wait(lastAt).tell({ type: "alive", session: 1 }).wait(599);
+      expect(t.take()).not.toContain("close 1: silent");
+      expect(t.wait(1).take()).toContain("close 1: silent");
+    }
+  });
+
   test("clients are pinged each heartbeat and closed after three without a sign of life", () => {
     const t = booted({ heartbeatMs: 200 });
     const pings = (): number => t.take().filter((line) => line === "ping 1").length;

@@ -9,6 +9,8 @@ import type { Pool, Server } from "../protocol/topology.ts";
 export interface Ring {
   readonly epoch: number;
   owner(pool: Pool, id: string): Pick<Server, "id"> | undefined;
+  /** equal in two topologies where the pool gives every ID to the same servers */
+  placement(pool: Pool): string;
   servers(pool: Pool): readonly Pick<Server, "id" | "state">[];
 }
 

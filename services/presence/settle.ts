@@ -1,6 +1,7 @@
 /**
- * When a presence server may call a user away whom nobody announced. After a start or a change of the ring it knows
- * less than the gateways: it waits until each gateway of the ring said that it announced all, at most `settleMs`.
+ * When a presence server may call a user away whom nobody announced. After a start, or when users have moved between
+ * presence servers, it knows less than the gateways: it waits until each gateway of the ring said that it announced all, at
+ * most `settleMs`. Other changes of the topology take no user from any server, and begin no such wait: there are many in a row.
  */
 import type { Timer, Timers } from "../runtime/timers.ts";
 
@@ -10,7 +11,9 @@ export class Settle {
   readonly #done: () => void;
   #expected: readonly string[] = [];
   readonly #announced = new Map<string, number>();
+  /** epoch of the topology that moved users */
   #epoch = 0;
+  #placement: string | undefined;
   #timer: Timer | undefined;
   #settled = false;
 
@@ -25,13 +28,19 @@ export class Settle {
     return this.#settled;
   }
 
-  /** @param gateways IDs of those that may have users */
-  topology(epoch: number, gateways: readonly string[], now: number): void {
-    this.#epoch = epoch;
+  /**
+   * @param placement of users on presence servers
+   * @param gateways IDs of those that may have users
+   */
+  topology(epoch: number, placement: string, gateways: readonly string[], now: number): void {
     this.#expected = gateways;
-    this.#settled = false;
-    this.#timers.cancel(this.#timer);
-    this.#timer = this.#timers.set(now + this.#settleMs, () => this.#settle());
+    if (placement !== this.#placement) {
+      this.#placement = placement;
+      this.#epoch = epoch;
+      this.#settled = false;
+      this.#timers.cancel(this.#timer);
+      this.#timer = this.#timers.set(now + this.#settleMs, () => this.#settle());
+    }
     this.#check();
   }
 

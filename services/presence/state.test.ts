@@ -5,9 +5,10 @@ import { Presence, type Options } from "./state.ts";
 
 const options: Options = { id: "ps-0", graceMs: 5_000, settleMs: 2_000, linkSilenceMs: 3_000, maxUsers: 10, maxWatches: 10 };
 
-/** A ring in which `owner` has every user. */
-const ring = (epoch: number, gateways: readonly string[] = [], owner = "ps-0"): Ring => ({
+/** A ring in which `owner` has every user; other users move with another `placement`. */
+const ring = (epoch: number, gateways: readonly string[] = [], owner = "ps-0", placement = owner): Ring => ({
   epoch,
+  placement: () => placement,
   owner: () => ({ id: owner }),
   servers: (pool) => (pool === "gateway" ? gateways : ["ps-0", "ps-1"]).map((id) => ({ id, state: "up" as const })),
 });
@@ -17,6 +18,7 @@ class Trace {
   now = 1_000_000;
   readonly state: Presence;
   #lines: string[] = [];
+  #pingAt = this.now;
   #links = new Map<string, number>();
   constructor(over: Partial<Options> = {}) {
     this.state = new Presence({ ...options, ...over });
@@ -28,15 +30,16 @@ class Trace {
   topology(...args: Parameters<typeof ring>): this {
     return this.tell({ type: "topology", ring: ring(...args) });
   }
-  /** Lets time pass; the gateways that are linked ping. */
+  /** Lets time pass; the gateways that are linked ping each second. */
   wait(ms: number): this {
     const end = this.now + ms;
-    for (let at = this.state.wakeAt(); at !== undefined && at <= end; at = this.state.wakeAt()) {
-      this.now = Math.max(this.now, at);
-      for (const gateway of this.#links.keys()) this.from(gateway, { type: "pong", at: 0 });
+    while (this.now < end) {
+      this.now = Math.min(this.state.wakeAt() ?? Infinity, this.#pingAt, end);
       this.tell({ type: "tick" });
+      if (this.now < this.#pingAt) continue;
+      this.#pingAt = this.now + 1_000;
+      for (const gateway of this.#links.keys()) this.from(gateway, { type: "pong", at: 0 });
     }
-    this.now = end;
     return this;
   }
   /** A gateway opens a link. */
@@ -175,11 +178,38 @@ describe("a server that does not know enough yet", () => {
     expect(t.wait(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
   });
 
-  test("a change of the ring begins it anew: what a gateway announced at an older epoch does not count", () => {
-    const t = settled().topology(2, ["gw-0", "gw-1"]).from("gw-0", watch("UADA"), { type: "announced", epoch: 1 });
+  test("users that moved begin it anew: what a gateway announced at an older epoch does not count", () => {
+    const t = settled().topology(2, ["gw-0", "gw-1"], "ps-0", "others").from("gw-0", watch("UADA"), { type: "announced", epoch: 1 });
     t.from("gw-1", { type: "announced", epoch: 2 });
     expect(t.take()).toEqual([]);
     expect(t.from("gw-0", { type: "announced", epoch: 2 }).take()).toEqual(["→ gw-0 presence UADA 0"]);
+  });
+
+  test("topologies that move no user, as many as come, delay nothing", () => {
+    const t = settled().from("gw-0", watch("UADA"), watch("UGRACE")).from("gw-1", online("UADA"));
+    t.take();
+    t.from("gw-1", offline("UADA"));
+    for (let epoch = 2; epoch <= 50; epoch++) t.topology(epoch, ["gw-0", "gw-1", "gw-2"]).wait(100);
+    expect(t.take()).toEqual([]);
+    expect(t.topology(51, ["gw-0", "gw-1", "gw-2"]).wait(100).take()).toEqual(["→ gw-0 presence UADA 0"]);
+    expect(t.state.status()).toMatchObject({ epoch: 51, settled: true });
+  });
+
+  test("topologies that move no user do not prolong a wait that has begun; a gateway that left the ring is not waited for", () => {
+    const t = settled().topology(2, ["gw-0", "gw-1"], "ps-0", "others").from("gw-0", watch("UADA"), { type: "announced", epoch: 2 });
+    for (let epoch = 3; epoch < 13; epoch++) t.wait(150).topology(epoch, ["gw-0", "gw-1"], "ps-0", "others");
+    expect(t.take()).toEqual([]);
+    expect(t.wait(499).take()).toEqual([]);
+    expect(t.wait(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
+
+    const other = settled().topology(2, ["gw-0", "gw-1"], "ps-0", "others").from("gw-0", watch("UADA"), { type: "announced", epoch: 2 });
+    expect(other.topology(3, ["gw-0"], "ps-0", "others").take()).toEqual(["→ gw-0 presence UADA 0"]);
+  });
+
+  test("in the place of another, a user whom it only remembers is as unknown as any", () => {
+    const t = settled().topology(2, [], "ps-1").tell(put(1, "UADA", false, 1)).wait(60_000).from("gw-0", watch("UADA"));
+    expect(t.wait(50).take()).toEqual(["answer 1: away"]);
+    expect(t.from("gw-1", online("UADA")).take()).toEqual(["→ gw-1 manual UADA 0 1", "→ gw-0 presence UADA 1"]);
   });
 
   test("takes the place of a dead server before the ring says so, and waits for the gateways one user at a time", () => {
@@ -200,7 +230,12 @@ describe("links", () => {
     const t = settled().tell({ type: "linkOpened", link: 9 }).tell({ type: "linkFrames", link: 9, frames: [{ type: "hello", v: 1, server: "gw-9", epoch: 1 }, online("UADA"), { type: "ping", at: 5 }] });
     t.from("gw-0", watch("UADA"));
     expect(t.take()).toEqual(["→ 9 pong 5", "→ gw-0 presence UADA 1"]);
-    expect(t.wait(9_000).take()).toEqual(["close 9: silent", "→ gw-0 presence UADA 0"]);
+    for (let i = 0; i < 5; i++) t.wait(500).tell({ type: "linkFrames", link: 9, frames: [{ type: "ping", at: i }] });
+    t.take();
+    expect(t.wait(2_999).take()).toEqual([]);
+    expect(t.wait(1).take()).toEqual(["close 9: silent"]);
+    expect(t.wait(4_999).take()).toEqual([]);
+    expect(t.wait(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
   });
 
   test("a gateway's newer link replaces the older one", () => {

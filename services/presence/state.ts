@@ -109,7 +109,7 @@ export class Presence {
   #topology(ring: Ring): void {
     this.#ring = ring;
     const gateways = ring.servers("gateway").filter(({ state }) => state !== "down");
-    this.#settle.topology(ring.epoch, gateways.map(({ id }) => id), this.#now);
+    this.#settle.topology(ring.epoch, ring.placement("presence"), gateways.map(({ id }) => id), this.#now);
     for (const user of [...this.#users.values()]) {
       this.#tell(user);
       this.#forgetIdle(user);
@@ -256,13 +256,13 @@ export class Presence {
   #knows(user: User): boolean {
     if (isOnline(user)) return true;
     if (this.#ring === undefined) return false;
-    return this.#owns(user.id) ? this.#settle.settled : this.#now - user.createdAt >= this.#options.settleMs;
+    return this.#owns(user.id) ? this.#settle.settled : this.#now - user.neededSince >= this.#options.settleMs;
   }
 
   /** The user of a server that seems to be gone: the gateways come here one by one, and the ring says nothing yet. */
   #settleLater(user: User): void {
     if (user.settling !== undefined || this.#ring === undefined || this.#owns(user.id)) return;
-    user.settling = this.#timers.set(user.createdAt + this.#options.settleMs, () => {
+    user.settling = this.#timers.set(user.neededSince + this.#options.settleMs, () => {
       user.settling = undefined;
       this.#tell(user);
       this.#forgetIdle(user);
@@ -276,7 +276,7 @@ export class Presence {
   #need(id: string): User | undefined {
     const known = this.#users.get(id);
     if (known !== undefined) {
-      this.#remembered.delete(known);
+      if (this.#remembered.delete(known)) known.neededSince = this.#now;
       return known;
     }
     if (this.#users.size >= this.#options.maxUsers) {
@@ -312,7 +312,9 @@ export class Presence {
     if (this.#sweeping) return;
     this.#sweeping = this.#links.size > 0;
     if (!this.#sweeping) return;
-    this.#timers.set(this.#now + this.#options.linkSilenceMs / 4, () => {
+    let quietSince = this.#now;
+    for (const { heardAt } of this.#links.values()) quietSince = Math.min(quietSince, heardAt);
+    this.#timers.set(quietSince + this.#options.linkSilenceMs, () => {
       for (const [number, link] of [...this.#links]) {
         if (this.#now - link.heardAt < this.#options.linkSilenceMs) continue;
         this.#counters.deadGateways++;

@@ -5,7 +5,8 @@ import type { Timer } from "../runtime/timers.ts";
 
 export interface User {
   readonly id: string;
-  readonly createdAt: number;
+  /** since when anybody wants to know of the user, or tells */
+  neededSince: number;
   /** links of the gateways that have a session of the user */
   readonly announcers: Set<number>;
   /** links of the gateways that watch the user → what they were told last */
@@ -21,7 +22,7 @@ export interface User {
 }
 
 export function createUser(id: string, now: number): User {
-  return { id, createdAt: now, announcers: new Set(), watchers: new Map(), askers: new Set(), choice: noChoice, grace: undefined, settling: undefined };
+  return { id, neededSince: now, announcers: new Set(), watchers: new Map(), askers: new Set(), choice: noChoice, grace: undefined, settling: undefined };
 }
 
 export function isOnline(user: User): boolean {

@@ -93,6 +93,12 @@ export class RingView {
     return this.#pools[pool].servers;
   }
 
+  /** Equal in two views where the pool gives every ID to the same servers. */
+  placement(pool: Pool): string {
+    const weights = this.servers(pool).map(({ id, weight, state }) => [id, state === "up" ? weight : 0]);
+    return JSON.stringify([weights, this.topology.pools[pool].pins]);
+  }
+
   /** SipHash-1-3 of the whole table of first and second servers, 16 hex digits. Looks all slots up: up to 0.3 s at 1000 servers. */
   tableDigest(pool: Pool): string {
     while (this.fill(pool, SLOTS)) continue;
