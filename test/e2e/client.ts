@@ -51,6 +51,8 @@ export interface RtmOptions {
   /** resume: channel → last offset seen */
   readonly offsets?: Readonly<Record<string, number>>;
   readonly batchPresence?: boolean;
+  /** says that it waits as `goodbye` tells it */
+  readonly paced?: boolean;
 }
 
 /** Gets a ticket and connects; resolves at `hello`. */
@@ -58,6 +60,7 @@ export async function connectRtm(url: string, token: string, options: RtmOptions
   const connect = await call(url, token, "rtm.connect", {
     ...(options.offsets === undefined ? {} : { x_offsets: JSON.stringify(options.offsets) }),
     ...(options.batchPresence === true ? { batch_presence_aware: 1 } : {}),
+    ...(options.paced === true ? { x_resume: 1 } : {}),
   });
   const rtm = new Rtm(connect["url"] as string, (connect["self"] as { id: string }).id);
   await rtm.waitFor("hello", (frame) => frame.type === "hello");

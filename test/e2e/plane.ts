@@ -21,6 +21,7 @@ export interface PlaneOptions {
   readonly data?: string;
   /** default: the first of a free block */
   readonly port?: number;
+  /** for the launcher, and through it for every process */
   readonly env?: Readonly<Record<string, string>>;
 }
 
