@@ -1,9 +1,10 @@
 /** `kill -9` of one process of each kind while messages flow. */
 import { afterEach, expect, test } from "vitest";
-import { call, connectRtm } from "./client.ts";
-import { charmStatus, makeChannels, ownerOf, topologyOf } from "./operate.ts";
-import { people } from "./people.ts";
+import { call, connectRtm, type Frame } from "./client.ts";
+import { charmStatus, gatewayOf, makeChannels, ownerOf, topologyOf } from "./operate.ts";
+import { everybody, people, type Person } from "./people.ts";
 import { usePlane } from "./plane.ts";
+import { Resuming } from "./resuming.ts";
 import { Traffic } from "./traffic.ts";
 import { until } from "./wait.ts";
 
@@ -79,6 +80,37 @@ test("a presence server: nobody who is online is called away", async () => {
   expect(away.map((frame) => frame.user)).toEqual([people.robot.user]);
   expect(traffic.refusals).toEqual([]);
   report("presence server", traffic);
+  await watcher.close();
+}, 60_000);
+
+test("a gateway, then each presence server: who comes back was never called away, who does not is within the bounds", async () => {
+  const seats = new Map<string, Person[]>();
+  for (const person of everybody) {
+    const gateway = await gatewayOf(plane(), person);
+    seats.set(gateway, [...(seats.get(gateway) ?? []), person]);
+  }
+  const [[victim, [back, gone]], [, [observer]]] = [...seats].sort(([, a], [, b]) => b.length - a.length) as [[string, [Person, Person]], [string, [Person]]];
+  const watcher = await connectRtm(plane().url, observer.token);
+  const returning = new Resuming(plane().url, back.token);
+  await returning.ready();
+  await connectRtm(plane().url, gone.token);
+  const said = (user: string, presence: string) => (frame: Frame): boolean => frame.type === "presence_change" && frame.user === user && frame["presence"] === presence;
+  watcher.send({ type: "presence_sub", ids: [back.user, gone.user] });
+  for (const { user } of [back, gone]) await watcher.waitFor(`${user} to be active`, said(user, "active"));
+
+  const killedAt = performance.now();
+  const awayAt = watcher.waitFor(`${gone.user} to be away`, said(gone.user, "away"), 30_000).then(() => performance.now());
+  const old = await plane().kill(victim);
+  await until("its client to come back", () => returning.connections === 2 && returning.connected);
+  for (const server of plane().named("presence")) await plane().restarted(server, await plane().kill(server));
+  const tookMs = (await awayAt) - killedAt;
+  await until(`${back.user} to be announced again`, async () => (await call(plane().url, observer.token, "users.getPresence", { user: back.user }))["presence"] === "active");
+  await plane().restarted(victim, old);
+  expect(watcher.frames.filter(said(back.user, "away"))).toEqual([]);
+  console.log(`kill -9 of a gateway and then of ${plane().named("presence").length} presence servers: who did not come back was away after ${Math.round(tookMs)} ms`);
+  // TTL and grace, and the wait of a server that is new to the user for each that was killed (docs/protocol.md, "Presence").
+  expect(tookMs).toBeLessThan(3_000 + 5_000 + 2 * 2_000);
+  await returning.stop();
   await watcher.close();
 }, 60_000);
 
