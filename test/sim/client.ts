@@ -32,6 +32,8 @@ export interface ClientOptions {
   readonly user: string;
   /** asks for everything from the first event on; else for what comes from the first connection on */
   readonly fromStart: boolean;
+  /** it leaves a gateway that says goodbye when it is told to, and is served until then; else at once */
+  readonly paced?: boolean;
   /** users whose presence it follows */
   readonly watches: readonly string[];
 }
@@ -141,7 +143,7 @@ export class Client {
     const mine = (): boolean => turn === this.#tries;
     const offsets: Record<string, number> = Object.fromEntries(this.#cursors);
     if (this.#options.fromStart) for (const channel of [this.user, ...directory.channelsOf(this.user)]) offsets[channel] ??= 0;
-    envoy.api<string>(this.process, "rtm.connect", apiMs, (webapp, reply) => webapp.connect(this.user, offsets, reply), ({ value: ticket }) => {
+    envoy.api<string>(this.process, "rtm.connect", apiMs, (webapp, reply) => webapp.connect(this.user, offsets, this.#options.paced === true, reply), ({ value: ticket }) => {
       if (!mine()) return;
       if (ticket === undefined) return this.#again();
       // webapp leaves out what the user is no member of: that begins anew.
@@ -159,11 +161,18 @@ export class Client {
     });
   }
 
+  #leaveIn(delayMs: number): void {
+    if (this.#options.paced !== true) return this.#lost("was told goodbye");
+    const turn = this.#tries;
+    this.#world.trace.line(() => `${this.name}  is to leave in ${delayMs} ms`);
+    this.process.after(delayMs, () => turn === this.#tries && this.#lost("leaves as it was told"));
+  }
+
   /** Ends what there is and tries again after a while. */
-  #lost(why: string, delayMs = 0): void {
+  #lost(why: string): void {
     this.#world.trace.line(() => `${this.name}  ${why}`);
     this.#end();
-    this.#again(delayMs);
+    this.#again();
   }
 
   #end(): void {
@@ -178,10 +187,10 @@ export class Client {
     for (const draft of this.#outbox) draft.id = 0;
   }
 
-  #again(delayMs = 0): void {
+  #again(): void {
     if (!this.#wanted) return;
     const turn = ++this.#tries;
-    const wait = delayMs + this.#world.random.between(0.5, 1) * Math.min(backOff.least * 2 ** this.#failures++, backOff.most);
+    const wait = this.#world.random.between(0.5, 1) * Math.min(backOff.least * 2 ** this.#failures++, backOff.most);
     this.process.after(wait, () => turn === this.#tries && this.#connect());
   }
 
@@ -203,7 +212,7 @@ export class Client {
       case "hello":
         return this.#hello(frame["x_session"] as number, frame["x_gateway"] as string);
       case "goodbye":
-        return this.#lost("was told goodbye", frame["x_delay_ms"] as number);
+        return this.#leaveIn(frame["x_delay_ms"] as number);
       case "x_gap":
         return this.#gap(frame as unknown as Gap);
       case "presence_change":

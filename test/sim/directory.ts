@@ -5,6 +5,7 @@ import type { Change } from "../../services/store/directory.ts";
 export interface Ticket {
   readonly user: string;
   readonly offsets: Readonly<Record<string, number>>;
+  readonly paced: boolean;
   readonly expiresAt: number;
 }
 

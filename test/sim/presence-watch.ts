@@ -11,8 +11,8 @@ import type { Plane } from "./plane.ts";
 const sampleMs = 200;
 /** as in nodes/presence.ts */
 const graceMs = 5_000;
-/** A gateway's death is known by its silence, which is looked for each quarter of this (services/presence/state.ts). */
-const silenceMs = 3_000 * 1.25;
+/** A gateway's death is known by its silence, if by nothing else. */
+const silenceMs = 3_000;
 /** What a change takes from here to there, with a link that has to be opened again on the way. */
 const travelMs = 600;
 

@@ -36,7 +36,7 @@ export class Workload {
     for (const user of this.users) {
       for (let i = 0; i < 1 + random.below(2); i++) {
         const watches = random.chance(0.7) ? this.users : [];
-        plane.client({ name: `${user}.${i}`, user, fromStart: random.chance(0.6), watches });
+        plane.client({ name: `${user}.${i}`, user, fromStart: random.chance(0.6), paced: random.chance(0.5), watches });
       }
     }
   }

@@ -11,12 +11,12 @@ import { describeLink } from "../story.ts";
 import type { World } from "../world.ts";
 import { follow, keepRegistered, type Registration } from "./follow.ts";
 
-/** The gateway's own defaults (services/gateway/config.ts). */
+/** The gateway's own defaults (services/gateway/config.ts); the rate is so low that the few clients of a run take seconds to leave. */
 const options = {
   maxSessions: 20_000,
   heartbeatMs: 20_000,
   helloWithinMs: 3_000,
-  reconnectsPerSecond: 200,
+  reconnectsPerSecond: 3,
   leaveWithinMs: 30_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,

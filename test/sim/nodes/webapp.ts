@@ -32,12 +32,12 @@ export class Webapp {
   // --- the Web API
 
   /** rtm.connect */
-  connect(user: string, offsets: Readonly<Record<string, number>>, reply: Reply<string>): void {
+  connect(user: string, offsets: Readonly<Record<string, number>>, paced: boolean, reply: Reply<string>): void {
     this.#later(() => {
       const { directory, kernel, ids } = this.#world;
       const own = new Set([user, ...directory.channelsOf(user)]);
       const ticket = `${user}.${ids.below(2 ** 32).toString(36)}${ids.below(2 ** 32).toString(36)}`;
-      directory.tickets.set(ticket, { user, offsets: Object.fromEntries(Object.entries(offsets).filter(([channel]) => own.has(channel))), expiresAt: kernel.now + ticketMs });
+      directory.tickets.set(ticket, { user, offsets: Object.fromEntries(Object.entries(offsets).filter(([channel]) => own.has(channel))), paced, expiresAt: kernel.now + ticketMs });
       reply({ status: 200, value: ticket });
     });
   }
@@ -79,10 +79,10 @@ export class Webapp {
       const found = directory.tickets.get(ticket);
       directory.tickets.delete(ticket);
       if (found === undefined || found.expiresAt < kernel.now) return reply({ status: 401 });
-      const { user, offsets } = found;
+      const { user, offsets, paced } = found;
       const { away, at } = directory.choiceOf(user);
       const team = { id: "T0", name: "sim", domain: "sim" };
-      reply({ status: 200, value: { user: { id: user, name: user }, team, manual_away: away, manual_away_at: at, offsets, batch_presence: false } });
+      reply({ status: 200, value: { user: { id: user, name: user }, team, manual_away: away, manual_away_at: at, offsets, batch_presence: false, paced } });
     });
   }
 
