@@ -22,7 +22,7 @@ export const limits = {
   reactionsBytes: 64 * 1024,
   /** Appends of one channel that wait for the store; more is refused as `rate_limited`. */
   channelPendingAppends: 1_000,
-  /** Events that a resume replays per channel; more becomes an explicit `x_gap`. */
+  /** Events that a channel server replays to a gateway that was cut off; more becomes an explicit `x_gap`. A client's own window is the gateway's --resume-events. */
   resumeEvents: 10_000,
   /** Events in one `batch` of a link. */
   batchEvents: 200,
