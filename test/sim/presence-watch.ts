@@ -124,8 +124,11 @@ export class PresenceWatch {
     // Who has no session may have had one anywhere.
     const gateways = new Set(theirs.some(({ live }) => live) ? [watcher.gateway, ...theirs.filter(({ live }) => live).map(({ gateway }) => gateway)] : ids.gateway);
     const places: Place[] = [...gateways, ...ids.presence];
-    const newest = world.charm?.registry.disk.topology?.epoch ?? 0;
+    const topology = world.charm?.registry.disk.topology;
+    const newest = topology?.epoch ?? 0;
     if (envoy.epoch < newest) return true;
+    // Where all are drained nobody has anybody.
+    if (!topology?.pools.presence.servers.some(({ state, weight }) => state === "up" && weight > 0)) return true;
     for (const place of places) {
       const process = nodes.get(place)!.process;
       if (process === undefined ? gateways.has(place) : process.paused || (world.epochs.get(place) ?? 0) < newest) return true;
