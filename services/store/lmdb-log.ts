@@ -107,11 +107,6 @@ export function openLmdbLog(folder: string, options: EnvironmentOptions = {}): L
         const range = entries.getRange({ start: [channel, after + 1], end: [channel, Number.MAX_SAFE_INTEGER], limit });
         return Array.from(range, ({ key, value }) => decodeEntry((key as [string, number])[1], value));
       }),
-    tsOf: (channel, offset) =>
-      env.read(() => {
-        const bytes = entries.get([channel, offset]);
-        return bytes === undefined ? "" : decodeEntry(offset, bytes).ts;
-      }),
     history: (channel, query) => env.read(() => history(channel, query)),
     message: (channel, ts) => env.read(() => messageOf(channel, ts)),
     async sweep(ts, cursor, channels) {

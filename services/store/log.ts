@@ -81,8 +81,6 @@ export interface LogStore {
   find(channel: string, keys: readonly string[], messages: readonly string[]): Promise<Found>;
   /** Entries with offset > after, oldest first. */
   after(channel: string, after: number, limit: number): Promise<Entry[]>;
-  /** ts of one entry, "" where it isn't kept. */
-  tsOf(channel: string, offset: number): Promise<string>;
   /** Current messages (edits applied, deleted ones absent), newest first; `more` where older ones match too. */
   history(channel: string, query: HistoryQuery): Promise<{ messages: Uint8Array[]; more: boolean }>;
   message(channel: string, ts: string): Promise<Uint8Array | undefined>;

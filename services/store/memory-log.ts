@@ -79,10 +79,6 @@ export class MemoryLog {
     return log.entries.slice(from, from + limit);
   }
 
-  tsOf(channel: string, offset: number): string {
-    return this.after(channel, offset - 1, 1).find((entry) => entry.offset === offset)?.ts ?? "";
-  }
-
   history(channel: string, { latest, oldest, inclusive, limit }: HistoryQuery): { messages: Uint8Array[]; more: boolean } {
     const newest = latest === "" ? "~" : tsKey(latest);
     const first = oldest === "" ? "" : tsKey(oldest);
@@ -129,7 +125,6 @@ export function openMemoryLog(): LogStore {
     byKey: async (channel, key) => log.byKey(channel, key),
     find: async (channel, keys, messages) => log.find(channel, keys, messages),
     after: async (channel, after, limit) => log.after(channel, after, limit),
-    tsOf: async (channel, offset) => log.tsOf(channel, offset),
     history: async (channel, query) => log.history(channel, query),
     message: async (channel, ts) => log.message(channel, ts),
     sweep: async (ts, cursor, channels) => log.sweep(ts, cursor, channels),

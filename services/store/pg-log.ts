@@ -20,7 +20,6 @@ const sql = statements({
   byKeys: `select ${columns} from ringway.entries where channel = $1 and key = any ($2::bytea[])`,
   messages: "select ts, message from ringway.messages where channel = $1 and ts = any ($2::text[])",
   after: `select ${columns} from ringway.entries where channel = $1 and off > $2 order by off limit $3`,
-  tsOf: "select ts from ringway.entries where channel = $1 and off = $2",
   history: `select message from ringway.messages where channel = $1 and ts >= $2 and ts <= $3 and ($4 or (ts <> $2 and ts <> $3)) order by ts desc limit $5`,
   channels: `select h.channel, exists (select from ringway.entries e where e.channel = h.channel and e.off = h.first and h.first < h.head and e.ts < $3)
       or exists (select from ringway.messages m where m.channel = h.channel and m.ts < least($3, h.last_key)) as old
@@ -92,10 +91,6 @@ export function openPgLog(url: string, connections: number): LogStore {
       return { keys: found, messages: texts };
     },
     after: async (channel, after, limit) => (await reading.query(sql.after, [channel, after, limit])).map(entryOf),
-    async tsOf(channel, offset) {
-      const [row] = await reading.query(sql.tsOf, [channel, offset]);
-      return row === undefined ? "" : (row["ts"] as string);
-    },
     async history(channel, { latest, oldest, inclusive, limit }) {
       const bounds = [oldest === "" ? "" : tsKey(oldest), latest === "" ? "~" : tsKey(latest)];
       const rows = await reading.query(sql.history, [channel, ...bounds, inclusive, limit + 1]);

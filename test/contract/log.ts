@@ -73,15 +73,9 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       await filled("C1", 1);
       for (const odd of ["C1\u0000", "\u0000", "\ud800", "{", "'", "x"]) {
         expect([await log.head(odd), await log.after(odd, 0, 9), await log.byKey(odd, "k1"), await log.message(odd, ts(1))]).toEqual([{ head: 0, lastTs: "", first: 1 }, [], undefined, undefined]);
-        expect([await log.byKey("C1", odd), await log.message("C1", odd), await log.tsOf(odd, 1)]).toEqual([undefined, undefined, ""]);
+        expect([await log.byKey("C1", odd), await log.message("C1", odd)]).toEqual([undefined, undefined]);
         expect(await log.find("C1", [odd], [odd])).toEqual({ keys: new Map(), messages: new Map() });
       }
-    });
-
-    it("knows the ts of each entry", async () => {
-      await filled("C1", 3);
-      expect(await Promise.all([0, 1, 3, 4].map((offset) => log.tsOf("C1", offset)))).toEqual(["", ts(1), ts(3), ""]);
-      expect(await log.tsOf("C2", 1)).toBe("");
     });
 
     it("refuses an append whose fence isn't the slot's, and keeps nothing of it", async () => {
@@ -237,7 +231,6 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
         expect(await offsets("C1")).toEqual([3, 4, 5]);
         expect((await log.after("C1", 3, 1)).map(({ offset }) => offset)).toEqual([4]);
         expect(await shown("C1")).toEqual([5, 4, 3].map((offset) => `{"msg":${offset}}`));
-        expect(await Promise.all([2, 3].map((offset) => log.tsOf("C1", offset)))).toEqual(["", ts(3)]);
         const found = await log.find("C1", ["k2", "k3"], [ts(2), ts(3)]);
         expect([[...found.keys.keys()], [...found.messages.keys()]]).toEqual([["k3"], [ts(3)]]);
         expect([await log.byKey("C1", "k2"), await log.message("C1", ts(2))]).toEqual([undefined, undefined]);
