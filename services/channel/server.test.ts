@@ -70,9 +70,12 @@ class Plane {
   }
 }
 
-const ready = (address: string): Promise<void> => vi.waitFor(async () => expect((await ask(`http://${address}/readyz`)).status).toBe(200));
+/** Longest wait on a machine that has much else to do. */
+const waitMs = 20_000;
+
+const ready = (address: string): Promise<void> => vi.waitFor(async () => expect((await ask(`http://${address}/readyz`)).status).toBe(200), waitMs);
 const atEpoch = (address: string, epoch: number): Promise<void> =>
-  vi.waitFor(async () => expect(((await ask(`http://${address}/v1/status`)).json as { epoch: number }).epoch).toBe(epoch));
+  vi.waitFor(async () => expect(((await ask(`http://${address}/v1/status`)).json as { epoch: number }).epoch).toBe(epoch), waitMs);
 
 /** One server that owns everything. */
 async function single(store: LogStore): Promise<string> {
@@ -84,7 +87,7 @@ async function single(store: LogStore): Promise<string> {
 }
 
 const post = (address: string, channel: string, body: unknown, headers = {}): Promise<Answer> =>
-  ask(`http://${address}/v1/channels/${channel}/messages`, { method: "POST", body, headers });
+  ask(`http://${address}/v1/channels/${channel}/messages`, { method: "POST", body, headers, timeoutMs: waitMs });
 const get = async <T>(address: string, path: string): Promise<T> => (await ask(`http://${address}/v1/channels/${path}`)).json as T;
 const say = (text: string, key: string, user = "U1"): Publish => ({ kind: "message", user, key, draft: { text } });
 async function said(address: string, channel: string, text: string, key = text): Promise<Published> {
@@ -431,7 +434,7 @@ describe("trouble", () => {
     expect((await ask(`http://${address}/v1/channels/C1/typing`, { method: "POST", body: { user: "U2" } })).status).toBe(202);
     await peer.until("transient");
     broken = false;
-    const offset = await vi.waitFor(async () => (await said(address, "C1", "two")).offset);
+    const offset = await vi.waitFor(async () => (await said(address, "C1", "two")).offset, waitMs);
     expect(offset).toBe(2);
     expect(offsets(await peer.until("event", 2))).toEqual([1, 2]);
     expect(peer.of("moved")).toEqual([]);
