@@ -43,7 +43,7 @@ async function closeRegistry(): Promise<void> {
 }
 
 async function bootCharm(listen = "127.0.0.1:0"): Promise<Running> {
-  const charm = await start(readConfig(["--listen", listen, "--registry-url", `http://${address}`, "--ring-key", DEV_KEY, "--settle-ms", "50", "--boot-grace-ms", "1000"]), log);
+  const charm = await start(readConfig(["--listen", listen, "--registry-url", `http://${address}`, "--ring-key", DEV_KEY, "--settle-ms", "50", "--boot-grace-ms", "1000", "--step-percent", "100"]), log);
   charms.push(charm);
   return charm;
 }

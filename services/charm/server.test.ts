@@ -23,7 +23,7 @@ let charm: Running;
 let servers: Registered[];
 
 const boot = async (listen = "127.0.0.1:0", extra: readonly string[] = []): Promise<Running> =>
-  start(readConfig(["--listen", listen, "--data", data, "--ring-key", DEV_KEY, "--settle-ms", "100", "--linger-ms", "200", "--boot-grace-ms", "1500", ...extra]), log);
+  start(readConfig(["--listen", listen, "--data", data, "--ring-key", DEV_KEY, "--settle-ms", "100", "--linger-ms", "200", "--boot-grace-ms", "1500", "--step-percent", "100", ...extra]), log);
 
 beforeEach(async () => {
   data = await mkdtemp(join(tmpdir(), "ringway-charm-"));
@@ -134,6 +134,31 @@ describe("charm's door", () => {
     expect(await topology()).toEqual(before);
     expect((await put("/v1/charm/servers/cs-1", { drain: false })).status).toBe(200);
     await ring("undrained", { "cs-0": "up", "cs-1": "up" });
+  });
+
+  test("drains by steps, says how far it is, and goes on with it after a restart", async () => {
+    const { address } = charm;
+    await charm.stop();
+    // Nobody's port answers, so that nobody is waited for; the steps follow from the registry's answers alone.
+    charm = await boot(address, ["--step-percent", "1"]);
+    serve("channel", "cs-0", 7001);
+    serve("channel", "cs-1", 7002);
+    await ring("two servers", { "cs-0": "up", "cs-1": "up" });
+    const rebalance = async (): Promise<unknown> => ((await ask(url("/v1/charm/status"))).json as { rebalance: unknown }).rebalance;
+    await until("both to have their share", async () => (await rebalance()) === null);
+    await put("/v1/charm/servers/cs-1", { drain: true });
+    const weight = async (): Promise<number> => (await topology())!.pools.channel.servers[1]!.weight;
+    const half = await until("some steps", async () => {
+      const now = await weight();
+      return now < 90 && now;
+    });
+    expect(await rebalance()).toMatchObject({ left_percent: expect.any(Number) });
+    await charm.stop();
+    charm = await boot(address, ["--step-percent", "1"]);
+    expect(await weight()).toBeLessThanOrEqual(half);
+    await ring("the drain", { "cs-0": "up", "cs-1": "draining" });
+    await until("the end", async () => (await rebalance()) === null);
+    expect(await weight()).toBe(100);
   });
 
   test("previews how many slots a change would move, and moves none", async () => {
