@@ -125,9 +125,12 @@ export class ChaosPlane {
     await writeFile(join(this.#options.data, "skew", server), String(ms));
   }
 
-  /** Has the kernel refuse every write to a file (EFBIG) of those who share the embedded store, or takes that back. Their logs are pipes. */
+  /**
+   * Has the kernel refuse every further page to those who share the embedded store (EFBIG), or takes that back. Their logs are pipes. The first two
+   * pages may be written: a commit that fails between its pages and the one that makes them count is more than a store that is down.
+   */
   async refuseWrites(on: boolean): Promise<void> {
-    for (const name of ["webapp", ...names.channel]) await exec("prlimit", ["--pid", String(this.proc(name).pid), `--fsize=${on ? 0 : "unlimited"}:unlimited`]);
+    for (const name of ["webapp", ...names.channel]) await exec("prlimit", ["--pid", String(this.proc(name).pid), `--fsize=${on ? 8_192 : "unlimited"}:unlimited`]);
   }
 
   /** Fills the store's disk to the last byte. */

@@ -71,7 +71,7 @@ export const rows = {
     missing: ({ postgres, writesRefusable }) => (postgres !== undefined || writesRefusable ? undefined : "the store is a folder, and there is no prlimit to refuse writes to it"),
     make: (_, { postgres, short }) => {
       const forMs = short ? 3_000 : 10_000;
-      if (postgres === undefined) return { text: `every write to the store fails for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.refuseWrites(true), end: (plane) => plane.refuseWrites(false) };
+      if (postgres === undefined) return { text: `the store gets no further page for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.refuseWrites(true), end: (plane) => plane.refuseWrites(false) };
       return { text: `PostgreSQL killed, started again after ${forMs / 1_000} s`, forMs, begin: () => postgres.kill(), end: () => postgres.start() };
     },
   },
