@@ -137,6 +137,16 @@ describe("a user", () => {
     expect(t.take()).toEqual(["answer 1: away online manual"]);
   });
 
+  test("who moved here while a former choice of theirs is still remembered: nobody is told before their gateway spoke", () => {
+    const t = settled().from("gw-1", online("UADA", 1, 1)).from("gw-0", watch("UADA"));
+    t.topology(2, ["gw-0", "gw-1"], "ps-1").from("gw-0", { type: "unwatch", user: "UADA" }).from("gw-1", offline("UADA")).wait(1_000);
+    t.take();
+    // Back again within the grace period; they chose "auto" at the other server meanwhile. Who watches comes first.
+    t.topology(3, ["gw-0", "gw-1"], "ps-0").from("gw-0", watch("UADA"));
+    expect(t.take()).toEqual([]);
+    expect(t.from("gw-1", online("UADA", 0, 2)).take()).toEqual(["→ gw-0 presence UADA 1"]);
+  });
+
   test("who chose while their gateway's link was broken: the choice holds against what the gateway repeats", () => {
     const t = settled().from("gw-0", online("UADA")).dead("gw-0").wait(1_000).tell(put(1, "UADA", true, 1));
     expect(t.link("gw-0", 3).from("gw-0", online("UADA")).take()).toEqual(["answer 1: away online manual", "→ gw-0 manual UADA 1 1"]);

@@ -8,7 +8,7 @@ import { isId } from "../protocol/ids.ts";
 import { Timers } from "../runtime/timers.ts";
 import type { Effect, Event, Ring } from "./events.ts";
 import { Settle } from "./settle.ts";
-import { createUser, describeUser, hasChosen, isActive, isIdle, isOnline, type User } from "./users.ts";
+import { createUser, describeUser, hasChosen, isActive, isIdle, type User } from "./users.ts";
 
 export type { Effect, Event, Ring } from "./events.ts";
 
@@ -252,9 +252,9 @@ export class Presence {
     user.askers.clear();
   }
 
-  /** Whether the lack of an announcement means that the user is offline. */
+  /** Whether the lack of an announcement means that the user is offline; one in the grace period may be back, with another choice, and not announced yet. */
   #knows(user: User): boolean {
-    if (isOnline(user)) return true;
+    if (user.announcers.size > 0) return true;
     if (this.#ring === undefined) return false;
     return this.#owns(user.id) ? this.#settle.settled : this.#now - user.neededSince >= this.#options.settleMs;
   }

@@ -8,9 +8,6 @@ import { Broken, Ledger } from "./ledger.ts";
 import { tooLongAStep } from "./rebalance.ts";
 import type { ResumeWindow } from "./world.ts";
 
-/** charm's own default, as in nodes/charm.ts */
-const stepShare = 0.05;
-
 export interface Acked {
   readonly who: string;
   readonly channel: string;
@@ -95,7 +92,7 @@ export class Monitor {
   }
 
   /** charm publishes a topology. */
-  published(before: RingView | undefined, after: RingView): void {
+  published(before: RingView | undefined, after: RingView, stepShare: number): void {
     const wrong = before === undefined ? undefined : tooLongAStep(before, after, stepShare);
     if (wrong !== undefined) throw new Broken(wrong);
   }

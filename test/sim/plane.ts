@@ -33,6 +33,7 @@ export interface PlaneOptions {
   /** as gateways have it by default, where it is left out */
   readonly window?: ResumeWindow;
   readonly reconnectsPerSecond?: number;
+  readonly stepShare?: number;
   /** clocks agree, and everything takes always the same time */
   readonly steady?: boolean;
 }
@@ -122,6 +123,7 @@ export class Plane {
       random: draw("world"),
       ids: new Random(seed, "ids"),
       window,
+      stepShare: options.stepShare ?? 0.05,
       reconnectsPerSecond,
       farewells: new Farewells(kernel, reconnectsPerSecond),
       doors: new Map<string, Door>(),
@@ -132,7 +134,7 @@ export class Plane {
       placeOf: (addr) => places.get(addr) ?? "nowhere",
       view: (topology: Topology) => {
         const view = ring.build(topology);
-        world.monitor.published(views.at(-1), view);
+        world.monitor.published(views.at(-1), view, world.stepShare);
         views.push(view);
         return view;
       },

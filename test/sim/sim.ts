@@ -46,7 +46,7 @@ const drawWindow = (random: Random): Pick<PlaneOptions, "window"> =>
 /** @param trace is given one line an event */
 export function simulate(ring: RingModule, seed: number, trace?: (line: string) => void): Result {
   const random = new Random(seed, "run");
-  const plane = new Plane(ring, seed, { ...drawSize(random), ...drawWindow(random), reconnectsPerSecond: random.pick([1, 2, 200]) }, trace);
+  const plane = new Plane(ring, seed, { ...drawSize(random), ...drawWindow(random), reconnectsPerSecond: random.pick([1, 2, 200]), stepShare: random.pick([0.05, 0.2, 0.2]) }, trace);
   const { kernel, monitor } = plane.world;
   const work = new Workload(plane, new Random(seed, "people"));
   const from = random.chance(0.3) ? beginMs.least : beginMs.most;
@@ -54,7 +54,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
   const faults = drawFaults(new Random(seed, "faults"), plane, random.below(15), from, until);
   const watch = new PresenceWatch(plane);
   plane.world.onPresence = (client, user, active) => watch.told(client, user, active);
-  work.plan(beginMs.least, until, 30 + random.below(90));
+  work.plan(beginMs.least, until, 25 + random.below(75));
   for (const { at, text, strike } of faults) {
     kernel.at(at, () => {
       plane.world.trace.line(() => `--- ${text}`);

@@ -34,6 +34,8 @@ export interface World {
   readonly ids: Random;
   /** how far back gateways replay */
   readonly window: ResumeWindow;
+  /** the share of the channel slots that one topology moves at most, 0..1 */
+  readonly stepShare: number;
   /** how fast gateways that drain send their clients away */
   readonly reconnectsPerSecond: number;
   readonly farewells: Farewells;

@@ -9,7 +9,7 @@ import { Registry, type Disk } from "../registry.ts";
 import type { World } from "../world.ts";
 
 /** charm's own defaults (services/charm/config.ts). */
-const timing = { settleMs: 500, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000, stepShare: 0.05, warmWithinMs: 5_000 };
+const timing = { settleMs: 500, lingerMs: 2_000, bootGraceMs: 3_000, guardWindowMs: 5_000, warmWithinMs: 5_000 };
 const warmEveryMs = 100;
 const warmAnswerMs = 500;
 
@@ -30,7 +30,7 @@ export class Charm {
     this.#world = world;
     this.process = process;
     const now = this.#now();
-    this.#state = new CharmState({ topology: disk.topology, intents: disk.intents, firstEpoch: 1 }, timing, now);
+    this.#state = new CharmState({ topology: disk.topology, intents: disk.intents, firstEpoch: 1 }, { ...timing, stepShare: world.stepShare }, now);
     this.registry = new Registry(process, () => Math.floor(world.clock("charm")), disk, (pool, instances) => this.#members(pool, instances));
     process.after(world.random.between(5, 500), () => this.#step({ type: "leading", leading: true }));
     this.#step({ type: "tick" });
