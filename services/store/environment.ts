@@ -149,6 +149,7 @@ export class Environment {
     Environment.#opened.delete(this.#path);
     await this.#groups.idle();
     await this.#root.close();
+    this.#guard.close();
   }
 }
 

@@ -18,10 +18,13 @@ const kindAt = 16;
 /** The lock word: the holder's thread ID, and two bits of the kernel's. */
 const threadBits = 0x3fff_ffff;
 
-/** The process that holds the write lock of the environment in `folder`, where it is stopped. */
-export function stoppedHolder(folder: string): number | undefined {
+/**
+ * The process that holds the write lock of the environment in `folder`, where it is stopped.
+ * @param lockFile its `lock.mdb`, open
+ */
+function stoppedHolder(folder: string, lockFile: number): number | undefined {
   try {
-    const thread = lockHolder(join(folder, "lock.mdb"));
+    const thread = lockHolder(lockFile);
     if (thread === undefined) return undefined;
     const status = readFileSync(`/proc/${thread}/status`, "utf8");
     // "t" is a process under a debugger: its owner knows what they do.
@@ -36,17 +39,12 @@ export function stoppedHolder(folder: string): number | undefined {
 }
 
 /** @returns a thread's ID */
-function lockHolder(lockFile: string): number | undefined {
+function lockHolder(lockFile: number): number | undefined {
   const size = mutexBytes[process.arch];
   if (process.platform !== "linux" || size === undefined) return undefined;
   const at = Math.ceil((24 + size) / 64) * 64;
   const bytes = Buffer.alloc(at + size);
-  const file = openSync(lockFile, "r");
-  try {
-    if (readSync(file, bytes, 0, bytes.length, 0) < bytes.length) return undefined;
-  } finally {
-    closeSync(file);
-  }
+  if (readSync(lockFile, bytes, 0, bytes.length, 0) < bytes.length) return undefined;
   if (bytes.readUInt32LE(0) !== lockMagic || bytes.readUInt32LE(at + kindAt) !== robustShared) return undefined;
   const thread = bytes.readUInt32LE(at) & threadBits;
   return thread === 0 ? undefined : thread;
@@ -63,10 +61,16 @@ function hasOpen(pid: number, path: string): boolean {
 /** Watches writes, and ends the holder that one of them waits for. */
 export class LockGuard {
   readonly #folder: string;
+  /**
+   * Open as long as the environment is. lmdb tells the living from the dead by a POSIX record lock of theirs on this file, and to close
+   * any descriptor of a file drops all such locks of the process: the others would take it for dead, and its readers' places for free.
+   */
+  readonly #lockFile: number | undefined;
   readonly #afterMs: number;
   readonly #onKill: (pid: number) => void;
 
   /**
+   * To be made before the environment is opened, and closed after it.
    * @param afterMs how long a write may wait before the holder is looked at; 0 = never
    * @param onKill told of a process that was ended
    */
@@ -74,14 +78,20 @@ export class LockGuard {
     this.#folder = folder;
     this.#afterMs = afterMs;
     this.#onKill = onKill;
+    this.#lockFile = afterMs === 0 ? undefined : openSync(join(folder, "lock.mdb"), "r");
+  }
+
+  close(): void {
+    if (this.#lockFile !== undefined) closeSync(this.#lockFile);
   }
 
   /** A write has begun. @returns what to call when it is over */
   watch(): () => void {
-    if (this.#afterMs === 0) return () => {};
+    const lockFile = this.#lockFile;
+    if (lockFile === undefined) return () => {};
     let suspect: number | undefined;
     const look = (): void => {
-      const holder = stoppedHolder(this.#folder);
+      const holder = stoppedHolder(this.#folder, lockFile);
       if (holder !== undefined && holder === suspect) this.#end(holder);
       suspect = holder;
       timer = setTimeout(look, confirmMs);

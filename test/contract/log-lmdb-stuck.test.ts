@@ -1,4 +1,5 @@
 /** A process that is stopped while it holds the write lock of an lmdb folder: what the others do about it. */
+import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pino } from "pino";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -83,6 +84,19 @@ describe.runIf(process.platform === "linux")("a writer that is stopped", () => {
     idle.signal("SIGCONT");
     expect(await idle.ask("claim")).toEqual(["2"]);
     expect([ended, idle.endedBy, slow.endedBy]).toEqual([[], null, null]);
+    await log.close();
+  });
+
+  it("is looked for without the one that looks being taken for dead: another process finds its reader where it was", async () => {
+    const folder = await newFolder();
+    const log = openLmdbLog(folder, { stuckKillMs: 100 });
+    await log.head("C1"); // takes a reader's place
+    const slow = new Writer(folder);
+    expect(await slow.ask("hold 1000")).toEqual(["holding"]);
+    await log.claim(2, "parent");
+    const other = `import { open } from "lmdb"; const root = open({ path: process.argv[1], noSubdir: false }); root.readerCheck(); process.stdout.write(root.readerList()); await root.close();`;
+    const readers = execFileSync(process.execPath, ["--input-type=module", "-e", other, folder], { encoding: "utf8" });
+    expect(readers).toMatch(new RegExp(`^\\s*${process.pid}\\b`, "m"));
     await log.close();
   });
 
