@@ -139,6 +139,7 @@ export class Environment {
       this.#root.resetReadTxn();
       return action();
     } catch (error) {
+      endOnPanic(error);
       throw new StoreUnavailable(error);
     }
   }
@@ -151,6 +152,17 @@ export class Environment {
     await this.#root.close();
     this.#guard.close();
   }
+}
+
+/**
+ * After a commit that failed at its very last write (the meta page) lmdb answers this process no write any more, and says so to those who read.
+ * A process that lives keeps its slots from the others, so it ends as by a fault of its own: they take over, and its launcher starts it anew.
+ */
+function endOnPanic(error: unknown): void {
+  if (!(error instanceof Error) || !error.message.includes("MDB_PANIC")) return;
+  setImmediate(() => {
+    throw new Error("lmdb refuses all further work in this process; it ends, to be started anew", { cause: error });
+  });
 }
 
 /**

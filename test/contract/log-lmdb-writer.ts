@@ -59,6 +59,11 @@ export class Writer {
     return this.#child.signalCode;
   }
 
+  /** Its exit code, if it ended by itself. */
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

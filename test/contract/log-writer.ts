@@ -4,7 +4,8 @@
  * `claim` → fence; `append <first> <count> <fence>` → one line of the appended offset or the refusal each;
  * `flood <first> <fence>` → appends until it is killed, saying each offset once it is acked;
  * `hold <ms>` → keeps the write lock for so long, saying when it has it and when no more;
- * `churn` → small transactions, one begun while another syncs, until it is killed, saying each fence.
+ * `churn` → small transactions, one begun while another syncs, until it is killed, saying each fence;
+ * `persist` → claims slot 1 again and again and reads who has it, whatever is refused, until it is killed, saying each fence or the refusal.
  */
 import { createInterface } from "node:readline";
 import { Environment } from "../../services/store/environment.ts";
@@ -56,6 +57,12 @@ for await (const line of createInterface(process.stdin)) {
     });
     say("released");
     await env.close();
+  } else if (verb === "persist") {
+    for (;;) {
+      const claim = log.claim(1, "child").then(String, (error: Error) => error.name).then(say);
+      await Promise.race([claim, new Promise((done) => setTimeout(done, 300))]);
+      await log.claimed(1).catch(() => undefined);
+    }
   } else if (verb === "churn") {
     const lane = async (slot: number): Promise<never> => {
       for (;;) {
