@@ -51,7 +51,7 @@ export function routeRequest(config: Config, topology: Topology | null, zone: By
 }
 
 /**
- * Reads what rules match on, header by header: to be handed the whole map costs 8 µs a request (docs/benchmarks.md).
+ * Reads what rules match on, header by header: to be handed the whole map costs 2 to 3 µs more (docs/benchmarks.md).
  * @param withUpgrade whether any rule asks for it
  */
 function readRequest(withUpgrade: bool): void {
