@@ -15,4 +15,4 @@ export const payload = Buffer.alloc(200, "x");
 export const channelOf = (writer: number): string => `C${String(writer).padStart(8, "0")}`;
 /** As long as a UUID, and as random to an index. */
 export const keyOf = (offset: number): string => `${(Math.imul(offset, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0")}-0000-4000-8000-${String(offset).padStart(12, "0")}`;
-export const tsOf = (offset: number): string => `1700000000.${String(offset).padStart(6, "0")}`;
+export const tsOf = (offset: number): string => `${1_700_000_000 + Math.floor(offset / 1e6)}.${String(offset % 1e6).padStart(6, "0")}`;
