@@ -1,7 +1,6 @@
 /** `ringway check-delivery`: shows, on any plane, that nothing acked is lost, doubled or reordered. */
 import { readLog, writeLog } from "../delivery/log-file.ts";
 import { lines, summary, verdictOf } from "../delivery/report.ts";
-import { CheckError, DeliveryRun } from "../delivery/run.ts";
 import { Timeline, type Stalls } from "../delivery/stalls.ts";
 import { verify, type Verdict } from "../delivery/verify.ts";
 import type { Plan } from "../delivery/happened.ts";
@@ -56,6 +55,7 @@ async function live(options: Options): Promise<number> {
   };
   // Before the run, not after it: a file that can't be written would cost the whole log.
   if (options.log !== "") await writeLog(options.log, plan, [], new Map()).catch((error: NodeJS.ErrnoException) => Promise.reject(new UsageError(`--log ${options.log} cannot be written (${error.code})`)));
+  const { CheckError, DeliveryRun } = await import("../delivery/run.ts");
   const run = new DeliveryRun(plan);
   try {
     await run.start();

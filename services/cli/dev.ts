@@ -2,7 +2,6 @@
 import { BuildError } from "../launch/build.ts";
 import { flags, readConfig } from "../launch/config.ts";
 import { NoEnvoyError } from "../launch/find-envoy.ts";
-import { LaunchError, startPlane, StoppedEarly } from "../launch/plane.ts";
 import { complain } from "./output.ts";
 import type { Verb } from "./verb.ts";
 
@@ -27,6 +26,7 @@ export const dev: Verb = {
         });
       }
     });
+    const { LaunchError, startPlane, StoppedEarly } = await import("../launch/plane.ts");
     let plane;
     try {
       plane = await startPlane(config, say, stopped);

@@ -1,6 +1,6 @@
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
-import { createLog, type Log } from "../runtime/log.ts";
+import type { Log } from "../runtime/log.ts";
 import type { Verb } from "./verb.ts";
 
 interface Service<C> {
@@ -18,6 +18,7 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
     async run(argv) {
       const config = service.readConfig(argv);
       const id = "id" in config && typeof config.id === "string" ? config.id : name;
+      const { createLog } = await import("../runtime/log.ts");
       const log = createLog(name, id, config.logLevel);
       let running: Running;
       try {

@@ -1,7 +1,6 @@
 /** `ringway token …`: issues, lists and revokes the tokens of the Web API. They are stored hashed; a token is shown once. */
 import type { Directory } from "../store/directory.ts";
 import { StoreUnavailable } from "../store/log.ts";
-import { openDirectory } from "../store/open.ts";
 import { storeFlags } from "../runtime/common-flags.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
@@ -49,6 +48,8 @@ export const token: Verb = {
     const run = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
     if (run === undefined) throw new UsageError(`${verb === undefined ? "token needs a verb" : `'token ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
     if (options.store === "memory") throw new UsageError("--store memory keeps no tokens");
+    // Engines are loaded when they are needed.
+    const { openDirectory } = await import("../store/open.ts");
     let directory: Directory | undefined;
     try {
       directory = openDirectory({ ...options, storeConnections: 1 });
