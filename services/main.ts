@@ -20,7 +20,8 @@ import * as webappConfig from "./webapp/config.ts";
 /** A service is imported when it is run: `ringway ring owner` should not load a store engine. */
 const verbs: Readonly<Record<string, Verb>> = {
   dev,
-  charm: serviceVerb("charm", { ...charmConfig, summary: "ring manager, with the embedded registry", start: async (config, log) => (await import("./charm/server.ts")).start(config, log) }),
+  // charm works hardest just when slots move, and nothing of a message goes through it.
+  charm: serviceVerb("charm", { ...charmConfig, summary: "ring manager, with the embedded registry", niceness: 5, start: async (config, log) => (await import("./charm/server.ts")).start(config, log) }),
   channel: serviceVerb("channel", { ...channelConfig, summary: "channel server: order, history, fan-out to gateways", start: onStore(async (config, log) => (await import("./channel/server.ts")).start(config, log)) }),
   gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),
   presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),

@@ -41,7 +41,8 @@ export function preview(module: RingModule, topology: Topology, body: unknown): 
   });
   try {
     const before = module.build(topology);
-    const after = module.build(validateTopology({ ...topology, pools: Object.fromEntries(changed) as unknown }));
+    const { digest: _, ...unsealed } = topology;
+    const after = module.build(validateTopology({ ...unsealed, pools: Object.fromEntries(changed) as unknown }));
     const moved = Object.fromEntries(pools.map((pool) => [pool, after.moved(before, pool)])) as Record<Pool, number>;
     before.dispose();
     after.dispose();

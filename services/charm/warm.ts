@@ -2,7 +2,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/request.ts";
 
-/** Pause between two rounds, ms. */
+/** Pause before each round, ms. Before the first one, too: what a step sets going in every process shall not meet with what the next one does. */
 const EVERY_MS = 100;
 const ANSWER_MS = 500;
 /** Servers that are asked at a time. */
@@ -18,8 +18,9 @@ export interface AwaitWarm {
 }
 
 export async function awaitWarm({ servers, epoch, clock, signal, onWarm }: AwaitWarm): Promise<void> {
-  let cold = [...servers];
-  while (cold.length > 0 && !signal.aborted) {
+  for (let cold = [...servers]; cold.length > 0; ) {
+    await clock.sleep(EVERY_MS, signal);
+    if (signal.aborted) return;
     const queue = [...cold];
     cold = [];
     const lane = async (): Promise<void> => {
@@ -29,7 +30,6 @@ export async function awaitWarm({ servers, epoch, clock, signal, onWarm }: Await
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
-    if (cold.length > 0) await clock.sleep(EVERY_MS, signal);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -6,6 +7,8 @@ import type { Verb } from "./verb.ts";
 interface Service<C> {
   readonly summary: string;
   readonly flags: Flags;
+  /** of the process, 0..19: how far it gives way to others on its machine */
+  readonly niceness?: number;
   readConfig(argv: readonly string[]): C;
   start(config: C, log: Log): Promise<Running>;
 }
@@ -20,6 +23,8 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
       const id = "id" in config && typeof config.id === "string" ? config.id : name;
       const { createLog } = await import("../runtime/log.ts");
       const log = createLog(name, id, config.logLevel);
+      // Where that is forbidden, it runs as it is.
+      if (service.niceness !== undefined) try { setPriority(service.niceness); } catch {}
       let running: Running;
       try {
         running = await service.start(config, log);

@@ -3,6 +3,7 @@
  * one, as the documentation asks. Every second writer sends over a socket, the others by the Web API.
  */
 import { Client, type Frame } from "./client.ts";
+import type { Connection } from "./connection.ts";
 import { textOf, type Happened, type Plan } from "./happened.ts";
 import { callApi } from "./web-api.ts";
 
@@ -28,7 +29,7 @@ export class Writer {
   readonly #note: (event: Happened) => void;
   readonly #client: Client | undefined;
   /** on the socket: by the number that the answer names */
-  readonly #answers = new Map<number, (frame: Frame | undefined) => void>();
+  readonly #answers = new Map<number, { readonly via: Connection; readonly answer: (frame: Frame | undefined) => void }>();
   readonly #pending = new Set<Pending>();
   #lastId = 0;
   #count = 0;
@@ -49,13 +50,13 @@ export class Writer {
     this.#client = new Client(plan.api, this.#token, {
       offsets: () => ({}),
       connected: () => {},
-      lost: () => {
-        for (const answer of [...this.#answers.values()]) answer(undefined);
+      lost: (_, connection) => {
+        for (const { via, answer } of [...this.#answers.values()]) if (via === connection) answer(undefined);
       },
       frame: (frame) => {
-        if (typeof frame["reply_to"] === "number") this.#answers.get(frame["reply_to"])?.(frame);
+        if (typeof frame["reply_to"] === "number") this.#answers.get(frame["reply_to"])?.answer(frame);
       },
-      idle: () => this.#answers.size === 0,
+      idle: (connection) => [...this.#answers.values()].every(({ via }) => via !== connection),
     });
   }
 
@@ -123,15 +124,18 @@ export class Writer {
   }
 
   async #bySocket(client: Client, { channel, key }: Pending): Promise<{ ts: string; off: number }> {
-    if (!client.isOpen) throw new NotConnected();
     const id = ++this.#lastId;
+    const via = client.send({ type: "message", id, channel, text: textOf(key), client_msg_id: key });
+    if (via === undefined) throw new NotConnected();
     const frame = await new Promise<Frame | undefined>((resolve) => {
       const timer = setTimeout(resolve, answerWithinMs, { ok: false, x_reason: "no_answer" });
-      this.#answers.set(id, (answer) => {
-        clearTimeout(timer);
-        resolve(answer);
+      this.#answers.set(id, {
+        via,
+        answer: (frame) => {
+          clearTimeout(timer);
+          resolve(frame);
+        },
       });
-      client.send({ type: "message", id, channel, text: textOf(key), client_msg_id: key });
     });
     this.#answers.delete(id);
     if (frame === undefined) throw new Error("socket_lost");

@@ -4,6 +4,7 @@ import { followTopology, type Follower, type KvGet } from "./follow.ts";
 import { DEV_KEY } from "./key.ts";
 import { loadRingModule, type RingModule } from "./ring.ts";
 import { sealTopology } from "./seal.ts";
+import { encodeTopologyJson, parseTopology, type Topology } from "./topology.ts";
 
 let module: RingModule;
 beforeAll(async () => {
@@ -14,6 +15,15 @@ const none = { servers: [], pins: [] };
 function document(epoch: number, weight = 100): Uint8Array {
   const servers = [{ id: "cs-1", addr: "127.0.0.1:7001", zone: "", weight, state: "up" as const }];
   return sealTopology(module, { epoch, pools: { channel: { servers, pins: [] }, presence: none, gateway: none } }).json;
+}
+
+function changed(epoch: number, change: (doc: Topology) => Topology): Uint8Array {
+  return encodeTopologyJson(change(parseTopology(document(epoch))));
+}
+
+/** The document of a charm whose ring is another one. */
+function withTables({ pools, ...rest }: Topology): Topology {
+  return { ...rest, pools: { ...pools, channel: { ...pools.channel, tableDigest: "0".repeat(16) } } };
 }
 
 /** A key of a registry with Consul's blocking reads; `put` wakes the reader. */
@@ -94,7 +104,7 @@ test("each newer document becomes a view, in order", () =>
     key.put(document(2));
     await vi.waitFor(() => expect(epochs).toEqual([1, 2]));
     expect(follower.view?.epoch).toBe(2);
-    expect(follower.counters).toEqual({ applied: 2, rejected: 0 });
+    expect(follower.counters).toEqual({ applied: 2, rejected: 0, unconfirmed: 0 });
     expect(errors).toEqual([]);
   }));
 
@@ -105,6 +115,7 @@ test.each<[string, () => Uint8Array]>([
   ["epoch_reused", () => document(5, 7)],
   ["wrong_key", () => Buffer.from(Buffer.from(document(6)).toString().replace(module.keyId, "00000000"))],
   ["digest_mismatch", () => Buffer.from(Buffer.from(document(6)).toString().replace('"weight":100', '"weight":0'))],
+  ["digest_mismatch", () => changed(6, ({ digest: _, ...rest }) => withTables(rest))],
 ])("a document that is %s is counted and reported, and the last good one stays", (reason, bad) =>
   following(async ({ follower, key, epochs, errors }) => {
     key.put(document(5));
@@ -112,11 +123,21 @@ test.each<[string, () => Uint8Array]>([
     key.put(bad());
     await vi.waitFor(() => expect(errors).toMatchObject([{ reason }]));
     expect(follower.view?.epoch).toBe(5);
-    expect(follower.counters).toEqual({ applied: 1, rejected: 1 });
+    expect(follower.counters).toEqual({ applied: 1, rejected: 1, unconfirmed: 0 });
     key.put(document(7));
     await vi.waitFor(() => expect(epochs).toEqual([5, 7]));
   }),
 );
+
+test("of a document that is whole, the tables are checked when it is in use: who can't confirm them says so and goes on", () =>
+  following(async ({ follower, key, epochs, errors }) => {
+    key.put(document(5));
+    await vi.waitFor(() => expect(epochs).toEqual([5]));
+    key.put(changed(6, withTables));
+    await vi.waitFor(() => expect(errors).toMatchObject([{ reason: "digest_mismatch", path: "pools.channel.tableDigest" }]));
+    expect(epochs).toEqual([5, 6]);
+    expect(follower.counters).toEqual({ applied: 2, rejected: 0, unconfirmed: 1 });
+  }));
 
 test("the same document again, as after a registry's restart, is no news", () =>
   following(async ({ follower, key, epochs }) => {
@@ -124,7 +145,7 @@ test("the same document again, as after a registry's restart, is no news", () =>
     await vi.waitFor(() => expect(epochs).toEqual([5]));
     key.put(document(5), 3);
     await vi.waitFor(() => expect(key.asked.at(-1)).toBe(3));
-    expect(follower.counters).toEqual({ applied: 1, rejected: 0 });
+    expect(follower.counters).toEqual({ applied: 1, rejected: 0, unconfirmed: 0 });
     expect(key.asked.slice(-2)).toEqual([0, 3]);
   }));
 

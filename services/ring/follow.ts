@@ -1,7 +1,13 @@
-/** Keeps a process on the newest topology: long-polls the registry's key, checks, keeps the last good one. */
+/**
+ * Keeps a process on the newest topology: long-polls the registry's key, checks, keeps the last good one.
+ *
+ * A document with a digest of its own is taken at once: the tables behind its table digests, of which the first topology's
+ * are looked up before it is taken, need 10–40 ms of CPU in every process at the very moment when slots move. They are
+ * looked up when the topology is at rest.
+ */
 import { TOPOLOGY_KEY } from "../protocol/topology.ts";
 import { systemClock, type Clock } from "../runtime/clock.ts";
-import type { RingModule, RingView } from "./ring.ts";
+import { verifyTables, type RingModule, type RingView } from "./ring.ts";
 import { encodeTopologyJson, parseTopology, TopologyError } from "./topology.ts";
 
 /** Longest that one poll waits for a change, ms. */
@@ -11,6 +17,9 @@ const BACKOFF_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 /** Pause after an answer that brings nothing, ms: a registry that does not wait must not make us spin. */
 const IDLE_MS = 50;
+/** A topology that stays so long is at rest, ms; then a slice of its tables is looked up this often, ms. */
+const REST_MS = 1_000;
+const SLICE_EVERY_MS = 5;
 
 /** Consul's blocking query: answers once the key's index is beyond `index`, or after `waitMs`. */
 export type KvGet = (
@@ -23,7 +32,10 @@ export interface FollowOptions {
   readonly module: RingModule;
   /** Called once per new topology, in order of epoch. */
   readonly onView: (view: RingView) => void;
-  /** A TopologyError for a document that was rejected, anything else for a registry that failed. The follower goes on. */
+  /**
+   * A TopologyError for a document that was rejected (or that is in use and has tables that this process can't confirm:
+   * path `pools.….tableDigest`), anything else for a registry that failed. The follower goes on.
+   */
   readonly onError: (error: unknown) => void;
   readonly clock?: Clock;
 }
@@ -31,7 +43,7 @@ export interface FollowOptions {
 export interface Follower {
   /** The last good topology. */
   readonly view: RingView | undefined;
-  readonly counters: { readonly applied: number; readonly rejected: number };
+  readonly counters: { readonly applied: number; readonly rejected: number; readonly unconfirmed: number };
   /** Ends the poll; nothing is called once this has resolved. */
   stop(): Promise<void>;
 }
@@ -41,10 +53,25 @@ export function followTopology(options: FollowOptions): Follower {
   const { kvGet, module, onView, onError, clock = systemClock } = options;
   const abort = new AbortController();
   const { signal } = abort;
-  const counters = { applied: 0, rejected: 0 };
+  const counters = { applied: 0, rejected: 0, unconfirmed: 0 };
   let view: RingView | undefined;
   /** the last document that was looked at, taken or not */
   let seen: Uint8Array | undefined;
+
+  let confirming: Promise<unknown> = Promise.resolve();
+
+  /** Checks the tables of a topology in use, unless a newer one comes. */
+  const confirm = async (used: RingView): Promise<void> => {
+    const turn = (ms: number) => async (): Promise<boolean> => {
+      await clock.sleep(ms, signal);
+      return view === used && !signal.aborted;
+    };
+    if (!(await turn(REST_MS)())) return;
+    await verifyTables(used, turn(SLICE_EVERY_MS)).catch((error: unknown) => {
+      counters.unconfirmed++;
+      onError(error);
+    });
+  };
 
   const take = async (bytes: Uint8Array): Promise<void> => {
     if (seen !== undefined && Buffer.compare(seen, bytes) === 0) return;
@@ -56,10 +83,12 @@ export function followTopology(options: FollowOptions): Follower {
         const reason = next.epoch < view.epoch ? "epoch_too_low" : "epoch_reused";
         throw new TopologyError("epoch", reason, `is ${next.epoch}, this process is at ${view.epoch}`);
       }
-      const built = await module.buildVerified(next, view);
+      const confirmed = view === undefined || next.digest === undefined;
+      const built = await (confirmed ? module.buildVerified(next, view) : module.build(next, view));
       if (signal.aborted) return built.dispose();
       view = built;
       counters.applied++;
+      if (!confirmed) confirming = Promise.all([confirming, confirm(built)]);
     } catch (error) {
       counters.rejected++;
       onError(error);
@@ -99,6 +128,7 @@ export function followTopology(options: FollowOptions): Follower {
     async stop() {
       abort.abort();
       await running;
+      await confirming;
     },
   };
 }

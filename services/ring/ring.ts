@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { pools, type Topology } from "../protocol/topology.ts";
 import { parseKey } from "./key.ts";
-import { encodeTopologyBinary, TopologyError } from "./topology.ts";
+import { digestOf, encodeTopologyBinary, TopologyError } from "./topology.ts";
 import { RingView } from "./view.ts";
 import { RingWasm, type Handle } from "./wasm.ts";
 
@@ -45,20 +45,47 @@ export interface RingModule {
   sipHash24(bytes: Uint8Array): bigint;
   /** Whether a binary document would be taken, and if not, why. Never throws on any bytes. */
   check(binary: Uint8Array): DecodeError;
-  /** Builds a valid document's rings. @throws TopologyError where it belongs to another key or is too large */
-  build(doc: Topology): RingView;
+  /**
+   * Builds a valid document's rings.
+   * @param before a view whose pools need not be looked up again where they are the same
+   * @throws TopologyError where it belongs to another key, is damaged by its own digest, or is too large
+   */
+  build(doc: Topology, before?: RingView): RingView;
   /**
    * The same, and checks the document's table digests, a slice per turn of the event loop.
-   * @param before a view whose pools need not be looked up again where they are the same
    * @throws TopologyError
    */
   buildVerified(doc: Topology, before?: RingView): Promise<RingView>;
 }
 
-/** Looks every slot of a view up, a slice per turn of the event loop, so that its digests cost nothing afterwards. */
-export async function fillTables(view: RingView): Promise<void> {
-  for (const pool of pools) while (view.fill(pool, SLICE_SLOTS)) await setImmediate();
+/**
+ * Checks a view against its document's table digests: whether this process and charm mean the same ring.
+ * @param turn waited for between two slices of up to 3 ms; false ends the check
+ * @throws TopologyError `digest_mismatch`
+ */
+export async function verifyTables(view: RingView, turn: () => Promise<boolean>): Promise<void> {
+  if (!(await fillTables(view, turn))) return;
+  for (const pool of pools) {
+    const digest = view.tableDigest(pool);
+    if (digest !== view.topology.pools[pool].tableDigest) {
+      throw new TopologyError(`pools.${pool}.tableDigest`, "digest_mismatch", `is not ${digest}, which the ring gives`);
+    }
+  }
 }
+
+/**
+ * Looks every slot of a view up, a slice per turn, so that its digests cost nothing afterwards.
+ * @returns whether it came to the end: `turn` may say no
+ */
+export async function fillTables(view: RingView, turn: () => Promise<boolean> = eventLoop): Promise<boolean> {
+  for (const pool of pools) while (view.fill(pool, SLICE_SLOTS)) if (!(await turn())) return false;
+  return true;
+}
+
+const eventLoop = async (): Promise<boolean> => {
+  await setImmediate();
+  return true;
+};
 
 /**
  * Loads `build/ring.wasm` for a cluster key of 32 hex digits.
@@ -73,9 +100,10 @@ export async function loadRingModule(keyHex: string): Promise<RingModule> {
 
   const sipHash24 = (bytes: Uint8Array): bigint => BigInt.asUintN(64, exports.hash24(wasm.putBytes(bytes)));
 
-  const build = (doc: Topology): RingView => {
+  const build = (doc: Topology, before?: RingView): RingView => {
     if (doc.keyId !== keyId) throw new TopologyError("keyId", "wrong_key", `names key ${doc.keyId}, this process has ${keyId}`);
     const binary = encodeTopologyBinary(doc, sipHash24);
+    if (doc.digest !== undefined && doc.digest !== digestOf(binary)) throw new TopologyError("digest", "digest_mismatch", "is not this document's: it was damaged");
     exports.__collect(); // what earlier views have released: a topology holds about 1.5 MiB
     const handle = exports.decode(wasm.putBytes(binary));
     if (handle === 0) {
@@ -89,6 +117,7 @@ export async function loadRingModule(keyHex: string): Promise<RingModule> {
       release(handle);
     });
     garbage.register(view, handle, token);
+    if (before !== undefined) view.reuse(before);
     return view;
   };
 
@@ -105,16 +134,11 @@ export async function loadRingModule(keyHex: string): Promise<RingModule> {
     },
     build,
     async buildVerified(doc, before) {
-      const view = build(doc);
-      if (before !== undefined) view.reuse(before);
-      await fillTables(view);
-      for (const pool of pools) {
-        const digest = view.tableDigest(pool);
-        if (digest !== doc.pools[pool].tableDigest) {
-          view.dispose();
-          throw new TopologyError(`pools.${pool}.tableDigest`, "digest_mismatch", `is not ${digest}, which the ring gives`);
-        }
-      }
+      const view = build(doc, before);
+      await verifyTables(view, eventLoop).catch((error: unknown) => {
+        view.dispose();
+        throw error;
+      });
       return view;
     },
   };

@@ -1,7 +1,7 @@
 /** What charm publishes, made from what charm decides. */
 import { pools, type Pool, type PoolTopology, type Topology } from "../protocol/topology.ts";
 import { fillTables, type RingModule, type RingView } from "./ring.ts";
-import { encodeTopologyBinary, encodeTopologyJson, validateTopology } from "./topology.ts";
+import { digestOf, encodeTopologyBinary, encodeTopologyJson, validateTopology } from "./topology.ts";
 
 /** A topology whose digests nobody has worked out yet. */
 export interface TopologyDraft {
@@ -31,8 +31,7 @@ export function sealTopology(module: RingModule, draft: TopologyDraft): Sealed {
  * @param before a view of which the tables are taken where a pool has not changed
  */
 export async function sealTopologyInTurns(module: RingModule, draft: TopologyDraft, before?: RingView): Promise<Sealed> {
-  const unsealed = module.build(document(module, draft, () => noDigest));
-  if (before !== undefined) unsealed.reuse(before);
+  const unsealed = module.build(document(module, draft, () => noDigest), before);
   await fillTables(unsealed);
   return finish(module, draft, unsealed);
 }
@@ -48,14 +47,15 @@ function document(module: RingModule, draft: TopologyDraft, digest: (pool: Pool)
 }
 
 function finish(module: RingModule, draft: TopologyDraft, unsealed: RingView): Sealed {
-  const topology = document(module, draft, (pool) => unsealed.tableDigest(pool));
-  const view = module.build(topology);
-  view.reuse(unsealed);
+  const undigested = document(module, draft, (pool) => unsealed.tableDigest(pool));
+  const binary = encodeTopologyBinary(undigested, module.sipHash24);
+  const topology = { ...undigested, digest: digestOf(binary) };
+  const view = module.build(topology, unsealed);
   unsealed.dispose();
   return {
     topology,
     view,
     json: encodeTopologyJson(topology),
-    binary: encodeTopologyBinary(topology, module.sipHash24),
+    binary,
   };
 }

@@ -84,9 +84,11 @@ export function validateTopology(value: unknown): Topology {
   if (typeof keyId !== "string" || !/^[0-9a-f]{8}$/.test(keyId)) {
     throw new TopologyError("keyId", "bad_key_id", "must be 8 hex digits");
   }
+  const { digest } = doc;
+  if (digest !== undefined && !isDigest(digest)) throw new TopologyError("digest", "bad_digest", "must be 16 hex digits");
   const poolsObject = asObject(doc["pools"], "pools");
   const checked = Object.fromEntries(pools.map((pool) => [pool, asPool(poolsObject[pool], `pools.${pool}`)]));
-  return { v: 1, epoch, keyId, pools: checked as Record<Pool, PoolTopology> };
+  return { v: 1, epoch, keyId, ...(digest === undefined ? {} : { digest }), pools: checked as Record<Pool, PoolTopology> };
 }
 
 /**
@@ -98,6 +100,7 @@ export function encodeTopologyJson(doc: Topology): Uint8Array {
     v: doc.v,
     epoch: doc.epoch,
     keyId: doc.keyId,
+    ...(doc.digest === undefined ? {} : { digest: doc.digest }),
     pools: Object.fromEntries(
       pools.map((pool) => {
         const { servers, pins, tableDigest } = doc.pools[pool];
@@ -168,6 +171,11 @@ export function encodeTopologyBinary(doc: Topology, sipHash24: (bytes: Uint8Arra
   return new Uint8Array(out.subarray(0, at));
 }
 
+/** The digest that a binary document ends with, as JSON has it. */
+export function digestOf(binary: Uint8Array): string {
+  return Buffer.from(binary.subarray(-8)).readBigUInt64LE().toString(16).padStart(16, "0");
+}
+
 /** The servers in bytewise order of ID: their index in this order is their number in the ring. */
 export function sortServers(servers: readonly Server[]): Server[] {
   return servers.toSorted((a, b) => compareIds(a.id, b.id));
@@ -186,7 +194,7 @@ function asPool(value: unknown, path: string): PoolTopology {
   const pins = asArray(pool["pins"], `${path}.pins`, limits.pins).map((pin, i) => asPin(pin, `${path}.pins[${i}]`));
   refuseDuplicate(pins.map((pin) => pin[0]), `${path}.pins`);
   const tableDigest = pool["tableDigest"];
-  if (typeof tableDigest !== "string" || !/^[0-9a-f]{16}$/.test(tableDigest)) {
+  if (!isDigest(tableDigest)) {
     throw new TopologyError(`${path}.tableDigest`, "bad_digest", "must be 16 hex digits");
   }
   return { servers: sortServers(servers), pins: sortPins(pins), tableDigest };
@@ -230,6 +238,10 @@ export function isIpPort(addr: string): boolean {
 /** Whether a zone's name can go into a topology: at most 64 visible ASCII characters without a comma; empty is no zone. */
 export function isZone(zone: string): boolean {
   return zone.length <= ZONE_BYTES_MAX && visibleAscii.test(zone);
+}
+
+function isDigest(value: unknown): value is string {
+  return typeof value === "string" && /^[0-9a-f]{16}$/.test(value);
 }
 
 function asObject(value: unknown, path: string): Record<string, unknown> {

@@ -53,7 +53,7 @@ export const goldenTopology = {
     "abe752f0f8a0900a", // SipHash-2-4 of all before it
   ].join("").replaceAll(" ", ""),
   json:
-    '{"v":1,"epoch":258,"keyId":"726fdb47","pools":{' +
+    '{"v":1,"epoch":258,"keyId":"726fdb47","digest":"0a90a0f8f052e7ab","pools":{' +
     '"channel":{"servers":[{"id":"a","addr":"[::1]:9","zone":"","weight":100,"state":"up"},' +
     '{"id":"b","addr":"10.0.0.2:80","zone":"z1","weight":513,"state":"draining"}],' +
     '"pins":[[2,"b"],[9,"absent"],[771,"a"]],"tableDigest":"92a5a5f008fc9eb9"},' +
