@@ -20,7 +20,7 @@ import * as webappConfig from "./webapp/config.ts";
 /** A service is imported when it is run: `ringway ring owner` should not load a store engine. */
 const verbs: Readonly<Record<string, Verb>> = {
   dev,
-  // charm works hardest just when slots move, and nothing of a message goes through it.
+  // charm works hardest just when slots move, and no message goes through it; its registry needs little, but that it needs: so not more than 5.
   charm: serviceVerb("charm", { ...charmConfig, summary: "ring manager, with the embedded registry", niceness: 5, start: async (config, log) => (await import("./charm/server.ts")).start(config, log) }),
   channel: serviceVerb("channel", { ...channelConfig, summary: "channel server: order, history, fan-out to gateways", start: onStore(async (config, log) => (await import("./channel/server.ts")).start(config, log)) }),
   gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),

@@ -108,6 +108,10 @@ test("ring owner names slot, owner and preference list; ring diff counts what mo
   // A third of 65,536 slots, and minimal: what cs-2 owned and nothing else.
   expect(diff.channel_slots_moved).toBeGreaterThan(65_536 / 3 - 1_500);
   expect(diff.channel_slots_moved).toBeLessThan(65_536 / 3 + 1_500);
+  const edited = join(folder, "edited.json");
+  await writeFile(edited, (await readFile(before, "utf8")).replace('"weight":100', '"weight":0'));
+  expect(JSON.parse((await ringway("ring", "diff", edited, "--topology", before, "--json")).out)).toMatchObject({ channel_slots_moved: expect.closeTo(65_536 / 3, -4) as unknown });
+  expect(await ringway("check", "--topology", edited)).toMatchObject({ code: 2, err: expect.stringContaining("was damaged") as unknown });
 });
 
 test("ring seal writes what the filter polls, and names what is wrong with a draft", async () => {

@@ -46,7 +46,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   const registry = connectRegistry(config.registryUrl);
   let registered = false;
 
-  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status: () => server.state.status() }), log);
+  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status: () => ({ ...server.state.status(), topology: follower.counters }) }), log);
   acceptSockets(door.server, limits.linkMessageBytes, ({ path }) => {
     const wanted = /^\/v1\/links\/channel\/([^/]+)$/.exec(path)?.[1];
     if (wanted === undefined) throw new ProtocolError("not_found");
@@ -70,6 +70,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
       heard();
     },
     onError: (error) => log.warn({ err: error }, "no new topology"),
+    onUnconfirmed: (error) => log.error({ err: error }, "the topology in use has other tables here than at charm: is this another build?"),
     clock,
   });
   // A server that knows no ring says no to everybody, and as long as its port answers nobody takes its place.

@@ -45,7 +45,9 @@ export class Publisher {
   read(entry: KvEntry | undefined): Topology | undefined {
     if (entry === undefined) return undefined;
     try {
-      return parseTopology(entry.value);
+      const topology = parseTopology(entry.value);
+      if (topology.keyId === this.#module.keyId) this.#module.checkDigest(topology);
+      return topology;
     } catch (error) {
       this.#log.error({ err: error }, "the topology in the registry is damaged");
       return undefined;

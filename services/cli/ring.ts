@@ -62,7 +62,11 @@ async function jsonIn(path: string): Promise<unknown> {
   }
 }
 
-const fromFile = async (path: string): Promise<Topology> => validateTopology(await jsonIn(path));
+/** Of any origin, also a copy of charm's that somebody edited to see what it would move: its digest says nothing then. */
+async function fromFile(path: string): Promise<Topology> {
+  const { digest: _, ...topology } = validateTopology(await jsonIn(path));
+  return topology;
+}
 
 const load = (options: Options): Promise<Topology> => (options.topology === "" ? currentTopology(options.charmUrl) : fromFile(options.topology));
 const module = (options: Options) => loadRingModule(options.ringKey === "" ? DEV_KEY : options.ringKey);

@@ -1,4 +1,4 @@
-import { setPriority } from "node:os";
+import { getPriority, setPriority } from "node:os";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -7,7 +7,7 @@ import type { Verb } from "./verb.ts";
 interface Service<C> {
   readonly summary: string;
   readonly flags: Flags;
-  /** of the process, 0..19: how far it gives way to others on its machine */
+  /** least niceness of its process, 0..19: how far it gives way to others on its machine */
   readonly niceness?: number;
   readConfig(argv: readonly string[]): C;
   start(config: C, log: Log): Promise<Running>;
@@ -23,8 +23,7 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
       const id = "id" in config && typeof config.id === "string" ? config.id : name;
       const { createLog } = await import("../runtime/log.ts");
       const log = createLog(name, id, config.logLevel);
-      // Where that is forbidden, it runs as it is.
-      if (service.niceness !== undefined) try { setPriority(service.niceness); } catch {}
+      giveWay(service.niceness ?? 0);
       let running: Running;
       try {
         running = await service.start(config, log);
@@ -40,6 +39,14 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
       return new Promise<number>(() => {});
     },
   };
+}
+
+function giveWay(niceness: number): void {
+  try {
+    if (getPriority() < niceness) setPriority(niceness);
+  } catch {
+    // Where that is forbidden, it runs as it is.
+  }
 }
 
 /** Starts a service that keeps things, unless the store refuses it. One that doesn't answer may come later; the service says so until then. */

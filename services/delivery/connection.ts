@@ -28,14 +28,14 @@ export class Connection {
   #phase: "opening" | "live" | "over" = "opening";
   #aliveAt = performance.now();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** runs since a `goodbye`; a later one takes its place */
+  #turnTimer: NodeJS.Timeout | undefined;
   readonly #hello = Promise.withResolvers<void>();
   readonly #turn = Promise.withResolvers<void>();
   /** the gateway it led to */
   gateway = "";
   /** the offsets with which it was asked for */
   readonly offsets: Offsets;
-  /** told to leave, or over: nothing new is to be sent over it */
-  isLeaving = false;
 
   constructor(offsets: Offsets, events: ConnectionEvents) {
     this.offsets = offsets;
@@ -50,6 +50,7 @@ export class Connection {
     this.#timers.add(late);
     const socket = await connectSocket(String(url), limits.linkMessageBytes, connectWithinMs, (socket) => {
       this.#socket = socket;
+      this.#aliveAt = performance.now();
       return {
         text: (text) => this.#text(text),
         binary: () => this.#end("a binary frame"),
@@ -92,8 +93,8 @@ export class Connection {
       this.#events.hello(this);
       this.#hello.resolve();
     } else if (frame["type"] === "goodbye") {
-      this.isLeaving = true;
-      this.#timers.add(setTimeout(this.#turn.resolve, Number(frame["x_delay_ms"] ?? 0)));
+      clearTimeout(this.#turnTimer);
+      this.#timers.add((this.#turnTimer = setTimeout(this.#turn.resolve, Number(frame["x_delay_ms"] ?? 0))));
     } else this.#events.frame(frame, this);
   }
 
@@ -101,7 +102,6 @@ export class Connection {
     if (this.#phase === "over") return;
     const wasLive = this.#phase === "live";
     this.#phase = "over";
-    this.isLeaving = true;
     for (const timer of this.#timers) clearInterval(timer);
     if (politely) this.#socket?.close(1000, "");
     else this.#socket?.destroy();

@@ -1,7 +1,8 @@
 /** A reader: it only listens, from each channel's beginning on, and writes down every event that comes. */
-import { Client, type Frame, type Offsets } from "./client.ts";
+import { Client, type Frame } from "./client.ts";
 import { historyOf } from "./history.ts";
 import { textOf, type Happened, type Plan } from "./happened.ts";
+import { Repeats } from "./repeats.ts";
 
 export class Reader {
   readonly #number: number;
@@ -11,8 +12,7 @@ export class Reader {
   readonly #client: Client;
   /** channel → last offset that it saw */
   readonly #seen: Record<string, number>;
-  /** channel → what a connection shows again of what the one before it has shown since it was asked for */
-  #again: Readonly<Record<string, { after: number; readonly to: number }>> = {};
+  readonly #repeats = new Repeats();
   readonly #fetching = new Set<Promise<void>>();
 
   constructor(number: number, plan: Plan, channels: readonly string[], note: (event: Happened) => void) {
@@ -22,9 +22,12 @@ export class Reader {
     this.#note = note;
     this.#seen = Object.fromEntries(channels.map((channel) => [channel, 0]));
     this.#client = new Client(plan.api, this.#token, {
-      offsets: () => ({ ...this.#seen }),
+      offsets: () => {
+        this.#repeats.ask();
+        return { ...this.#seen };
+      },
       connected: (gateway, offsets) => {
-        this.#again = this.#shownSince(offsets);
+        this.#repeats.begin(offsets);
         note({ at: performance.now(), type: "connected", reader: number, gateway });
       },
       lost: (why) => note({ at: performance.now(), type: "lost", reader: number, why }),
@@ -56,7 +59,7 @@ export class Reader {
     if (typeof channel !== "string" || !Object.hasOwn(this.#seen, channel)) return;
     if (frame["type"] === "x_gap") return this.#gap(channel, frame);
     const { x_off: off, ts, event_ts, type, client_msg_id: key, text } = frame;
-    if (typeof off !== "number" || this.#isShownAgain(channel, off)) return;
+    if (typeof off !== "number" || this.#repeats.expected(channel, off, `${String(ts ?? event_ts)} ${String(key)} ${String(text)}`)) return;
     const at = performance.now();
     const place = { at, type: "shown", reader: this.#number, channel, off, ts: String(ts ?? event_ts ?? "") } as const;
     if (type === "message" && typeof key === "string") this.#note({ ...place, key, ...(text === textOf(key) ? {} : { damaged: true as const }) });
@@ -64,20 +67,9 @@ export class Reader {
     this.#seen[channel] = Math.max(this.#seen[channel]!, off);
   }
 
-  #shownSince(offsets: Offsets): Record<string, { after: number; readonly to: number }> {
-    return Object.fromEntries(Object.entries(this.#seen).map(([channel, to]) => [channel, { after: offsets[channel]!, to }]));
-  }
-
-  /** Each once and in order: what comes a second time on this connection, or too late, is the plane's fault and is written down. */
-  #isShownAgain(channel: string, off: number): boolean {
-    const again = this.#again[channel];
-    if (again === undefined || off <= again.after || off > again.to) return false;
-    again.after = off;
-    return true;
-  }
-
   /** What the plane leaves out has to be read in history. */
   #gap(channel: string, frame: Frame): void {
+    this.#repeats.end(channel);
     const after = Math.max(typeof frame["after"] === "number" ? frame["after"] : 0, this.#seen[channel]!);
     const head = Number(frame["head"]);
     this.#note({ at: performance.now(), type: "gap", reader: this.#number, channel, after, head });

@@ -138,6 +138,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     module,
     onView: (ring) => tell({ type: "topology", ring }),
     onError: (error) => log.warn({ err: error }, "topology not taken"),
+    onUnconfirmed: (error) => log.error({ err: error }, "the topology in use has other tables here than at charm: is this another build?"),
   });
   let address: string;
   try {

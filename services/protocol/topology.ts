@@ -34,7 +34,7 @@ export interface Topology {
   readonly epoch: number;
   /** names the cluster hash key without revealing it */
   readonly keyId: string;
-  /** hex SipHash-2-4 of the binary form, under the cluster key: a damaged document is found out before anybody goes by it */
+  /** hex SipHash-2-4 of all that the binary form holds, under the cluster key: damage is found out before anybody goes by it */
   readonly digest?: string;
   readonly pools: Readonly<Record<Pool, PoolTopology>>;
 }

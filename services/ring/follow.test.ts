@@ -6,6 +6,9 @@ import { loadRingModule, type RingModule } from "./ring.ts";
 import { sealTopology } from "./seal.ts";
 import { encodeTopologyJson, parseTopology, type Topology } from "./topology.ts";
 
+/** How long a topology rests before its tables are checked, and how often a slice of them is, ms. */
+const [restMs, sliceEveryMs] = [1_000, 5];
+
 let module: RingModule;
 beforeAll(async () => {
   module = await loadRingModule(DEV_KEY);
@@ -56,15 +59,22 @@ class Key {
   };
 }
 
-/** A clock whose sleeps end at once and are noted. */
-function noting(): { clock: Clock; sleeps: number[] } {
+/** A clock whose sleeps are noted and end at once, but those of `held` ms: these end when they are aborted, or by `release`. */
+function noting(held?: number): { clock: Clock; sleeps: number[]; release: () => void } {
   const sleeps: number[] = [];
+  const waiting: (() => void)[] = [];
   return {
     sleeps,
+    release: () => waiting.splice(0).forEach((end) => end()),
     clock: {
       now: () => 0,
-      sleep: async (ms) => {
+      sleep: (ms, signal) => {
         sleeps.push(ms);
+        if (ms !== held || signal?.aborted === true) return Promise.resolve();
+        return new Promise((resolve) => {
+          waiting.push(resolve);
+          signal?.addEventListener("abort", () => resolve());
+        });
       },
     },
   };
@@ -75,12 +85,15 @@ interface Followed {
   key: Key;
   epochs: number[];
   errors: unknown[];
+  unconfirmed: unknown[];
   sleeps: number[];
+  release: () => void;
 }
-async function following(run: (followed: Followed) => Promise<void>, prepare?: (key: Key) => void): Promise<void> {
+async function following(run: (followed: Followed) => Promise<void>, prepare?: (key: Key) => void, held?: number): Promise<void> {
   const key = new Key();
   prepare?.(key);
-  const { clock, sleeps } = noting();
+  const { clock, sleeps, release } = noting(held);
+  const unconfirmed: unknown[] = [];
   const epochs: number[] = [];
   const errors: unknown[] = [];
   const follower = followTopology({
@@ -89,9 +102,10 @@ async function following(run: (followed: Followed) => Promise<void>, prepare?: (
     clock,
     onView: (view) => epochs.push(view.epoch),
     onError: (error) => errors.push(error),
+    onUnconfirmed: (error) => unconfirmed.push(error),
   });
   try {
-    await run({ follower, key, epochs, errors, sleeps });
+    await run({ follower, key, epochs, errors, unconfirmed, sleeps, release });
   } finally {
     await follower.stop();
   }
@@ -130,14 +144,43 @@ test.each<[string, () => Uint8Array]>([
 );
 
 test("of a document that is whole, the tables are checked when it is in use: who can't confirm them says so and goes on", () =>
-  following(async ({ follower, key, epochs, errors }) => {
+  following(async ({ follower, key, epochs, errors, unconfirmed }) => {
     key.put(document(5));
     await vi.waitFor(() => expect(epochs).toEqual([5]));
     key.put(changed(6, withTables));
-    await vi.waitFor(() => expect(errors).toMatchObject([{ reason: "digest_mismatch", path: "pools.channel.tableDigest" }]));
-    expect(epochs).toEqual([5, 6]);
+    await vi.waitFor(() => expect(unconfirmed).toMatchObject([{ reason: "digest_mismatch", path: "pools.channel.tableDigest" }]));
+    expect([epochs, errors]).toEqual([[5, 6], []]);
     expect(follower.counters).toEqual({ applied: 2, rejected: 0, unconfirmed: 1 });
   }));
+
+test("the tables of a topology that was replaced before it came to rest are not checked", () =>
+  following(
+    async ({ key, epochs, unconfirmed, sleeps, release }) => {
+      key.put(document(5));
+      await vi.waitFor(() => expect(epochs).toEqual([5]));
+      key.put(changed(6, withTables));
+      await vi.waitFor(() => expect(sleeps).toContain(restMs));
+      key.put(document(7, 50));
+      await vi.waitFor(() => expect(sleeps.filter((ms) => ms === restMs)).toHaveLength(2));
+      release();
+      await vi.waitFor(() => expect(sleeps.filter((ms) => ms === sliceEveryMs).length).toBeGreaterThan(60)); // of 7: it has tables to look up
+      expect(unconfirmed).toEqual([]);
+    },
+    undefined,
+    restMs,
+  ));
+
+test("stop ends a check that waits", () =>
+  following(
+    async ({ key, epochs, sleeps }) => {
+      key.put(document(5));
+      await vi.waitFor(() => expect(epochs).toEqual([5]));
+      key.put(changed(6, withTables));
+      await vi.waitFor(() => expect(sleeps).toContain(restMs));
+    },
+    undefined,
+    restMs,
+  ));
 
 test("the same document again, as after a registry's restart, is no news", () =>
   following(async ({ follower, key, epochs }) => {

@@ -32,11 +32,10 @@ export interface FollowOptions {
   readonly module: RingModule;
   /** Called once per new topology, in order of epoch. */
   readonly onView: (view: RingView) => void;
-  /**
-   * A TopologyError for a document that was rejected (or that is in use and has tables that this process can't confirm:
-   * path `pools.….tableDigest`), anything else for a registry that failed. The follower goes on.
-   */
+  /** A TopologyError for a document that was rejected, anything else for a registry that failed. The follower goes on. */
   readonly onError: (error: unknown) => void;
+  /** The topology in use has other tables by this process than by charm: one of them is another build. It stays in use. */
+  readonly onUnconfirmed: (error: unknown) => void;
   readonly clock?: Clock;
 }
 
@@ -50,7 +49,7 @@ export interface Follower {
 
 /** Starts to follow `ringway/topology`. */
 export function followTopology(options: FollowOptions): Follower {
-  const { kvGet, module, onView, onError, clock = systemClock } = options;
+  const { kvGet, module, onView, onError, onUnconfirmed, clock = systemClock } = options;
   const abort = new AbortController();
   const { signal } = abort;
   const counters = { applied: 0, rejected: 0, unconfirmed: 0 };
@@ -58,18 +57,20 @@ export function followTopology(options: FollowOptions): Follower {
   /** the last document that was looked at, taken or not */
   let seen: Uint8Array | undefined;
 
-  let confirming: Promise<unknown> = Promise.resolve();
+  /** the check of the topology in use, and its end */
+  let confirming = Promise.resolve();
+  let superseded = new AbortController();
 
   /** Checks the tables of a topology in use, unless a newer one comes. */
-  const confirm = async (used: RingView): Promise<void> => {
+  const confirm = async (used: RingView, over: AbortSignal): Promise<void> => {
     const turn = (ms: number) => async (): Promise<boolean> => {
-      await clock.sleep(ms, signal);
-      return view === used && !signal.aborted;
+      await clock.sleep(ms, over);
+      return !over.aborted;
     };
     if (!(await turn(REST_MS)())) return;
     await verifyTables(used, turn(SLICE_EVERY_MS)).catch((error: unknown) => {
       counters.unconfirmed++;
-      onError(error);
+      onUnconfirmed(error);
     });
   };
 
@@ -88,7 +89,10 @@ export function followTopology(options: FollowOptions): Follower {
       if (signal.aborted) return built.dispose();
       view = built;
       counters.applied++;
-      if (!confirmed) confirming = Promise.all([confirming, confirm(built)]);
+      superseded.abort();
+      superseded = new AbortController();
+      const over = AbortSignal.any([superseded.signal, signal]);
+      if (!confirmed) confirming = confirming.then(() => confirm(built, over));
     } catch (error) {
       counters.rejected++;
       onError(error);

@@ -45,6 +45,8 @@ export interface RingModule {
   sipHash24(bytes: Uint8Array): bigint;
   /** Whether a binary document would be taken, and if not, why. Never throws on any bytes. */
   check(binary: Uint8Array): DecodeError;
+  /** @throws TopologyError where the document says a digest that is not its own: it was damaged */
+  checkDigest(doc: Topology): void;
   /**
    * Builds a valid document's rings.
    * @param before a view whose pools need not be looked up again where they are the same
@@ -100,10 +102,15 @@ export async function loadRingModule(keyHex: string): Promise<RingModule> {
 
   const sipHash24 = (bytes: Uint8Array): bigint => BigInt.asUintN(64, exports.hash24(wasm.putBytes(bytes)));
 
-  const build = (doc: Topology, before?: RingView): RingView => {
-    if (doc.keyId !== keyId) throw new TopologyError("keyId", "wrong_key", `names key ${doc.keyId}, this process has ${keyId}`);
+  const encode = (doc: Topology): Uint8Array => {
     const binary = encodeTopologyBinary(doc, sipHash24);
     if (doc.digest !== undefined && doc.digest !== digestOf(binary)) throw new TopologyError("digest", "digest_mismatch", "is not this document's: it was damaged");
+    return binary;
+  };
+
+  const build = (doc: Topology, before?: RingView): RingView => {
+    if (doc.keyId !== keyId) throw new TopologyError("keyId", "wrong_key", `names key ${doc.keyId}, this process has ${keyId}`);
+    const binary = encode(doc);
     exports.__collect(); // what earlier views have released: a topology holds about 1.5 MiB
     const handle = exports.decode(wasm.putBytes(binary));
     if (handle === 0) {
@@ -132,6 +139,7 @@ export async function loadRingModule(keyHex: string): Promise<RingModule> {
       wasm.refresh();
       return handle === 0 ? (decodeErrors[exports.topologyError()] ?? "none") : "none";
     },
+    checkDigest: (doc) => void encode(doc),
     build,
     async buildVerified(doc, before) {
       const view = build(doc, before);
