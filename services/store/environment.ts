@@ -2,6 +2,7 @@
  * The one lmdb environment of a machine: a folder that all its processes open at once. Within a process it is opened
  * once, however many engines stand on it: two handles could wait for each other's write lock.
  */
+import { statfsSync } from "node:fs";
 import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
 import { Groups, type GroupLimits } from "./groups.ts";
@@ -59,6 +60,9 @@ function openAll(root: RootDatabase) {
 
 type Databases = ReturnType<typeof openAll>;
 
+/** With less than this free on its disk the store takes no more writes; a commit needs less. */
+const diskReserveBytes = 4 * 2 ** 20;
+
 export class Environment {
   readonly db: Databases;
   #root: RootDatabase;
@@ -115,6 +119,7 @@ export class Environment {
   }
 
   async #commit(run: () => void): Promise<void> {
+    this.#askDisk();
     const over = this.#guard.watch();
     try {
       const committed = this.#root.transaction(run);
@@ -128,6 +133,15 @@ export class Environment {
     } finally {
       over();
     }
+  }
+
+  /**
+   * lmdb 3.5.6 words a write that failed into a buffer that can be too short for it, which may end the process (decision 13): so a disk that is
+   * as good as full is found out before.
+   */
+  #askDisk(): void {
+    const { bavail, bsize } = statfsSync(this.#path);
+    if (bavail * bsize < diskReserveBytes) throw new Error(`less than ${diskReserveBytes / 2 ** 20} MiB are free on the disk`);
   }
 
   /**

@@ -130,7 +130,13 @@ export class ChaosPlane {
    * pages may be written: a commit that fails between its pages and the one that makes them count is more than a store that is down.
    */
   async refuseWrites(on: boolean): Promise<void> {
-    for (const name of ["webapp", ...names.channel]) await exec("prlimit", ["--pid", String(this.proc(name).pid), `--fsize=${on ? 8_192 : "unlimited"}:unlimited`]);
+    for (const name of ["webapp", ...names.channel]) {
+      // lmdb's native part may end a process whose write failed (docs/decisions/0013).
+      if (!this.proc(name).isRunning) {
+        this.#options.say(`${name} had ended by itself, and is started again`);
+        this.startAgain(name);
+      } else await exec("prlimit", ["--pid", String(this.proc(name).pid), `--fsize=${on ? 8_192 : "unlimited"}:unlimited`]);
+    }
   }
 
   /** Fills the store's disk to the last byte. */
