@@ -140,7 +140,7 @@ describe("charm's door", () => {
     const { address } = charm;
     await charm.stop();
     // Nobody's port answers, so that nobody is waited for; the steps follow from the registry's answers alone.
-    charm = await boot(address, ["--step-percent", "1"]);
+    charm = await boot(address, ["--step-percent", "4"]);
     serve("channel", "cs-0", 7001);
     serve("channel", "cs-1", 7002);
     await ring("two servers", { "cs-0": "up", "cs-1": "up" });
@@ -154,7 +154,7 @@ describe("charm's door", () => {
     });
     expect(await rebalance()).toMatchObject({ left_percent: expect.any(Number) });
     await charm.stop();
-    charm = await boot(address, ["--step-percent", "1"]);
+    charm = await boot(address, ["--step-percent", "4"]);
     expect(await weight()).toBeLessThanOrEqual(half);
     await ring("the drain", { "cs-0": "up", "cs-1": "draining" });
     await until("the end", async () => (await rebalance()) === null);
