@@ -55,7 +55,8 @@ export type Attach = (socket: Socket) => SocketEvents;
  */
 export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => Attach | Promise<Attach>, deflate = false): void {
   const perMessageDeflate = deflate && { serverNoContextTakeover: true, clientNoContextTakeover: true };
-  const acceptor = new WebSocketServer({ noServer: true, maxPayload: maxBytes, perMessageDeflate, clientTracking: false, closeTimeout: closeWithinMs });
+  const options = { noServer: true, maxPayload: maxBytes, perMessageDeflate, clientTracking: false, closeTimeout: closeWithinMs }; // the last is missing in the published types
+  const acceptor = new WebSocketServer(options);
   server.on("upgrade", (req, stream: Duplex, head) => {
     stream.on("error", () => stream.destroy());
     const url = req.url ?? "/";
