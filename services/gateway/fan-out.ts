@@ -1,77 +1,133 @@
 /** Client sockets by session, and the writing of one event to many of them. */
 import { limits } from "../protocol/limits.ts";
-import { textFrame, type Socket } from "../runtime/socket.ts";
+import { deflatedFrame, textFrame, type Socket } from "../runtime/socket.ts";
 import type { Outgoing, SessionId } from "./events.ts";
+import { Gatherer, newOutlet, type Clock, type Outlet } from "./gatherer.ts";
 
 /** Beyond this share of its queue's bound a socket gets no transient events any more. */
 const transientShare = 0.5;
 
-export class FanOut {
-  readonly #sockets = new Map<SessionId, Socket>();
+interface Client extends Outlet {
+  readonly session: SessionId;
   /** bytes of replays that are not written out yet; they come at the client's own pace and do not make it a slow one */
-  readonly #replaying = new Map<SessionId, number>();
-  readonly #overflow: (session: SessionId) => void;
+  replaying: number;
+}
+
+export interface FanOutOptions {
+  /** see Gatherer */
+  readonly gatherMs: number;
+  /** events of so many bytes are compressed, once for all sockets that take that; 0 = none */
+  readonly deflateBytes: number;
+}
+
+export class FanOut {
+  readonly #deflateBytes: number;
+  readonly #clients = new Map<SessionId, Client>();
+  readonly #gatherer: Gatherer<Client>;
 
   /** @param overflow called when more comes for a socket that has more queued than limits.socketQueueBytes */
-  constructor(overflow: (session: SessionId) => void) {
-    this.#overflow = overflow;
+  constructor({ gatherMs, deflateBytes }: FanOutOptions, overflow: (session: SessionId) => void, clock?: Clock) {
+    this.#deflateBytes = deflateBytes === 0 ? Infinity : deflateBytes;
+    this.#gatherer = new Gatherer<Client>(
+      gatherMs,
+      ({ session, replaying }, left) => {
+        if (left > limits.socketQueueBytes && left > limits.socketQueueBytes + replaying) overflow(session);
+      },
+      clock,
+    );
   }
 
   get size(): number {
-    return this.#sockets.size;
+    return this.#clients.size;
+  }
+
+  /** Writes to sockets so far, the frames in them, and how many of them had waited. */
+  get counters(): { readonly writes: number; readonly frames: number; readonly gathered: number } {
+    return this.#gatherer.counters;
   }
 
   add(session: SessionId, socket: Socket): void {
-    this.#sockets.set(session, socket);
+    this.#clients.set(session, { ...newOutlet(socket), session, replaying: 0 });
   }
 
   get(session: SessionId): Socket | undefined {
-    return this.#sockets.get(session);
+    return this.#clients.get(session)?.socket;
   }
 
   remove(session: SessionId): void {
-    this.#sockets.delete(session);
-    this.#replaying.delete(session);
+    this.#clients.delete(session);
   }
 
-  all(): IterableIterator<Socket> {
-    return this.#sockets.values();
+  *all(): IterableIterator<Socket> {
+    for (const { socket } of this.#clients.values()) yield socket;
   }
 
+  /** To one client, at the end of this turn: somebody waits for an answer. */
   send(session: SessionId, text: string): void {
-    const socket = this.#sockets.get(session);
-    if (socket !== undefined) this.#check(session, socket.send(text));
+    const client = this.#clients.get(session);
+    if (client !== undefined) this.#gatherer.add(client, textFrame(Buffer.from(text)), false);
   }
 
   /** Each frame is built once, and all of them are one write per socket. The sender of an event does not get it. */
   deliver(to: readonly SessionId[], events: readonly Outgoing[], transient: boolean): void {
-    const frames = events.map(({ payload }) => textFrame(payload));
-    const whole = join(frames);
-    const senders = new Set(events.map(({ origin }) => origin).filter((origin) => this.#sockets.has(origin)));
+    const plain = new Frames(events, textFrame);
+    const deflated = new Frames(events, this.#deflated);
+    const senders = new Set(events.map(({ origin }) => origin).filter((origin) => this.#clients.has(origin)));
     for (const session of to) {
-      const socket = this.#sockets.get(session);
-      if (socket === undefined || (transient && socket.queuedBytes > limits.socketQueueBytes * transientShare)) continue;
-      const bytes = senders.has(session) ? join(frames.filter((_, i) => events[i]!.origin !== session)) : whole;
-      // What one turn brings may be more than the bound: slow is who has so much left from before.
-      if (bytes.length > 0) this.#check(session, socket.writeFrame(bytes) - bytes.length);
+      const client = this.#clients.get(session);
+      if (client === undefined || (transient && client.socket.queuedBytes > limits.socketQueueBytes * transientShare)) continue;
+      const frames = client.socket.deflates ? deflated : plain;
+      const bytes = senders.size > 0 && senders.has(session) ? frames.without(session) : frames.whole;
+      if (bytes.length > 0) this.#gatherer.add(client, bytes, true);
     }
   }
 
   /** @param written called when the process has handed all of it to the kernel */
   replay(session: SessionId, payloads: readonly Uint8Array[], written: () => void): void {
-    const bytes = join(payloads.map(textFrame));
-    this.#replaying.set(session, (this.#replaying.get(session) ?? 0) + bytes.length);
-    this.#sockets.get(session)?.writeFrame(bytes, () => {
-      const left = (this.#replaying.get(session) ?? 0) - bytes.length;
-      if (left > 0) this.#replaying.set(session, left);
-      else this.#replaying.delete(session);
+    const client = this.#clients.get(session);
+    if (client === undefined) return;
+    this.#gatherer.flush(client);
+    const bytes = join(payloads.map(client.socket.deflates ? this.#deflated : textFrame));
+    client.replaying += bytes.length;
+    client.socket.writeFrame(bytes, () => {
+      client.replaying -= bytes.length;
       written();
     });
   }
 
-  #check(session: SessionId, queued: number): void {
-    if (queued <= limits.socketQueueBytes) return;
-    if (queued > limits.socketQueueBytes + (this.#replaying.get(session) ?? 0)) this.#overflow(session);
+  readonly #deflated = (payload: Uint8Array): Buffer => (payload.length < this.#deflateBytes ? textFrame(payload) : deflatedFrame(payload));
+
+  /** Writes what is ready, and closes. */
+  close(session: SessionId, code: number, reason: string): void {
+    const client = this.#clients.get(session);
+    if (client === undefined) return;
+    this.#gatherer.flush(client);
+    client.socket.close(code, reason);
+  }
+}
+
+/** The frames of one delivery, made when the first socket needs them. */
+class Frames {
+  readonly #events: readonly Outgoing[];
+  readonly #make: (payload: Uint8Array) => Buffer;
+  #list: readonly Buffer[] | undefined;
+  #whole: Buffer | undefined;
+
+  constructor(events: readonly Outgoing[], make: (payload: Uint8Array) => Buffer) {
+    this.#events = events;
+    this.#make = make;
+  }
+
+  get whole(): Buffer {
+    return (this.#whole ??= join(this.#all));
+  }
+
+  without(origin: SessionId): Buffer {
+    return join(this.#all.filter((_, i) => this.#events[i]!.origin !== origin));
+  }
+
+  get #all(): readonly Buffer[] {
+    return (this.#list ??= this.#events.map(({ payload }) => this.#make(payload)));
   }
 }
 

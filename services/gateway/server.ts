@@ -40,7 +40,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const whenDrained = new Promise<void>((resolve) => (drained = resolve));
 
   const tell = (event: Event): void => driven.tell(event);
-  const clients = new FanOut((session) => tell({ type: "overflow", session }));
+  const clients = new FanOut(config, (session) => tell({ type: "overflow", session }));
   const links = new LinkSockets(
     config.meshUrl,
     {
@@ -97,9 +97,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
         for (const session of effect.sessions) clients.get(session)?.ping();
         return;
       case "close": {
-        const socket = clients.get(effect.session);
-        socket?.close(closeCodes[effect.reason], effect.reason);
-        if (effect.reason === "silent") socket?.destroy();
+        clients.close(effect.session, closeCodes[effect.reason], effect.reason);
+        if (effect.reason === "silent") clients.get(effect.session)?.destroy();
         return;
       }
       case "connect":
@@ -119,7 +118,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     {
       "GET /livez": () => ({ status: 200, body: { ok: true } }),
       "GET /readyz": () => ({ status: registered && state.ready ? 200 : 503, body: { registered, topology: follower.view !== undefined } }),
-      "GET /v1/status": () => ({ status: 200, body: { id: config.id, sockets: clients.size, topology: follower.counters, ...state.status() } }),
+      "GET /v1/status": () => ({ status: 200, body: { id: config.id, sockets: clients.size, fanOut: clients.counters, topology: follower.counters, ...state.status() } }),
     },
     log,
   );
@@ -131,7 +130,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       upgrades.set(session, { accept, refuse });
       tell({ type: "upgrade", session, ticket });
     });
-  });
+  }, config.deflateBytes > 0);
   const registry = connectRegistry(config.registryUrl);
   const follower = followTopology({
     kvGet: kvReader(registry),

@@ -1,6 +1,7 @@
 /** WebSockets. The only importer of `ws`. */
 import type { Server as HttpServer } from "node:http";
 import type { Duplex } from "node:stream";
+import { constants, deflateRawSync } from "node:zlib";
 import * as ws from "ws";
 import { problem, ProtocolError, problems, type Reason } from "../protocol/problems.ts";
 import { raw } from "./http.ts";
@@ -9,12 +10,17 @@ import { raw } from "./http.ts";
 const { WebSocket, WebSocketServer } = ws;
 const { Sender } = ws as unknown as { Sender: { frame(data: Uint8Array, options: object): Buffer[] } };
 
+/** A peer that does not answer a Close for so long, ms, is cut off: what is queued for one that does not read is let go then. */
+const closeWithinMs = 2_000;
+
 /** An open WebSocket, whichever side opened it. */
 export interface Socket {
   /** Sends one message. Returns the bytes now queued in the process (not those the kernel holds). */
   send(data: string | Uint8Array): number;
   /** Writes frames made by `textFrame`; returns the bytes now queued. `written` is called when they left the process, or never. */
   writeFrame(frame: Uint8Array, written?: () => void): number;
+  /** Whether the peer takes frames that are compressed. */
+  readonly deflates: boolean;
   /** Asks the peer for a sign of life. */
   ping(): void;
   readonly queuedBytes: number;
@@ -44,10 +50,13 @@ export type Attach = (socket: Socket) => SocketEvents;
 /**
  * Accepts WebSockets on `server`.
  * @param open called for each upgrade; throws (or rejects with) ProtocolError to refuse it with that problem: 421 makes Envoy try the next host
- * @param maxBytes bound of a message; more closes the socket with 1009
+ * @param maxBytes bound of a message (inflated, where it was compressed); more closes the socket with 1009
+ * @param deflate whether permessage-deflate (RFC 7692) is agreed to where it is offered: without context takeover, so that what is compressed once suits every socket
  */
-export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => Attach | Promise<Attach>): void {
-  const acceptor = new WebSocketServer({ noServer: true, maxPayload: maxBytes, perMessageDeflate: false, clientTracking: false });
+export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => Attach | Promise<Attach>, deflate = false): void {
+  const perMessageDeflate = deflate && { serverNoContextTakeover: true, clientNoContextTakeover: true };
+  const options = { noServer: true, maxPayload: maxBytes, perMessageDeflate, clientTracking: false, closeTimeout: closeWithinMs }; // the last is missing in the published types
+  const acceptor = new WebSocketServer(options);
   server.on("upgrade", (req, stream: Duplex, head) => {
     stream.on("error", () => stream.destroy());
     const url = req.url ?? "/";
@@ -93,6 +102,7 @@ function wire(ws: ws.WebSocket, attach: Attach): Socket {
       else stream.write(frame, (error) => (error ? undefined : written()));
       return stream.writableLength;
     },
+    deflates: ws.extensions.includes("permessage-deflate"),
     ping() {
       if (ws.readyState === WebSocket.OPEN) ws.ping();
     },
@@ -123,5 +133,15 @@ function wire(ws: ws.WebSocket, attach: Attach): Socket {
 
 /** One unmasked, unfragmented text frame (a server's), built once for many sockets. */
 export function textFrame(payload: Uint8Array): Buffer {
-  return Buffer.concat(Sender.frame(payload, { fin: true, rsv1: false, opcode: 1, mask: false, readOnly: true }));
+  return frame(payload, false);
+}
+
+/** The same, compressed, for sockets with `deflates`. */
+export function deflatedFrame(payload: Uint8Array): Buffer {
+  // A flushed block ends with four bytes that the receiver adds by itself (RFC 7692, 7.2.1).
+  return frame(deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4), true);
+}
+
+function frame(payload: Uint8Array, rsv1: boolean): Buffer {
+  return Buffer.concat(Sender.frame(payload, { fin: true, rsv1, opcode: 1, mask: false, readOnly: true }));
 }

@@ -1,0 +1,111 @@
+/**
+ * When what is ready for a socket is written. A write costs the same whether it carries one frame or twenty, here and in the proxy in front, so frames of one turn
+ * of the event loop are one write; and a socket that was written to within the last `gatherMs` is busy: what comes for it then waits for more, until the next
+ * gathering, at most `gatherMs`. A quiet socket waits for nothing but the end of the turn.
+ */
+import type { Socket } from "../runtime/socket.ts";
+
+/** What waits for one socket at most, bytes; with more it is written at the end of the turn, however busy. */
+const gatheredBytes = 64 * 1024;
+
+/** A client's socket, and the frames that are ready for it. */
+export interface Outlet {
+  readonly socket: Socket;
+  /** in order; empty between two writes */
+  readonly frames: Uint8Array[];
+  bytes: number;
+  /** when it was written to last, ms of `Clock.now` */
+  wroteAt: number;
+  due: "none" | "turn" | "gathering";
+}
+
+export function newOutlet(socket: Socket): Outlet {
+  return { socket, frames: [], bytes: 0, wroteAt: -Infinity, due: "none" };
+}
+
+export interface Clock {
+  /** monotonic, ms */
+  now(): number;
+  /** runs at the end of this turn of the event loop */
+  soon(run: () => void): void;
+  later(ms: number, run: () => void): void;
+}
+
+export const eventLoop: Clock = {
+  now: () => performance.now(),
+  soon: (run) => void setImmediate(run),
+  later: (ms, run) => void setTimeout(run, ms),
+};
+
+export class Gatherer<O extends Outlet> {
+  readonly #gatherMs: number;
+  readonly #clock: Clock;
+  readonly #written: (outlet: O, left: number) => void;
+  #turn: O[] = [];
+  #gathering: O[] = [];
+  /** the frames that were joined last, and what of: sockets in the same channels share the bytes */
+  #parts: readonly Uint8Array[] = [];
+  #joined: Uint8Array = Buffer.alloc(0);
+  readonly counters = { writes: 0, frames: 0, gathered: 0 };
+
+  /**
+   * @param gatherMs 0 = a busy socket does not wait either
+   * @param written told after each write how many bytes were left in the socket's queue from before
+   */
+  constructor(gatherMs: number, written: (outlet: O, left: number) => void, clock: Clock = eventLoop) {
+    this.#gatherMs = gatherMs;
+    this.#written = written;
+    this.#clock = clock;
+  }
+
+  /** One more frame (or several, whole ones) for a socket. @param waits whether it may wait for others where the socket is busy */
+  add(outlet: O, frame: Uint8Array, waits: boolean): void {
+    outlet.frames.push(frame);
+    outlet.bytes += frame.length;
+    if (outlet.due === "turn") return;
+    const isBusy = waits && this.#gatherMs > 0 && outlet.bytes < gatheredBytes && this.#clock.now() - outlet.wroteAt < this.#gatherMs;
+    if (!isBusy) {
+      outlet.due = "turn";
+      if (this.#turn.push(outlet) === 1) this.#clock.soon(this.#endTurn);
+    } else if (outlet.due === "none") {
+      outlet.due = "gathering";
+      if (this.#gathering.push(outlet) === 1) this.#clock.later(this.#gatherMs, this.#endGathering);
+    }
+  }
+
+  /** Writes what waits for the socket now. */
+  flush(outlet: O): void {
+    outlet.due = "none";
+    const { frames } = outlet;
+    if (frames.length === 0) return;
+    this.counters.writes++;
+    this.counters.frames += frames.length;
+    const bytes = frames.length === 1 ? frames[0]! : this.#join(frames);
+    frames.length = 0;
+    outlet.bytes = 0;
+    outlet.wroteAt = this.#clock.now();
+    this.#written(outlet, outlet.socket.writeFrame(bytes) - bytes.length);
+  }
+
+  readonly #endTurn = (): void => {
+    const list = this.#turn;
+    this.#turn = [];
+    for (const outlet of list) if (outlet.due === "turn") this.flush(outlet);
+    this.#parts = [];
+  };
+
+  readonly #endGathering = (): void => {
+    const list = this.#gathering;
+    this.#gathering = [];
+    this.counters.gathered += list.length;
+    for (const outlet of list) if (outlet.due === "gathering") this.flush(outlet);
+    this.#parts = [];
+  };
+
+  #join(frames: readonly Uint8Array[]): Uint8Array {
+    const parts = this.#parts;
+    if (parts.length === frames.length && frames.every((frame, i) => frame === parts[i])) return this.#joined;
+    this.#parts = frames.slice();
+    return (this.#joined = Buffer.concat(frames));
+  }
+}
