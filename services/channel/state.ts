@@ -82,8 +82,7 @@ export class ChannelState implements Host, LinkHost {
 
   /** For people and tests. */
   status(): object {
-    let channels = 0;
-    for (const _ of this.#slots.channels()) channels++;
+    const { channels } = this.#slots;
     return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
   }
 
@@ -148,11 +147,8 @@ export class ChannelState implements Host, LinkHost {
           this.#slots.fenced(this.#slotOf(event.channel), this.#now);
         }
         return this.#at(event.channel, (channel) => channel.appended(event.append, event.result));
-      case "replayed": {
-        const sub = this.#links.subscription(event.sub);
-        if (sub !== undefined) this.#at(sub.channel, (channel) => channel.replayed(sub, event.entries));
-        return;
-      }
+      case "replayed":
+        return this.#at(event.channel, (channel) => channel.replayed(event.sub, event.entries));
       case "tick":
         this.#wakeAt = Infinity;
         this.#links.closeSilent(this.#now);
@@ -257,7 +253,7 @@ export class ChannelState implements Host, LinkHost {
   subscribe(sub: Subscription, epoch: number): void {
     const slot = this.#slotOf(sub.channel);
     // It may have been taken back while it waited.
-    const wanted = (): boolean => this.#links.subscription(sub.id) === sub;
+    const wanted = (): boolean => this.#links.has(sub);
     const run = (channel: Channel): void => {
       this.#touched.add(channel);
       if (wanted()) channel.subscribe(sub);
@@ -319,8 +315,12 @@ export class ChannelState implements Host, LinkHost {
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
   }
 
-  doubt(slot: number): number {
-    return this.#slots.doubt(slot);
+  doubt(channel: Channel): number {
+    return this.#slots.doubt(channel);
+  }
+
+  touch(channel: Channel): void {
+    this.#touched.add(channel);
   }
 
   stalled(channel: Channel): void {
