@@ -90,10 +90,10 @@ export class Channel {
     return this.#subs;
   }
 
-  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down and the asker not patient. */
-  whenLoaded(go: () => void, abandon: (reason: Reason) => void, patient = false): void {
-    if (this.#work?.stalled === true && !patient) abandon("store_unavailable");
-    else if (this.#phase === "loading") this.#busy().onLoaded.push({ go, abandon, patient });
+  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down. */
+  whenLoaded(go: () => void, abandon: (reason: Reason) => void): void {
+    if (this.#work?.stalled === true) abandon("store_unavailable");
+    else if (this.#phase === "loading") this.#busy().onLoaded.push({ go, abandon });
     else if (this.#phase === "ready") go();
     else abandon("misdirected");
   }
@@ -102,12 +102,8 @@ export class Channel {
    * The same, for one who has seen the event `after`. Where that is beyond the head, either another server has fenced
    * this one without its knowing, or the store forgot; the answer of the former would take the asker back in time.
    */
-  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void, patient = false): void {
-    const check = (): void => {
-      if (after <= this.#offset || after === AFTER_HEAD) return go();
-      this.#busy().doubting.push({ go, abandon, check: this.#host.doubt(this) });
-    };
-    this.whenLoaded(check, abandon, patient);
+  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void): void {
+    this.whenLoaded(() => (this.#reaches(after) ? go() : this.#doubt(go, abandon)), abandon);
   }
 
   /** A check's answer, which settles the doubts that are not younger; undefined where the store gave none. @returns whether doubts are left */
@@ -134,22 +130,18 @@ export class Channel {
     work.waiting.push(job);
   }
 
+  /** It waits for the channel to be loaded, also while the store is down. */
   subscribe(sub: Subscription): void {
     this.#subs = this.#subs.concat(sub);
-    const begin = (): void => {
-      if (this.#subs.includes(sub)) sub.begin(this.#offset);
-    };
-    const drop = (): void => {
-      if (this.#subs.includes(sub)) this.#drop(sub);
-    };
-    this.whenCurrent(sub.wanted, begin, drop, true);
+    if (this.#phase === "ready") this.#begin(sub);
+    else if (this.#phase === "leaving") this.#drop(sub);
   }
 
   unsubscribe(sub: Subscription): void {
     const at = this.#subs.indexOf(sub);
     if (at < 0) return;
     this.#subs = this.#subs.length === 1 ? nobody : this.#subs.toSpliced(at, 1);
-    this.#work?.unread.delete(sub);
+    if (this.#work !== undefined) this.#work.unread = this.#work.unread.filter((one) => one !== sub);
   }
 
   /** Asks the store again for what it did not give while it was down. */
@@ -158,7 +150,7 @@ export class Channel {
     if (this.#phase === "leaving" || work === undefined) return;
     if (work.stalled) this.#reload(work);
     for (const sub of work.unread) sub.again(this.#offset);
-    work.unread.clear();
+    work.unread = [];
   }
 
   /** Looks the next waiting publications up, or comes to rest. Called once per event, so that what arrived together stays together. */
@@ -188,7 +180,10 @@ export class Channel {
     this.#micros = parseTs(lastTs);
     work.micros = Math.max(work.micros, this.#micros);
     // After an append of unknown outcome the store may hold more than was shown.
-    for (const sub of this.#subs) if (sub.state !== "waiting") sub.catchUp(head);
+    for (const sub of this.#subs) {
+      if (sub.state === "waiting") this.#begin(sub);
+      else sub.catchUp(head);
+    }
     for (const { go } of work.onLoaded.splice(0)) go();
     return true;
   }
@@ -227,7 +222,8 @@ export class Channel {
     const sub = this.#subs.find((one) => one.id === id);
     if (sub === undefined) return;
     if (entries === undefined) {
-      this.#busy().unread.add(sub);
+      const work = this.#busy();
+      if (!work.unread.includes(sub)) work.unread = work.unread.concat(sub);
       this.#host.stalled(this);
       return;
     }
@@ -254,12 +250,28 @@ export class Channel {
     return (this.#work ??= new Work(true, this.head, this.#micros));
   }
 
+  /** Whether one who has seen the event `after` has seen no more than there is. */
+  #reaches(after: number): boolean {
+    return after <= this.#offset || after === AFTER_HEAD;
+  }
+
+  #doubt(go: () => void, abandon: (reason: Reason) => void): void {
+    this.#busy().doubting.push({ go, abandon, check: this.#host.doubt(this) });
+  }
+
+  #begin(sub: Subscription): void {
+    if (this.#reaches(sub.wanted)) return sub.begin(this.#offset);
+    const listens = (): boolean => this.#subs.includes(sub) && sub.state === "waiting";
+    this.#doubt(() => (listens() ? sub.begin(this.#offset) : undefined), () => (listens() ? this.#drop(sub) : undefined));
+  }
+
   #lookUp(work: Work): void {
     const jobs = work.waiting.splice(0, batchJobs);
-    work.lookup = { id: this.#host.nextId(), jobs };
+    const lookup = this.#host.nextId();
+    work.lookUp(lookup, jobs);
     const keys = [...new Set(jobs.map(({ publish }) => logKey(publish)))];
     const messages = [...new Set(jobs.flatMap(({ publish }) => ("ts" in publish ? [publish.ts] : [])))];
-    this.#host.emit({ type: "lookup", channel: this.id, lookup: work.lookup.id, keys, messages });
+    this.#host.emit({ type: "lookup", channel: this.id, lookup, keys, messages });
   }
 
   /** @returns nothing where the job was answered, or follows one on its way */
@@ -334,9 +346,7 @@ export class Channel {
   #stall(work: Work): void {
     work.stalled = true;
     for (const job of work.waiting.splice(0)) this.#refuse(job, "store_unavailable", "");
-    const asked = work.onLoaded.splice(0);
-    work.onLoaded.push(...asked.filter(({ patient }) => patient));
-    for (const { abandon, patient } of asked) if (patient !== true) abandon("store_unavailable");
+    for (const { abandon } of work.onLoaded.splice(0)) abandon("store_unavailable");
     this.#host.stalled(this);
   }
 

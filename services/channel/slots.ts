@@ -5,8 +5,6 @@ import type { Released } from "./events.ts";
 import { Ownership, verdictMs } from "./ownership.ts";
 import { Releases } from "./releases.ts";
 
-/** Channels without subscribers and work that stay loaded. */
-const idleChannelsMax = 10_000;
 /** How long the channels of a slot wait for each other's appends before it is handed over, ms. */
 const leaveMs = 250;
 /** Slots that one patrol checks. */
@@ -46,6 +44,7 @@ export class Slots {
   readonly #slots = new Map<number, Slot>();
   /** the slots that are held because the servers ahead are gone */
   readonly #takenOver = new Set<Slot>();
+  readonly #idleMax: number;
   /** channels nobody needs just now, the longest unused first */
   readonly #idle = new Map<string, Channel>();
   readonly #releases: Releases<Slot>;
@@ -61,9 +60,10 @@ export class Slots {
   #patrol: number | undefined;
   #stopping = false;
 
-  constructor(host: Host, ownership: Ownership) {
+  constructor(host: Host, ownership: Ownership, idleMax: number) {
     this.#host = host;
     this.#ownership = ownership;
+    this.#idleMax = idleMax;
     this.#releases = new Releases(host);
   }
 
@@ -260,7 +260,7 @@ export class Slots {
     if (slot.phase === "leaving") return this.#finish(slot);
     this.#idle.delete(channel.id);
     if (channel.idle) this.#idle.set(channel.id, channel);
-    if (this.#idle.size <= idleChannelsMax) return;
+    if (this.#idle.size <= this.#idleMax) return;
     const [oldest] = this.#idle.values();
     this.forget(oldest!);
   }

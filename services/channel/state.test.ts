@@ -176,6 +176,17 @@ describe("publishing", () => {
     expect(bench.last("append").entries[0]!.ts).toBe("1700000000.000001");
   });
 
+  it("does not give the time of an entry that failed to another: it may land yet", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.publish(say("a"));
+    bench.lookedUp();
+    bench.appended("unavailable");
+    bench.loaded(1, "1700000000.000000");
+    bench.publish(say("b"));
+    bench.lookedUp();
+    expect(bench.last("append").entries.map(({ offset, ts }) => [offset, ts])).toEqual([[2, "1700000000.000002"]]);
+  });
+
   it("answers a known key with the entry that it made, and two in flight with one entry", () => {
     const bench = new Bench("cs-1", "cs-1").owning();
     bench.publish(say("old", "k9"));

@@ -41,6 +41,8 @@ export interface Options {
   readonly server: string;
   /** the ring's hash: channel ID → 0..65535 */
   readonly slotOf: (id: string) => number;
+  /** see limits.idleChannels */
+  readonly idleChannels?: number;
 }
 
 export class ChannelState implements Host, LinkHost {
@@ -63,11 +65,11 @@ export class ChannelState implements Host, LinkHost {
   #drained = false;
   readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0 };
 
-  constructor({ server, slotOf }: Options) {
+  constructor({ server, slotOf, idleChannels = limits.idleChannels }: Options) {
     this.#server = server;
     this.#slotOf = slotOf;
     this.#ownership = new Ownership(server, this.emit);
-    this.#slots = new Slots(this, this.#ownership);
+    this.#slots = new Slots(this, this.#ownership, idleChannels);
     this.#links = new Links(this);
   }
 

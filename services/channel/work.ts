@@ -6,9 +6,10 @@ import type { Subscription } from "./subscription.ts";
 export interface Waiting {
   readonly go: () => void;
   readonly abandon: (reason: Reason) => void;
-  /** stays while the store is down */
-  readonly patient?: boolean;
 }
+
+/** Stays empty: that of all channels that are only loaded. */
+const noFlights = new Flights();
 
 /**
  * What a channel holds while something is under way in it. There are millions of channels and nearly all are silent at any
@@ -27,11 +28,11 @@ export class Work {
   micros: number;
   readonly waiting: Job[] = [];
   lookup: { readonly id: number; readonly jobs: readonly Job[] } | undefined;
-  readonly flights = new Flights();
+  #flights = noFlights;
   /** publications that are not answered yet */
   pending = 0;
   /** those whose replay the store did not give */
-  readonly unread = new Set<Subscription>();
+  unread: readonly Subscription[] = [];
   readonly onLoaded: Waiting[] = [];
   readonly doubting: (Waiting & { readonly check: number })[] = [];
 
@@ -42,8 +43,18 @@ export class Work {
     this.micros = micros;
   }
 
+  get flights(): Flights {
+    return this.#flights;
+  }
+
+  /** Look-ups come before flights. */
+  lookUp(id: number, jobs: readonly Job[]): void {
+    this.lookup = { id, jobs };
+    if (this.#flights === noFlights) this.#flights = new Flights();
+  }
+
   /** Nothing is left of it. */
   get isDone(): boolean {
-    return this.pending === 0 && this.flights.empty && this.unread.size === 0 && this.onLoaded.length === 0 && this.doubting.length === 0;
+    return this.pending === 0 && this.flights.empty && this.unread.length === 0 && this.onLoaded.length === 0 && this.doubting.length === 0;
   }
 }
