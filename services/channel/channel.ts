@@ -3,23 +3,19 @@ import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
 import type { AppendResult, Asker, Emit, Found, PublishedBytes } from "./events.ts";
-import { Flights, type Assigned, type Flight, type Job } from "./flights.ts";
+import type { Assigned, Flight, Job } from "./flights.ts";
 import { logKey } from "./log-key.ts";
 import { messageOf, render } from "./render.ts";
 import { formatTs, nextMicros, parseTs } from "./sequence.ts";
 import type { Subscription } from "./subscription.ts";
+import { Work } from "./work.ts";
 
 /** Publications that are looked up and appended together at most. */
 const batchJobs = 128;
 /** A publication whose append found the channel's head elsewhere this often is refused. */
 const triesMax = 3;
 
-interface Waiting {
-  readonly go: () => void;
-  readonly abandon: (reason: Reason) => void;
-  /** stays while the store is down */
-  readonly patient?: boolean;
-}
+const nobody: readonly Subscription[] = [];
 
 /** What a channel needs of its server. */
 export interface Host {
@@ -30,7 +26,9 @@ export interface Host {
   /** @param slot whose owner is named where this server isn't it */
   refuse(asker: Asker, reason: Reason, detail: string, slot: number): void;
   /** Somebody knows of more than the channel's head: is the slot still ours? @returns the check's number; `Channel.confirm` follows */
-  doubt(slot: number): number;
+  doubt(channel: Channel): number;
+  /** Something may have come to its end at the channel: `Channel.pump` follows. */
+  touch(channel: Channel): void;
   /** Tells a subscription's gateway to look elsewhere; the subscription is over. */
   moved(sub: Subscription): void;
   /** The store is down for a channel that was served: `Channel.retry` is wanted later. */
@@ -43,6 +41,8 @@ export interface Host {
  * One channel at its owner: look-up of keys and targets → offset and `ts` → append → ack and broadcast. Look-ups go
  * one at a time, which serialises every read-modify-write; appends are pipelined behind each other. Nothing is acked
  * or shown before its append is durable.
+ *
+ * A channel that is at rest is this object and its subscriptions, and must stay small (`npm run bench:channels`).
  */
 export class Channel {
   readonly id: string;
@@ -50,60 +50,50 @@ export class Channel {
   readonly fence: number;
   readonly #host: Host;
   #phase: "loading" | "ready" | "leaving" = "loading";
-  #load = 0;
-  /** where the log ended was known once, and the store could not say it since: what needs the store is refused at once */
-  #stalled = false;
-  #known = false;
-  /** offset and ts of the last entry that has one, durable or not */
-  #assigned = { offset: 0, ts: "" };
-  /** the latest time that was given out, also to entries that failed */
+  /** offset and, in microseconds, ts of the last durable entry; a ts as a number takes a third of what it takes as text */
+  #offset = 0;
   #micros = 0;
-  #durable = { offset: 0, ts: "" };
-  readonly #waiting: Job[] = [];
-  #lookup: { readonly id: number; readonly jobs: readonly Job[] } | undefined;
-  readonly #flights = new Flights();
-  #pending = 0;
-  readonly #subs = new Set<Subscription>();
-  /** those whose replay the store did not give */
-  readonly #unread = new Set<Subscription>();
-  readonly #onLoaded: Waiting[] = [];
-  readonly #doubting: (Waiting & { readonly check: number })[] = [];
+  /** replaced by each change, so that it takes no more than it holds */
+  #subs: readonly Subscription[] = nobody;
+  #work: Work | undefined;
 
   constructor(id: string, slot: number, fence: number, host: Host) {
     this.id = id;
     this.slot = slot;
     this.fence = fence;
     this.#host = host;
-    this.#reload();
+    this.#reload((this.#work = new Work(false, this.head, 0)));
   }
 
   /** the last durable entry */
   get head(): { readonly offset: number; readonly ts: string } {
-    return this.#durable;
+    return { offset: this.#offset, ts: this.#micros === 0 ? "" : formatTs(this.#micros) };
   }
 
+  /** Nothing is under way, and nobody listens. */
   get idle(): boolean {
-    return this.#phase === "ready" && this.#pending === 0 && this.#subs.size === 0 && this.#flights.empty && this.#doubting.length === 0;
+    return this.#phase === "ready" && this.#subs.length === 0 && (this.#work === undefined || this.#work.isDone);
   }
 
   /** Nothing is on its way to the store: it can be forgotten. */
   get quiet(): boolean {
-    return this.#flights.empty;
+    return this.#work === undefined || this.#work.flights.empty;
   }
 
   /** Somebody waits for it, or listens. */
   get needed(): boolean {
-    return this.#subs.size > 0 || this.#waiting.length > 0 || this.#onLoaded.length > 0 || this.#doubting.length > 0;
+    const work = this.#work;
+    return this.#subs.length > 0 || (work !== undefined && (work.waiting.length > 0 || work.onLoaded.length > 0 || work.doubting.length > 0));
   }
 
-  get subscriptions(): ReadonlySet<Subscription> {
+  get subscriptions(): readonly Subscription[] {
     return this.#subs;
   }
 
-  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down and the asker not patient. */
-  whenLoaded(go: () => void, abandon: (reason: Reason) => void, patient = false): void {
-    if (this.#stalled && !patient) abandon("store_unavailable");
-    else if (this.#phase === "loading") this.#onLoaded.push({ go, abandon, patient });
+  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down. */
+  whenLoaded(go: () => void, abandon: (reason: Reason) => void): void {
+    if (this.#work?.stalled === true) abandon("store_unavailable");
+    else if (this.#phase === "loading") this.#busy().onLoaded.push({ go, abandon });
     else if (this.#phase === "ready") go();
     else abandon("misdirected");
   }
@@ -112,132 +102,142 @@ export class Channel {
    * The same, for one who has seen the event `after`. Where that is beyond the head, either another server has fenced
    * this one without its knowing, or the store forgot; the answer of the former would take the asker back in time.
    */
-  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void, patient = false): void {
-    const check = (): void => {
-      if (after <= this.#durable.offset || after === AFTER_HEAD) return go();
-      this.#doubting.push({ go, abandon, check: this.#host.doubt(this.slot) });
-    };
-    this.whenLoaded(check, abandon, patient);
+  whenCurrent(after: number, go: () => void, abandon: (reason: Reason) => void): void {
+    this.whenLoaded(() => (this.#reaches(after) ? go() : this.#doubt(go, abandon)), abandon);
   }
 
-  /** A check's answer, which settles the doubts that are not younger; undefined where the store gave none. */
-  confirm(check: number, fence: number | undefined): void {
-    for (const doubt of [...this.#doubting]) {
+  /** A check's answer, which settles the doubts that are not younger; undefined where the store gave none. @returns whether doubts are left */
+  confirm(check: number, fence: number | undefined): boolean {
+    const doubting = this.#work?.doubting ?? [];
+    for (const doubt of [...doubting]) {
       if (doubt.check > check) continue;
-      this.#doubting.splice(this.#doubting.indexOf(doubt), 1);
+      doubting.splice(doubting.indexOf(doubt), 1);
       const { go, abandon } = doubt;
       if (fence === this.fence) go();
       else abandon(fence === undefined ? "store_unavailable" : "misdirected");
     }
+    return doubting.length > 0;
   }
 
   publish(job: Job): void {
     if (this.#phase === "leaving") return this.#host.refuse(job.asker, "misdirected", "", this.slot);
-    if (this.#stalled) return this.#host.refuse(job.asker, "store_unavailable", "", this.slot);
-    if (this.#pending >= limits.channelPendingAppends) {
-      return this.#host.refuse(job.asker, "rate_limited", `${this.#pending} publications of this channel wait for the store`, this.slot);
+    const work = this.#busy();
+    if (work.stalled) return this.#host.refuse(job.asker, "store_unavailable", "", this.slot);
+    if (work.pending >= limits.channelPendingAppends) {
+      return this.#host.refuse(job.asker, "rate_limited", `${work.pending} publications of this channel wait for the store`, this.slot);
     }
-    this.#pending++;
-    this.#waiting.push(job);
+    work.pending++;
+    work.waiting.push(job);
   }
 
+  /** It waits for the channel to be loaded, also while the store is down. */
   subscribe(sub: Subscription): void {
-    this.#subs.add(sub);
-    const begin = (): void => {
-      if (this.#subs.has(sub)) sub.begin(this.#durable.offset);
-    };
-    const drop = (): void => {
-      if (this.#subs.has(sub)) this.#drop(sub);
-    };
-    this.whenCurrent(sub.wanted, begin, drop, true);
+    this.#subs = this.#subs.concat(sub);
+    if (this.#phase === "ready") this.#begin(sub);
+    else if (this.#phase === "leaving") this.#drop(sub);
   }
 
   unsubscribe(sub: Subscription): void {
-    this.#subs.delete(sub);
-    this.#unread.delete(sub);
+    const at = this.#subs.indexOf(sub);
+    if (at < 0) return;
+    this.#subs = this.#subs.length === 1 ? nobody : this.#subs.toSpliced(at, 1);
+    if (this.#work !== undefined) this.#work.unread = this.#work.unread.filter((one) => one !== sub);
   }
 
   /** Asks the store again for what it did not give while it was down. */
   retry(): void {
-    if (this.#phase === "leaving") return;
-    if (this.#stalled) this.#reload();
-    for (const sub of this.#unread) sub.again(this.#durable.offset);
-    this.#unread.clear();
+    const work = this.#work;
+    if (this.#phase === "leaving" || work === undefined) return;
+    if (work.stalled) this.#reload(work);
+    for (const sub of work.unread) sub.again(this.#offset);
+    work.unread = [];
   }
 
-  /** Looks the next waiting publications up. Called once per event, so that what arrived together stays together. */
+  /** Looks the next waiting publications up, or comes to rest. Called once per event, so that what arrived together stays together. */
   pump(): void {
-    if (this.#phase !== "ready" || this.#lookup !== undefined || this.#waiting.length === 0 || this.#flights.failing) return;
-    const jobs = this.#waiting.splice(0, batchJobs);
-    this.#lookup = { id: this.#host.nextId(), jobs };
-    const keys = [...new Set(jobs.map(({ publish }) => logKey(publish)))];
-    const messages = [...new Set(jobs.flatMap(({ publish }) => ("ts" in publish ? [publish.ts] : [])))];
-    this.#host.emit({ type: "lookup", channel: this.id, lookup: this.#lookup.id, keys, messages });
+    const work = this.#work;
+    if (this.#phase !== "ready" || work === undefined) return;
+    // An entry that failed may land late; until a later one has, its time must not be given out again.
+    if (work.isDone && work.micros === this.#micros) this.#work = undefined;
+    else if (work.lookup === undefined && work.waiting.length > 0 && !work.flights.failing) this.#lookUp(work);
   }
 
   /** @returns false where the channel is over: the store can't say where it ends */
   loaded(load: number, head: number | undefined, lastTs: string): boolean {
-    if (load !== this.#load || this.#phase !== "loading") return true;
+    const work = this.#work;
+    if (load !== work?.load || this.#phase !== "loading") return true;
     if (head === undefined) {
-      if (this.#known) this.#stall();
+      if (work.known) this.#stall(work);
       else this.#unloadable();
-      return this.#known;
+      return work.known;
     }
     this.#host.recovered();
-    this.#stalled = false;
-    this.#known = true;
+    work.stalled = false;
+    work.known = true;
+    work.assigned = { offset: head, ts: lastTs };
     this.#phase = "ready";
-    this.#assigned = { offset: head, ts: lastTs };
-    this.#micros = Math.max(this.#micros, parseTs(lastTs));
-    this.#durable = { offset: head, ts: lastTs };
+    this.#offset = head;
+    this.#micros = parseTs(lastTs);
+    work.micros = Math.max(work.micros, this.#micros);
     // After an append of unknown outcome the store may hold more than was shown.
-    for (const sub of this.#subs) if (sub.state !== "waiting") sub.catchUp(head);
-    for (const { go } of this.#onLoaded.splice(0)) go();
+    for (const sub of this.#subs) {
+      if (sub.state === "waiting") this.#begin(sub);
+      else sub.catchUp(head);
+    }
+    for (const { go } of work.onLoaded.splice(0)) go();
     return true;
   }
 
   lookedUp(lookup: number, found: Found | undefined, wallMs: number): void {
-    const jobs = this.#lookup?.id === lookup ? this.#lookup.jobs : [];
-    if (jobs.length === 0) return;
-    this.#lookup = undefined;
+    const work = this.#work;
+    if (work?.lookup?.id !== lookup) return;
+    const { jobs } = work.lookup;
+    work.lookup = undefined;
     if (found === undefined) for (const job of jobs) this.#refuse(job, "store_unavailable", "");
-    else if (this.#flights.failing || this.#phase === "loading") this.#waiting.unshift(...jobs);
-    else if (this.#flights.empty && [...found.keys.values()].some(({ offset }) => offset > this.#assigned.offset)) {
+    else if (work.flights.failing || this.#phase === "loading") work.waiting.unshift(...jobs);
+    else if (work.flights.empty && [...found.keys.values()].some(({ offset }) => offset > work.assigned.offset)) {
       // An append that was given up has landed late: nobody was told of it.
-      this.#waiting.unshift(...jobs);
-      this.#reload();
+      work.waiting.unshift(...jobs);
+      this.#reload(work);
     }
     else {
-      const { ts } = this.#assigned;
-      this.#append(ts, jobs.flatMap((job) => this.#assign(job, found, wallMs)));
+      const { ts } = work.assigned;
+      this.#append(work, ts, jobs.flatMap((job) => this.#assign(work, job, found, wallMs)));
     }
-    this.#flights.forget();
+    work.flights.forget();
   }
 
   appended(append: number, result: AppendResult): void {
-    this.#flights.arrive(append, result);
-    for (let flight = this.#flights.land(); flight !== undefined; flight = this.#flights.land()) this.#land(flight);
-    if (this.#lookup === undefined) this.#flights.forget();
-    if (this.#flights.failing && this.#flights.settled) this.#recover(this.#flights.clear());
+    const work = this.#work;
+    if (work === undefined) return;
+    const { flights } = work;
+    flights.arrive(append, result);
+    for (let flight = flights.land(); flight !== undefined; flight = flights.land()) this.#land(flight);
+    if (work.lookup === undefined) flights.forget();
+    if (flights.failing && flights.settled) this.#recover(work, flights.clear());
   }
 
-  /** @returns the subscription was told all it asked for, so far */
-  replayed(sub: Subscription, entries: readonly Entry[] | undefined): void {
-    if (!this.#subs.has(sub)) return;
+  /** @param id of the subscription that asked */
+  replayed(id: number, entries: readonly Entry[] | undefined): void {
+    const sub = this.#subs.find((one) => one.id === id);
+    if (sub === undefined) return;
     if (entries === undefined) {
-      this.#unread.add(sub);
+      const work = this.#busy();
+      if (!work.unread.includes(sub)) work.unread = work.unread.concat(sub);
       this.#host.stalled(this);
       return;
     }
     this.#host.recovered();
-    if (!sub.replayed(entries, this.#durable.offset)) this.#drop(sub);
+    if (!sub.replayed(entries, this.#offset)) this.#drop(sub);
   }
 
   /** Gives no offset any more; what has one may land. When all has, `quiet` is true. What has none waits for `leave`. */
   park(): void {
     this.#phase = "leaving";
-    this.#waiting.unshift(...(this.#lookup?.jobs ?? []));
-    this.#lookup = undefined;
+    const work = this.#work;
+    if (work === undefined) return;
+    work.waiting.unshift(...(work.lookup?.jobs ?? []));
+    work.lookup = undefined;
   }
 
   /** Refuses what has no offset yet. */
@@ -245,10 +245,39 @@ export class Channel {
     this.#abandon("misdirected");
   }
 
+  /** What is under way, where nothing was until now. */
+  #busy(): Work {
+    return (this.#work ??= new Work(true, this.head, this.#micros));
+  }
+
+  /** Whether one who has seen the event `after` has seen no more than there is. */
+  #reaches(after: number): boolean {
+    return after <= this.#offset || after === AFTER_HEAD;
+  }
+
+  #doubt(go: () => void, abandon: (reason: Reason) => void): void {
+    this.#busy().doubting.push({ go, abandon, check: this.#host.doubt(this) });
+  }
+
+  #begin(sub: Subscription): void {
+    if (this.#reaches(sub.wanted)) return sub.begin(this.#offset);
+    const listens = (): boolean => this.#subs.includes(sub) && sub.state === "waiting";
+    this.#doubt(() => (listens() ? sub.begin(this.#offset) : undefined), () => (listens() ? this.#drop(sub) : undefined));
+  }
+
+  #lookUp(work: Work): void {
+    const jobs = work.waiting.splice(0, batchJobs);
+    const lookup = this.#host.nextId();
+    work.lookUp(lookup, jobs);
+    const keys = [...new Set(jobs.map(({ publish }) => logKey(publish)))];
+    const messages = [...new Set(jobs.flatMap(({ publish }) => ("ts" in publish ? [publish.ts] : [])))];
+    this.#host.emit({ type: "lookup", channel: this.id, lookup, keys, messages });
+  }
+
   /** @returns nothing where the job was answered, or follows one on its way */
-  #assign(job: Job, found: Found, wallMs: number): Assigned[] {
+  #assign(work: Work, job: Job, found: Found, wallMs: number): Assigned[] {
     const { publish } = job;
-    const underWay = this.#flights.byKey(logKey(publish));
+    const underWay = work.flights.byKey(logKey(publish));
     if (underWay !== undefined) {
       if (underWay.landed) this.#published(job, underWay.entry, true, underWay.message);
       else underWay.followers.push(job);
@@ -259,35 +288,32 @@ export class Channel {
       this.#published(job, stored, true, messageOf(publish, stored));
       return [];
     }
-    const micros = nextMicros(this.#micros, wallMs);
-    const place = { channel: this.id, offset: this.#assigned.offset + 1, ts: formatTs(micros) };
-    const rendered = render(publish, place, "ts" in publish ? this.#current(publish.ts, found) : undefined);
+    const micros = nextMicros(work.micros, wallMs);
+    const place = { channel: this.id, offset: work.assigned.offset + 1, ts: formatTs(micros) };
+    const rendered = render(publish, place, "ts" in publish ? current(work, publish.ts, found) : undefined);
     if (typeof rendered === "string") {
       this.#refuse(job, rendered, "");
       return [];
     }
-    this.#assigned = place;
-    this.#micros = micros;
+    work.assigned = place;
+    work.micros = micros;
     const assigned: Assigned = { job, entry: rendered.entry, message: rendered.message, followers: [], landed: false };
-    this.#flights.show(assigned);
+    work.flights.show(assigned);
     return [assigned];
   }
 
-  #current(ts: string, found: Found): Uint8Array | undefined {
-    const changed = this.#flights.message(ts);
-    return changed === undefined ? found.messages.get(ts) : (changed.json ?? undefined);
-  }
-
-  #append(lastTs: string, list: readonly Assigned[]): void {
+  #append(work: Work, lastTs: string, list: readonly Assigned[]): void {
     if (list.length === 0) return;
     const append = this.#host.nextId();
-    this.#flights.depart(append, list);
+    work.flights.depart(append, list);
     this.#host.emit({ type: "append", channel: this.id, append, slot: this.slot, fence: this.fence, lastTs, entries: list.map(({ entry }) => entry) });
   }
 
   #land({ list }: Flight): void {
+    const last = list.at(-1)!.entry;
+    this.#offset = last.offset;
+    this.#micros = parseTs(last.ts);
     for (const { job, entry, message, followers } of list) {
-      this.#durable = { offset: entry.offset, ts: entry.ts };
       this.#published(job, entry, false, message);
       for (const follower of followers) this.#published(follower, entry, true, message);
       for (const sub of this.#subs) sub.deliver(entry);
@@ -295,7 +321,7 @@ export class Channel {
   }
 
   /** One append failed, so that all after it had to: answers each, then reads where the channel really ends. */
-  #recover(flights: readonly Flight[]): void {
+  #recover(work: Work, flights: readonly Flight[]): void {
     const again: Job[] = [];
     for (const { list, result } of flights) {
       for (const { job, entry, message, followers } of list) {
@@ -306,23 +332,21 @@ export class Channel {
         else for (const one of jobs) this.#refuse(one, "store_unavailable", "");
       }
     }
-    this.#waiting.unshift(...again);
-    if (this.#phase === "ready") this.#reload();
+    work.waiting.unshift(...again);
+    if (this.#phase === "ready") this.#reload(work);
   }
 
-  #reload(): void {
+  #reload(work: Work): void {
     this.#phase = "loading";
-    this.#load = this.#host.nextId();
-    this.#host.emit({ type: "load", channel: this.id, load: this.#load });
+    work.load = this.#host.nextId();
+    this.#host.emit({ type: "load", channel: this.id, load: work.load });
   }
 
   /** The store is down, and the channel was served before: who is subscribed stays, and sees what needs no store. */
-  #stall(): void {
-    this.#stalled = true;
-    for (const job of this.#waiting.splice(0)) this.#refuse(job, "store_unavailable", "");
-    const asked = this.#onLoaded.splice(0);
-    this.#onLoaded.push(...asked.filter(({ patient }) => patient));
-    for (const { abandon, patient } of asked) if (patient !== true) abandon("store_unavailable");
+  #stall(work: Work): void {
+    work.stalled = true;
+    for (const job of work.waiting.splice(0)) this.#refuse(job, "store_unavailable", "");
+    for (const { abandon } of work.onLoaded.splice(0)) abandon("store_unavailable");
     this.#host.stalled(this);
   }
 
@@ -334,9 +358,11 @@ export class Channel {
 
   #abandon(reason: Reason): void {
     this.#phase = "leaving";
-    for (const job of [...(this.#lookup?.jobs ?? []), ...this.#waiting.splice(0)]) this.#refuse(job, reason, "");
-    this.#lookup = undefined;
-    for (const { abandon } of [...this.#onLoaded.splice(0), ...this.#doubting.splice(0)]) abandon(reason);
+    const work = this.#work;
+    if (work === undefined) return;
+    for (const job of [...(work.lookup?.jobs ?? []), ...work.waiting.splice(0)]) this.#refuse(job, reason, "");
+    work.lookup = undefined;
+    for (const { abandon } of [...work.onLoaded.splice(0), ...work.doubting.splice(0)]) abandon(reason);
   }
 
   #drop(sub: Subscription): void {
@@ -345,12 +371,18 @@ export class Channel {
   }
 
   #published(job: Job, { offset, ts }: Entry, duplicate: boolean, message: Uint8Array | undefined): void {
-    this.#pending--;
+    this.#work!.pending--;
     this.#host.published(job.asker, { channel: this.id, offset, ts, duplicate, ...(message === undefined ? {} : { message }) });
   }
 
   #refuse(job: Job, reason: Reason, detail: string): void {
-    this.#pending--;
+    this.#work!.pending--;
     this.#host.refuse(job.asker, reason, detail, this.slot);
   }
+}
+
+/** The message's JSON after all that is under way; undefined where there is none. */
+function current({ flights }: Work, ts: string, found: Found): Uint8Array | undefined {
+  const changed = flights.message(ts);
+  return changed === undefined ? found.messages.get(ts) : (changed.json ?? undefined);
 }

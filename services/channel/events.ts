@@ -51,7 +51,7 @@ export type Event =
   | { readonly type: "lookedUp"; readonly channel: string; readonly lookup: number; readonly found: Found | undefined }
   | { readonly type: "appended"; readonly channel: string; readonly append: number; readonly result: AppendResult }
   /** entries undefined: the store is unavailable */
-  | { readonly type: "replayed"; readonly sub: number; readonly entries: readonly Entry[] | undefined }
+  | { readonly type: "replayed"; readonly channel: string; readonly sub: number; readonly entries: readonly Entry[] | undefined }
   | { readonly type: "tick" }
   | { readonly type: "stop" };
 

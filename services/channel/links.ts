@@ -29,7 +29,7 @@ export interface LinkHost {
 export class Links {
   readonly #host: LinkHost;
   readonly #links = new Map<number, LinkState>();
-  readonly #byId = new Map<number, Subscription>();
+  #subscriptions = 0;
 
   constructor(host: LinkHost) {
     this.#host = host;
@@ -40,11 +40,12 @@ export class Links {
   }
 
   get subscriptions(): number {
-    return this.#byId.size;
+    return this.#subscriptions;
   }
 
-  subscription(id: number): Subscription | undefined {
-    return this.#byId.get(id);
+  /** Whether it is not over. */
+  has(sub: Subscription): boolean {
+    return this.#links.get(sub.link)?.subs.get(sub.chan) === sub;
   }
 
   open(link: number, server: string, epoch: number, now: number): void {
@@ -53,16 +54,15 @@ export class Links {
   }
 
   closed(link: number): void {
-    const state = this.#links.get(link);
+    for (const sub of this.#links.get(link)?.subs.values() ?? []) this.#end(sub);
     this.#links.delete(link);
-    for (const sub of state?.subs.values() ?? []) this.#end(sub);
   }
 
   /** The subscription is over and its gateway knows. */
   forget(sub: Subscription): void {
-    this.#byId.delete(sub.id);
-    const subs = this.#links.get(sub.link)?.subs;
-    if (subs?.get(sub.chan) === sub) subs.delete(sub.chan);
+    if (!this.has(sub)) return;
+    this.#links.get(sub.link)!.subs.delete(sub.chan);
+    this.#subscriptions--;
   }
 
   closeSilent(now: number): void {
@@ -117,7 +117,7 @@ export class Links {
     if (former !== undefined) this.#end(former);
     const sub = new Subscription(this.#host.nextId(), link, chan, id, after, this.#host.emit);
     state.subs.set(chan, sub);
-    this.#byId.set(sub.id, sub);
+    this.#subscriptions++;
     this.#host.subscribe(sub, state.epoch);
   }
 

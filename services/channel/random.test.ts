@@ -161,7 +161,7 @@ class World {
       case "replay":
         return this.later(10, async () => {
           const entries = await this.store.after(effect.channel, effect.after, this.pick([1, 3, effect.limit]));
-          this.later(10, () => tell({ type: "replayed", sub: effect.sub, entries }));
+          this.later(10, () => tell({ type: "replayed", channel: effect.channel, sub: effect.sub, entries }));
         });
       case "wake":
         this.#queue.push({ at: effect.at, order: this.#order++, run: () => tell({ type: "tick" }) });

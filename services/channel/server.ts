@@ -205,7 +205,7 @@ class ChannelServer {
 
   async #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<Event | undefined> {
     if (!(await this.links.room(link))) return undefined;
-    return { type: "replayed", sub, entries: await this.#orUndefined(this.#store.after(channel, after, limit)) };
+    return { type: "replayed", channel, sub, entries: await this.#orUndefined(this.#store.after(channel, after, limit)) };
   }
 
   async #read({ link, ...read }: Extract<Effect, { type: "read" }>): Promise<void> {

@@ -5,8 +5,6 @@ import type { Released } from "./events.ts";
 import { Ownership, verdictMs } from "./ownership.ts";
 import { Releases } from "./releases.ts";
 
-/** Channels without subscribers and work that stay loaded. */
-const idleChannelsMax = 10_000;
 /** How long the channels of a slot wait for each other's appends before it is handed over, ms. */
 const leaveMs = 250;
 /** Slots that one patrol checks. */
@@ -46,6 +44,7 @@ export class Slots {
   readonly #slots = new Map<number, Slot>();
   /** the slots that are held because the servers ahead are gone */
   readonly #takenOver = new Set<Slot>();
+  readonly #idleMax: number;
   /** channels nobody needs just now, the longest unused first */
   readonly #idle = new Map<string, Channel>();
   readonly #releases: Releases<Slot>;
@@ -53,15 +52,18 @@ export class Slots {
   readonly #leaving = new Set<Slot>();
   /** channels that were handed to this server and are not served yet */
   #arriving = 0;
+  /** channels that doubt whether their slot is still held */
+  readonly #doubting = new Set<Channel>();
   /** where the patrol goes on */
   #beat: Iterator<Slot, undefined> = this.#slots.values();
   /** the patrol's check that is under way */
   #patrol: number | undefined;
   #stopping = false;
 
-  constructor(host: Host, ownership: Ownership) {
+  constructor(host: Host, ownership: Ownership, idleMax: number) {
     this.#host = host;
     this.#ownership = ownership;
+    this.#idleMax = idleMax;
     this.#releases = new Releases(host);
   }
 
@@ -89,8 +91,11 @@ export class Slots {
     return this.#slots.get(slot)?.channels.get(id);
   }
 
-  *channels(): Iterable<Channel> {
-    for (const slot of this.#slots.values()) yield* slot.channels.values();
+  /** how many are loaded */
+  get channels(): number {
+    let count = 0;
+    for (const { channels } of this.#slots.values()) count += channels.size;
+    return count;
   }
 
   /** Runs the errand at its channel, after a claim where there was none yet; or refuses it. */
@@ -172,8 +177,9 @@ export class Slots {
   }
 
   /** A channel doubts that the slot is still held: asks the store. @returns the check's number */
-  doubt(number: number): number {
-    return this.#check([number]);
+  doubt(channel: Channel): number {
+    this.#doubting.add(channel);
+    return this.#check([channel.slot]);
   }
 
   /**
@@ -198,12 +204,18 @@ export class Slots {
     if (check === this.#patrol) this.#patrol = undefined;
     for (const number of slots) {
       const slot = this.#slots.get(number);
-      if (slot?.phase !== "held") continue;
       const fence = fences?.get(number);
       // Below: the answer is older than a claim of this server's own.
-      if (fence !== undefined && fence > slot.fence) this.fenced(number, now);
-      else for (const channel of slot.channels.values()) channel.confirm(check, fence);
+      if (slot?.phase === "held" && fence !== undefined && fence > slot.fence) this.fenced(number, now);
     }
+    for (const channel of this.#doubting) {
+      if (slots.includes(channel.slot) && this.#slots.get(channel.slot)?.phase === "held") this.#confirm(channel, check, fences?.get(channel.slot));
+    }
+  }
+
+  #confirm(channel: Channel, check: number, fence: number | undefined): void {
+    if (!channel.confirm(check, fence)) this.#doubting.delete(channel);
+    this.#host.touch(channel);
   }
 
   #check(slots: readonly number[]): number {
@@ -248,7 +260,7 @@ export class Slots {
     if (slot.phase === "leaving") return this.#finish(slot);
     this.#idle.delete(channel.id);
     if (channel.idle) this.#idle.set(channel.id, channel);
-    if (this.#idle.size <= idleChannelsMax) return;
+    if (this.#idle.size <= this.#idleMax) return;
     const [oldest] = this.#idle.values();
     this.forget(oldest!);
   }
@@ -256,6 +268,7 @@ export class Slots {
   /** Unloads a channel; its next errand loads it again. */
   forget(channel: Channel): void {
     this.#idle.delete(channel.id);
+    this.#doubting.delete(channel);
     this.#slots.get(channel.slot)?.channels.delete(channel.id);
   }
 
@@ -337,6 +350,7 @@ export class Slots {
 
   #letGo(slot: Slot, channel: Channel): void {
     slot.channels.delete(channel.id);
+    this.#doubting.delete(channel);
     channel.leave();
     for (const sub of [...channel.subscriptions]) {
       channel.unsubscribe(sub);

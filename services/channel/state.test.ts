@@ -176,6 +176,17 @@ describe("publishing", () => {
     expect(bench.last("append").entries[0]!.ts).toBe("1700000000.000001");
   });
 
+  it("does not give the time of an entry that failed to another: it may land yet", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.publish(say("a"));
+    bench.lookedUp();
+    bench.appended("unavailable");
+    bench.loaded(1, "1700000000.000000");
+    bench.publish(say("b"));
+    bench.lookedUp();
+    expect(bench.last("append").entries.map(({ offset, ts }) => [offset, ts])).toEqual([[2, "1700000000.000002"]]);
+  });
+
   it("answers a known key with the entry that it made, and two in flight with one entry", () => {
     const bench = new Bench("cs-1", "cs-1").owning();
     bench.publish(say("old", "k9"));
@@ -259,7 +270,7 @@ describe("replay", () => {
     bench.lookedUp();
     const sub = bench.last("replay").sub;
     // 4 is in the store, but not durable yet.
-    expect(bench.step({ type: "replayed", sub, entries: [stored(1), stored(2), stored(3), stored(4)] })).toMatchInlineSnapshot(`
+    expect(bench.step({ type: "replayed", channel: "C1", sub, entries: [stored(1), stored(2), stored(3), stored(4)] })).toMatchInlineSnapshot(`
       [
         "link 1: event chan=1 offset=1 origin=0 kind=0",
         "link 1: event chan=1 offset=2 origin=0 kind=0",
@@ -283,10 +294,10 @@ describe("replay", () => {
     }
     bench.subscribe(0);
     const { sub } = bench.last("replay");
-    expect(bench.step({ type: "replayed", sub, entries: [stored(3)] })).toEqual(["link 1: subscribed chan=1 head=3 first=3", "link 1: event chan=1 offset=3 origin=0 kind=0"]);
+    expect(bench.step({ type: "replayed", channel: "C1", sub, entries: [stored(3)] })).toEqual(["link 1: subscribed chan=1 head=3 first=3", "link 1: event chan=1 offset=3 origin=0 kind=0"]);
 
     bench.subscribe(1, 2);
-    expect(bench.step({ type: "replayed", sub: bench.last("replay").sub, entries: [stored(4)] })).toEqual(["link 2: subscribed chan=1 head=3 first=4"]);
+    expect(bench.step({ type: "replayed", channel: "C1", sub: bench.last("replay").sub, entries: [stored(4)] })).toEqual(["link 2: subscribed chan=1 head=3 first=4"]);
   });
 
   it("leaves out what is more than a replay is for, and says from where on it goes", () => {
@@ -301,7 +312,7 @@ describe("replay", () => {
     bench.subscribe(0);
     const { sub } = bench.last("replay");
     bench.step({ type: "linkFrame", link: 1, frame: { type: "unsubscribe", chan: 1 } });
-    expect(bench.step({ type: "replayed", sub, entries: [stored(1)] })).toEqual([]);
+    expect(bench.step({ type: "replayed", channel: "C1", sub, entries: [stored(1)] })).toEqual([]);
   });
 });
 
@@ -639,7 +650,7 @@ describe("a store that fails", () => {
         "append #11 C1 fence=1 3@0.000003:U1:b",
       ]
     `);
-    expect(bench.step({ type: "replayed", sub: bench.last("replay").sub, entries: [stored(2)] })).toMatchInlineSnapshot(`
+    expect(bench.step({ type: "replayed", channel: "C1", sub: bench.last("replay").sub, entries: [stored(2)] })).toMatchInlineSnapshot(`
       [
         "link 1: event chan=1 offset=2 origin=0 kind=0",
       ]
@@ -677,7 +688,7 @@ describe("a store that is down", () => {
     expect(bench.step({ type: "tick" })).toContain("load #9 C1");
     // "a" was kept, though nobody had said so.
     expect(bench.loaded(2, "1700000000.000001")).toEqual(["replay sub=4 after=1"]);
-    expect(bench.step({ type: "replayed", sub: 4, entries: [stored(2)] })).toEqual(["link 1: event chan=1 offset=2 origin=0 kind=0"]);
+    expect(bench.step({ type: "replayed", channel: "C1", sub: 4, entries: [stored(2)] })).toEqual(["link 1: event chan=1 offset=2 origin=0 kind=0"]);
     bench.publish(say("c"));
     bench.lookedUp();
     expect(bench.appended()).toEqual(["answer 5: 3", "link 1: event chan=1 offset=3 origin=0 kind=0"]);
@@ -705,10 +716,10 @@ describe("a store that is down", () => {
     const bench = new Bench("cs-1", "cs-1").owning();
     bench.subscribe(0);
     const { sub } = bench.last("replay");
-    expect(bench.step({ type: "replayed", sub, entries: undefined })).toEqual([]);
+    expect(bench.step({ type: "replayed", channel: "C1", sub, entries: undefined })).toEqual([]);
     bench.now += 50;
     expect(bench.step({ type: "tick" })).toContain(`replay sub=${sub} after=0`);
-    expect(bench.step({ type: "replayed", sub, entries: [stored(1)] })).toEqual(["link 1: event chan=1 offset=1 origin=0 kind=0"]);
+    expect(bench.step({ type: "replayed", channel: "C1", sub, entries: [stored(1)] })).toEqual(["link 1: event chan=1 offset=1 origin=0 kind=0"]);
   });
 });
 

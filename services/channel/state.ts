@@ -41,6 +41,8 @@ export interface Options {
   readonly server: string;
   /** the ring's hash: channel ID → 0..65535 */
   readonly slotOf: (id: string) => number;
+  /** see limits.idleChannels */
+  readonly idleChannels?: number;
 }
 
 export class ChannelState implements Host, LinkHost {
@@ -63,11 +65,11 @@ export class ChannelState implements Host, LinkHost {
   #drained = false;
   readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0 };
 
-  constructor({ server, slotOf }: Options) {
+  constructor({ server, slotOf, idleChannels = limits.idleChannels }: Options) {
     this.#server = server;
     this.#slotOf = slotOf;
     this.#ownership = new Ownership(server, this.emit);
-    this.#slots = new Slots(this, this.#ownership);
+    this.#slots = new Slots(this, this.#ownership, idleChannels);
     this.#links = new Links(this);
   }
 
@@ -82,8 +84,7 @@ export class ChannelState implements Host, LinkHost {
 
   /** For people and tests. */
   status(): object {
-    let channels = 0;
-    for (const _ of this.#slots.channels()) channels++;
+    const { channels } = this.#slots;
     return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
   }
 
@@ -148,11 +149,8 @@ export class ChannelState implements Host, LinkHost {
           this.#slots.fenced(this.#slotOf(event.channel), this.#now);
         }
         return this.#at(event.channel, (channel) => channel.appended(event.append, event.result));
-      case "replayed": {
-        const sub = this.#links.subscription(event.sub);
-        if (sub !== undefined) this.#at(sub.channel, (channel) => channel.replayed(sub, event.entries));
-        return;
-      }
+      case "replayed":
+        return this.#at(event.channel, (channel) => channel.replayed(event.sub, event.entries));
       case "tick":
         this.#wakeAt = Infinity;
         this.#links.closeSilent(this.#now);
@@ -257,7 +255,7 @@ export class ChannelState implements Host, LinkHost {
   subscribe(sub: Subscription, epoch: number): void {
     const slot = this.#slotOf(sub.channel);
     // It may have been taken back while it waited.
-    const wanted = (): boolean => this.#links.subscription(sub.id) === sub;
+    const wanted = (): boolean => this.#links.has(sub);
     const run = (channel: Channel): void => {
       this.#touched.add(channel);
       if (wanted()) channel.subscribe(sub);
@@ -319,8 +317,12 @@ export class ChannelState implements Host, LinkHost {
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
   }
 
-  doubt(slot: number): number {
-    return this.#slots.doubt(slot);
+  doubt(channel: Channel): number {
+    return this.#slots.doubt(channel);
+  }
+
+  touch(channel: Channel): void {
+    this.#touched.add(channel);
   }
 
   stalled(channel: Channel): void {

@@ -22,6 +22,8 @@ export const limits = {
   reactionsBytes: 64 * 1024,
   /** Appends of one channel that wait for the store; more is refused as `rate_limited`. */
   channelPendingAppends: 1_000,
+  /** Channels that stay loaded at a channel server though nobody listens and nothing is under way; the longest silent one is forgotten, and comes back from the store. */
+  idleChannels: 10_000,
   /** Events that a channel server replays to a gateway that was cut off; more becomes an explicit `x_gap`. A client's own window is the gateway's --resume-events. */
   resumeEvents: 10_000,
   /** Events in one `batch` of a link. */

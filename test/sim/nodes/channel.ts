@@ -194,7 +194,7 @@ export class ChannelServer implements Door {
       case "replay": {
         const { link, sub, channel, after, limit } = effect;
         if (!this.#links.has(link)) return;
-        return store.read(process, (log) => log.after(channel, after, limit), (entries) => this.#take({ type: "replayed", sub, entries }));
+        return store.read(process, (log) => log.after(channel, after, limit), (entries) => this.#take({ type: "replayed", channel, sub, entries }));
       }
       case "read": {
         const { link, channel } = effect;
