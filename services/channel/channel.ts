@@ -23,8 +23,10 @@ export interface Host {
   /** a number nobody had before */
   nextId(): number;
   published(asker: Asker, published: PublishedBytes): void;
-  /** @param slot whose owner is named where this server isn't it */
-  refuse(asker: Asker, reason: Reason, detail: string, slot: number): void;
+  /** @param slot whose owner is named where this server isn't it @param retryAfterMs when it may be taken, where that is known */
+  refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs?: number): void;
+  /** One more message of a channel's. @returns 0, or in how many ms it may be stored */
+  admit(channel: string): number;
   /** Somebody knows of more than the channel's head: is the slot still ours? @returns the check's number; `Channel.confirm` follows */
   doubt(channel: Channel): number;
   /** Something may have come to its end at the channel: `Channel.pump` follows. */
@@ -295,6 +297,12 @@ export class Channel {
       this.#refuse(job, rendered, "");
       return [];
     }
+    // Only here is it known that it isn't a repeat of what is stored: that one is answered, and costs nothing.
+    const waitMs = "user" in publish && job.tries === 0 ? this.#host.admit(this.id) : 0;
+    if (waitMs > 0) {
+      this.#refuse(job, "rate_limited", "this channel takes no more now", waitMs);
+      return [];
+    }
     work.assigned = place;
     work.micros = micros;
     const assigned: Assigned = { job, entry: rendered.entry, message: rendered.message, followers: [], landed: false };
@@ -375,9 +383,9 @@ export class Channel {
     this.#host.published(job.asker, { channel: this.id, offset, ts, duplicate, ...(message === undefined ? {} : { message }) });
   }
 
-  #refuse(job: Job, reason: Reason, detail: string): void {
+  #refuse(job: Job, reason: Reason, detail: string, retryAfterMs?: number): void {
     this.#work!.pending--;
-    this.#host.refuse(job.asker, reason, detail, this.slot);
+    this.#host.refuse(job.asker, reason, detail, this.slot, retryAfterMs);
   }
 }
 

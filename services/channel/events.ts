@@ -71,7 +71,8 @@ export type Reply =
   | { readonly type: "info"; readonly info: ChannelInfo }
   /** go and read it */
   | { readonly type: "query"; readonly channel: string; readonly query: Query; readonly head: number }
-  | { readonly type: "refused"; readonly reason: Reason; readonly detail: string; readonly owner: string; readonly epoch: number };
+  /** `retryAfterMs`: it may be taken when it comes again so much later; 0 = nobody knows */
+  | { readonly type: "refused"; readonly reason: Reason; readonly detail: string; readonly retryAfterMs: number; readonly owner: string; readonly epoch: number };
 
 /** mesh.ts's Published with the message as the JSON it is stored as. */
 export interface PublishedBytes {

@@ -96,7 +96,7 @@ export class Links {
       case "read": {
         const sub = state.subs.get(frame.chan);
         // The gateway could not know yet that the subscription is over.
-        if (sub === undefined) this.#host.emit({ type: "send", link, frame: { type: "refused", req: frame.req, reason: "misdirected", detail: "not subscribed" } });
+        if (sub === undefined) this.#host.emit({ type: "send", link, frame: { type: "refused", req: frame.req, reason: "misdirected", detail: "not subscribed", retryAfterMs: 0 } });
         else if (frame.type === "publish") this.#host.publish(sub, frame);
         else this.#host.read(sub, frame);
         return;

@@ -60,8 +60,9 @@ async function answer(reply: Reply, store: LogStore): Promise<HttpReply> {
         throw error instanceof StoreUnavailable ? new ProtocolError("store_unavailable") : error;
       }
     case "refused": {
-      const headers = reply.reason === "misdirected" ? { "x-ringway-owner": reply.owner, "x-ringway-epoch": String(reply.epoch) } : {};
-      return problemReply(problem(reply.reason, reply.detail === "" ? undefined : reply.detail), headers);
+      const where = reply.reason === "misdirected" ? { "x-ringway-owner": reply.owner, "x-ringway-epoch": String(reply.epoch) } : {};
+      const when = reply.retryAfterMs > 0 ? { "retry-after": String(Math.ceil(reply.retryAfterMs / 1_000)) } : {};
+      return problemReply(problem(reply.reason, reply.detail === "" ? undefined : reply.detail), { ...where, ...when });
     }
   }
 }

@@ -296,7 +296,7 @@ describe("a link", () => {
     expect(batch).toMatchObject({ req: 4, chan: 1, head: 5 });
     expect(offsets(decodeLink(batch!.events) as Link<"event">[])).toEqual([3, 4]);
     expect(decodeLink(empty!.events)).toEqual([]);
-    expect(await a.until("refused")).toEqual([{ type: "refused", req: 6, reason: "misdirected", detail: "not subscribed" }]);
+    expect(await a.until("refused")).toEqual([{ type: "refused", req: 6, reason: "misdirected", detail: "not subscribed", retryAfterMs: 0 }]);
     a.send({ type: "read", req: 7, chan: 1, after: 1, limit: 9, maxAgeMs: 60_000, maxEvents: 2 });
     const [window] = await a.until("window");
     const { events } = (await ask(`http://${address}/v1/channels/C1/events`)).json as { events: { event: { ts: string } }[] };

@@ -42,7 +42,7 @@ const handOverMs = 250;
  */
 export async function start(config: Config, log: Log, store: LogStore = openLog(config, log)): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
-  const server = new ChannelServer(config.id, module.slotOf, store, log);
+  const server = new ChannelServer(config, module.slotOf, store, log);
   const registry = connectRegistry(config.registryUrl);
   let registered = false;
 
@@ -121,11 +121,11 @@ class ChannelServer {
   #lastFailure = "";
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(id: string, slotOf: (id: string) => number, store: LogStore, log: Log) {
+  constructor({ id, channelMessagesPerSecond, channelTypingPerSecond, burstSeconds }: Config, slotOf: (id: string) => number, store: LogStore, log: Log) {
     this.#id = id;
     this.#store = store;
     this.#log = log;
-    this.state = new ChannelState({ server: id, slotOf });
+    this.state = new ChannelState({ server: id, slotOf, channelMessagesPerSecond, channelTypingPerSecond, burstSeconds });
     this.links = new LinkSockets(this.take, clock);
     this.#drained = new Promise((resolve) => (this.#onDrained = resolve));
   }
@@ -211,7 +211,7 @@ class ChannelServer {
   async #read({ link, ...read }: Extract<Effect, { type: "read" }>): Promise<void> {
     if (!(await this.links.room(link))) return;
     const answer = await this.#orUndefined(answerRead(read, this.#store, clock.now()));
-    this.links.send(link, answer ?? { type: "refused", req: read.req, reason: "store_unavailable", detail: "" });
+    this.links.send(link, answer ?? { type: "refused", req: read.req, reason: "store_unavailable", detail: "", retryAfterMs: 0 });
   }
 
   async #orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {

@@ -3,7 +3,7 @@ import { AFTER_HEAD } from "../protocol/link.ts";
 import type { Publish } from "../protocol/mesh.ts";
 import type { Entry } from "../store/log.ts";
 import type { RingView } from "./events.ts";
-import { ChannelState, type Effect, type Event } from "./state.ts";
+import { ChannelState, type Effect, type Event, type Options } from "./state.ts";
 
 /** cs-1 owns all, cs-2 comes next. */
 const ring = (epoch: number, ...ids: string[]): RingView => ({ epoch, preferenceOfSlot: () => ids.map((id) => ({ id, addr: `${id}:1` })) });
@@ -47,8 +47,9 @@ class Bench {
   effects: Effect[] = [];
   #req = 0;
 
-  constructor(server: string, ...preference: string[]) {
-    this.state = new ChannelState({ server, slotOf: () => 7 });
+  constructor(server: string | Omit<Options, "slotOf">, ...preference: string[]) {
+    const options = typeof server === "string" ? { server } : server;
+    this.state = new ChannelState({ ...options, slotOf: () => 7 });
     this.step({ type: "topology", ring: ring(1, ...preference) });
   }
 
@@ -243,6 +244,79 @@ describe("publishing", () => {
     expect(bench.publish(say("more"))).toEqual(["answer 1002: refused rate_limited owner="]);
     bench.lookedUp();
     expect(bench.appended()).toContain("answer 2: 2");
+  });
+});
+
+describe("rate limits", () => {
+  const rated = (rates: Omit<Options, "server" | "slotOf">): Bench => new Bench({ server: "cs-1", ...rates }, "cs-1");
+  /** The answers among what was done, with the time to wait. */
+  const answers = (bench: Bench): string[] =>
+    bench.effects.splice(0).flatMap((effect) => {
+      if (effect.type !== "answer") return [];
+      return effect.reply.type === "refused" ? [`${line(effect)} after ${effect.reply.retryAfterMs}`] : [line(effect)];
+    });
+
+  it("refuses a channel's messages beyond the burst, and says when the next is taken; the wall clock has no part in it", () => {
+    const bench = rated({ channelMessagesPerSecond: 2, burstSeconds: 1 }).owning();
+    for (const text of ["b", "c", "d"]) bench.publish(say(text));
+    bench.lookedUp();
+    bench.lookedUp();
+    bench.appended();
+    expect(answers(bench)).toEqual(["answer 1: 1", "answer 3: refused rate_limited owner= after 500", "answer 4: refused rate_limited owner= after 500", "answer 2: 2"]);
+    bench.jump = 3_600_000;
+    bench.now += 499;
+    bench.publish(say("e"));
+    bench.lookedUp();
+    bench.now += 1;
+    bench.publish(say("f"));
+    bench.lookedUp();
+    bench.appended();
+    expect(answers(bench)).toEqual(["answer 5: refused rate_limited owner= after 1", "answer 6: 3"]);
+    expect(bench.state.counters).toMatchObject({ published: 3, rateLimited: 3 });
+  });
+
+  it("answers a repeat of what is stored, and takes what the plane itself has to tell, though the channel takes no more", () => {
+    const bench = rated({ channelMessagesPerSecond: 1, burstSeconds: 1 }).owning();
+    bench.publish(say("zero"));
+    bench.lookedUp([["U1:zero", stored(1, "U1:zero")]]);
+    bench.publish({ kind: "react", user: "U1", key: "r", ts: "1600000000.000001", name: "wave" });
+    bench.lookedUp([], [["1600000000.000001", JSON.stringify({ type: "message", user: "U1", text: "x", ts: "1600000000.000001", x_off: 1 })]]);
+    bench.publish({ kind: "event", key: "e", event: { type: "member_joined_channel" } });
+    bench.publish({ kind: "control", key: "c", control: { leave: "C1" } });
+    bench.lookedUp();
+    bench.appended();
+    bench.lookedUp();
+    bench.appended();
+    expect(answers(bench)).toEqual(["answer 1: 1", "answer 2: 1 (duplicate)", "answer 3: refused rate_limited owner= after 1000", "answer 4: 2", "answer 5: 3"]);
+  });
+
+  it("takes one token of a message whose append has to be tried again", () => {
+    const bench = rated({ channelMessagesPerSecond: 1, burstSeconds: 2 }).owning();
+    bench.publish(say("b"));
+    bench.lookedUp();
+    bench.appended("conflict");
+    bench.loaded(5, "1600000000.000005");
+    bench.lookedUp();
+    bench.appended();
+    expect(answers(bench)).toEqual(["answer 1: 1", "answer 2: 6"]);
+  });
+
+  it("tells a gateway when to send it again", () => {
+    const bench = rated({ channelMessagesPerSecond: 1, burstSeconds: 1 }).owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "publish", req: 9, chan: 1, origin: 5, user: "U1", key: "k", draft: Buffer.from('{"text":"x"}') } });
+    expect(bench.lookedUp()).toEqual(["link 1: refused req=9 reason=rate_limited detail=this channel takes no more now retryAfterMs=1000"]);
+  });
+
+  it("drops typing beyond the burst in silence", () => {
+    const bench = rated({ channelTypingPerSecond: 1, burstSeconds: 2 }).owning();
+    bench.subscribe(AFTER_HEAD);
+    const typing = (): string[] => bench.step({ type: "linkFrame", link: 1, frame: { type: "typing", chan: 1, origin: 5, user: "U1" } });
+    expect([typing(), typing(), typing()].map(({ length }) => length)).toEqual([1, 1, 0]);
+    expect(bench.step({ type: "request", req: 77, channel: "C1", epoch: 0, ask: { type: "typing", user: "U2" } })).toEqual(["answer 77: accepted"]);
+    bench.now += 1_000;
+    expect(typing()).toEqual(["link 1: transient chan=1 origin=5"]);
+    expect(bench.state.counters.typingDropped).toBe(2);
   });
 });
 

@@ -8,6 +8,7 @@ import { NO_ORIGIN, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
+import { TokenBuckets } from "../runtime/token-buckets.ts";
 import type { Channel, Host } from "./channel.ts";
 import type { Asker, Effect, Event, PublishedBytes, Released } from "./events.ts";
 import { Links, type LinkHost } from "./links.ts";
@@ -23,6 +24,8 @@ export type { Effect, Event } from "./events.ts";
 const epochWaitMs = 1_000;
 /** How often the next slots are checked and silent links are looked for, ms. */
 const patrolMs = 500;
+/** What did not fit into a queue may fit so much later, ms. */
+const queueFullMs = 1_000;
 /** Requests that wait so, at most; more are decided by the topology that is here. */
 const epochWaiters = 10_000;
 
@@ -43,6 +46,10 @@ export interface Options {
   readonly slotOf: (id: string) => number;
   /** see limits.idleChannels */
   readonly idleChannels?: number;
+  /** token buckets of each channel: how many a second, and how many seconds of that at once; 0 or absent = no limit */
+  readonly channelMessagesPerSecond?: number;
+  readonly channelTypingPerSecond?: number;
+  readonly burstSeconds?: number;
 }
 
 export class ChannelState implements Host, LinkHost {
@@ -54,6 +61,8 @@ export class ChannelState implements Host, LinkHost {
   /** what was sent by one who knows a newer topology */
   readonly #early: Early[] = [];
   readonly #stalled = new Stalled();
+  readonly #messages: TokenBuckets;
+  readonly #signs: TokenBuckets;
   #touched = new Set<Channel>();
   #effects: Effect[] = [];
   #ids = 0;
@@ -63,11 +72,13 @@ export class ChannelState implements Host, LinkHost {
   #wakeAt = Infinity;
   #stopping = false;
   #drained = false;
-  readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0 };
+  readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0, rateLimited: 0, typingDropped: 0 };
 
-  constructor({ server, slotOf, idleChannels = limits.idleChannels }: Options) {
+  constructor({ server, slotOf, idleChannels = limits.idleChannels, channelMessagesPerSecond: messages = 0, channelTypingPerSecond: typing = 0, burstSeconds = 1 }: Options) {
     this.#server = server;
     this.#slotOf = slotOf;
+    this.#messages = new TokenBuckets(messages, messages * burstSeconds);
+    this.#signs = new TokenBuckets(typing, typing * burstSeconds);
     this.#ownership = new Ownership(server, this.emit);
     this.#slots = new Slots(this, this.#ownership, idleChannels);
     this.#links = new Links(this);
@@ -243,7 +254,9 @@ export class ChannelState implements Host, LinkHost {
     action(channel);
   }
 
+  /** To all who listen, as long as it isn't too much; nobody is told what is dropped. */
   #typing(channel: Channel, user: string, origin: number): void {
+    if (this.#signs.take(channel.id, this.#now) > 0) return void this.counters.typingDropped++;
     const payload = Buffer.from(JSON.stringify({ type: "user_typing", channel: channel.id, user }));
     for (const { link, chan, state } of channel.subscriptions) {
       if (state === "live") this.emit({ type: "send", link, frame: { type: "transient", chan, origin, payload } });
@@ -311,10 +324,16 @@ export class ChannelState implements Host, LinkHost {
     else this.emit({ type: "answer", req: asker.req, reply: { type: "published", published } });
   }
 
-  refuse(asker: Asker, reason: Reason, detail: string, slot: number): void {
+  admit(channel: string): number {
+    const waitMs = this.#messages.take(channel, this.#now);
+    if (waitMs > 0) this.counters.rateLimited++;
+    return waitMs;
+  }
+
+  refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs = reason === "rate_limited" ? queueFullMs : 0): void {
     this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
-    if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail } });
-    this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
+    if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail, retryAfterMs } });
+    this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, retryAfterMs, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
   }
 
   doubt(channel: Channel): number {

@@ -56,7 +56,7 @@ const linkFrame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ type: fc.constant("event" as const), chan: number, offset: number, origin: number, kind: fc.integer({ min: 0, max: 255 }), payload: bytes }),
   fc.record({ type: fc.constant("transient" as const), chan: number, origin: number, payload: bytes }),
   fc.record({ type: fc.constant("ack" as const), req: number, offset: number, ts: fc.string() }),
-  fc.record({ type: fc.constant("refused" as const), req: number, reason: fc.string(), detail: fc.string() }),
+  fc.record({ type: fc.constant("refused" as const), req: number, reason: fc.string(), detail: fc.string(), retryAfterMs: number }),
   fc.record({ type: fc.constant("moved" as const), chan: number, epoch: number, owner: fc.string() }),
   fc.record({ type: fc.constant("batch" as const), req: number, chan: number, head: number, events: bytes }),
   fc.record({ type: fc.constant("window" as const), req: number, chan: number, from: number, head: number, afterTs: fc.string(), fromTs: fc.string() }),

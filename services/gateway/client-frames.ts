@@ -89,9 +89,10 @@ export function ack(replyTo: ReplyTo, ts: string, text: string, offset: number):
   return JSON.stringify({ ok: true, reply_to: replyTo, ts, text, x_off: offset });
 }
 
-export function refusal(replyTo: ReplyTo, error: ClientError, detail: string): string {
+/** @param retryAfterMs when it may be sent again, where that is known; 0 = it is not */
+export function refusal(replyTo: ReplyTo, error: ClientError, detail: string, retryAfterMs = 0): string {
   const [code, msg] = clientErrors[error];
-  return JSON.stringify({ ok: false, reply_to: replyTo, error: { code, msg: detail === "" ? msg : `${msg}: ${detail}` }, x_reason: error });
+  return JSON.stringify({ ok: false, reply_to: replyTo, error: { code, msg: detail === "" ? msg : `${msg}: ${detail}` }, x_reason: error, ...(retryAfterMs > 0 ? { x_retry_after_ms: retryAfterMs } : {}) });
 }
 
 /** @param delayMs the socket closes after this; a client that closes first waits as long before it reconnects */

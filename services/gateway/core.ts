@@ -20,6 +20,10 @@ export interface Options {
   readonly drainMs: number;
   /** a publish that nobody took for this long is refused */
   readonly publishWithinMs: number;
+  /** token buckets of each user at this gateway: how many a second, and how many seconds of that at once; 0 or absent = no limit */
+  readonly userMessagesPerSecond?: number;
+  readonly userTypingPerSecond?: number;
+  readonly burstSeconds?: number;
   readonly linkPingMs: number;
   /** a link that was silent for this long is broken */
   readonly linkSilenceMs: number;
@@ -39,6 +43,9 @@ export interface Counters {
   slowConsumers: number;
   silent: number;
   badFrames: number;
+  /** messages and queries that were too many */
+  rateLimited: number;
+  typingDropped: number;
 }
 
 /** What all parts of the gateway's state share: the time of this step, the ring, the timers and the effects so far. */
@@ -58,6 +65,8 @@ export class Core {
     slowConsumers: 0,
     silent: 0,
     badFrames: 0,
+    rateLimited: 0,
+    typingDropped: 0,
   };
   readonly #timers = new Timers();
   ring: Ring | undefined;

@@ -34,7 +34,7 @@ export interface Pending extends Publish {
 
 export interface PublishHooks {
   acked(pending: Pending, offset: number, ts: string): void;
-  refused(pending: Pending, error: ClientError, detail: string): void;
+  refused(pending: Pending, error: ClientError, detail: string, retryAfterMs: number): void;
   /** the server does not take publishes of this channel */
   misdirected(sub: Subscription): void;
   done(sub: Subscription): void;
@@ -107,7 +107,7 @@ export class Publishes {
     if (frame.reason === "misdirected" || frame.reason === "unavailable") {
       pending.sent = false;
       this.#hooks.misdirected(pending.sub);
-    } else this.#refuse(pending, errorOf(frame.reason), frame.detail);
+    } else this.#refuse(pending, errorOf(frame.reason), frame.detail, frame.retryAfterMs);
     return true;
   }
 
@@ -117,9 +117,9 @@ export class Publishes {
     this.#links.send(sub.conn, { type: "publish", req, chan: sub.chan, origin: session, user, key, draft });
   }
 
-  #refuse(pending: Pending, error: ClientError, detail: string): void {
+  #refuse(pending: Pending, error: ClientError, detail: string, retryAfterMs: number): void {
     this.#core.counters.publishesRefused++;
-    this.#hooks.refused(pending, error, detail);
+    this.#hooks.refused(pending, error, detail, retryAfterMs);
     this.#forget(pending);
   }
 
@@ -140,7 +140,7 @@ export class Publishes {
     this.#core.after(Math.max(oldest.until - this.#core.now, 0), () => {
       for (const pending of this.#pending.values()) {
         if (pending.until > this.#core.now) break;
-        this.#refuse(pending, "unavailable", "");
+        this.#refuse(pending, "unavailable", "", 0);
       }
       this.#watch();
     });

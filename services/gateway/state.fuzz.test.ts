@@ -240,7 +240,7 @@ class World {
     const channel = subs.get(frame.chan);
     if (channel === undefined || this.#serving(channel) !== server) {
       if (channel !== undefined && subs.delete(frame.chan)) this.#answer(conn, { type: "moved", chan: frame.chan, epoch: this.#epoch + this.random(2), owner: this.#owner(channel) });
-      return this.#answer(conn, { type: "refused", req: frame.req, reason: "misdirected", detail: "" });
+      return this.#answer(conn, { type: "refused", req: frame.req, reason: "misdirected", detail: "", retryAfterMs: 0 });
     }
     if (frame.type === "read") {
       const head = this.logs.get(channel)?.length ?? 0;

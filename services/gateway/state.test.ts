@@ -306,12 +306,16 @@ describe("what a client says", () => {
 
   test.each([
     ["store_unavailable", 8],
-    ["rate_limited", 7],
     ["msg_too_long", 6],
     ["internal", 9],
   ])("an owner's %s becomes error %i", (reason, code) => {
-    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" }).from("cs-0", { type: "refused", req: 1, reason, detail: "" });
+    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" }).from("cs-0", { type: "refused", req: 1, reason, detail: "", retryAfterMs: 0 });
     expect(t.take().at(-1)).toContain(`"code":${code}`);
+  });
+
+  test("an owner's rate_limited says when to send it again", () => {
+    const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x" }).from("cs-0", { type: "refused", req: 1, reason: "rate_limited", detail: "", retryAfterMs: 250 });
+    expect(t.take().at(-1)).toBe('to 1: {"ok":false,"reply_to":1,"error":{"code":7,"msg":"too many at once; send it again after x_retry_after_ms"},"x_reason":"rate_limited","x_retry_after_ms":250}');
   });
 
   test("a message that nobody takes is refused as unavailable in time", () => {
@@ -319,6 +323,55 @@ describe("what a client says", () => {
     t.wait(9_999);
     expect(t.take().filter((line) => line.startsWith("to 1"))).toEqual([]);
     expect(t.wait(1).take().filter((line) => line.startsWith("to 1"))).toHaveLength(1);
+  });
+});
+
+describe("rate limits", () => {
+  /** Ada has two sockets, Bob one. */
+  const three = (over: Partial<Options>): Trace => {
+    const t = booted(over).connect(2, "UADA").tell({ type: "listed", session: 2, channels: ["C1"] });
+    t.connect(3, "UBOB").from("cs-0", subscribed(3, 0)).tell({ type: "listed", session: 3, channels: ["C1"] });
+    t.take();
+    return t;
+  };
+  /** What came of frames: who was refused, and what went to the owner. */
+  const outcome = (t: Trace): string[] =>
+    t.take().flatMap((line) => {
+      const refused = /^to (\d): .*"reply_to":(\d+).*"x_reason":"rate_limited","x_retry_after_ms":(\d+)/.exec(line);
+      if (refused !== null) return [`${refused[1]} refused ${refused[2]} for ${refused[3]} ms`];
+      return / (?:publish|typing) .*user=(\w+)/.exec(line)?.[1] ?? [];
+    });
+
+  test("a user's messages are refused beyond the burst, over all of their sockets, until there is a token again; another user's are not", () => {
+    const t = three({ userMessagesPerSecond: 2, burstSeconds: 2 });
+    const say = (session: number, id: number): Trace => t.say(session, { type: "message", id, channel: "C1", text: "x" });
+    for (const id of [1, 2, 3]) say(1, id);
+    say(2, 4);
+    say(2, 5);
+    say(1, 6);
+    say(3, 7);
+    expect(outcome(t)).toEqual(["UADA", "UADA", "UADA", "UADA", "2 refused 5 for 500 ms", "1 refused 6 for 500 ms", "UBOB"]);
+    t.wait(499);
+    say(1, 8);
+    t.wait(1);
+    say(1, 9);
+    say(1, 10);
+    expect(outcome(t)).toEqual(["1 refused 8 for 1 ms", "UADA", "1 refused 10 for 500 ms"]);
+    expect(t.state.status()["counters"]).toMatchObject({ published: 6, rateLimited: 4 });
+  });
+
+  test("a message that is refused for another reason costs no token", () => {
+    const t = three({ userMessagesPerSecond: 1, burstSeconds: 1 });
+    t.say(1, { type: "message", id: 1, channel: "C9", text: "x" }).say(1, { type: "message", id: 2, channel: "C1", text: "" });
+    t.say(1, { type: "message", id: 3, channel: "C1", text: "x" });
+    expect(outcome(t)).toEqual(["UADA"]);
+  });
+
+  test("typing beyond the burst is dropped in silence", () => {
+    const t = three({ userTypingPerSecond: 1, burstSeconds: 2 });
+    for (const session of [1, 1, 2, 3]) t.say(session, { type: "typing", id: 1, channel: "C1" });
+    expect(t.take().map((line) => line.replace(/ origin=\d/, ""))).toEqual(["→ cs-0 typing chan=2 user=UADA", "→ cs-0 typing chan=2 user=UADA", "→ cs-0 typing chan=2 user=UBOB"]);
+    expect(t.state.status()["counters"]).toMatchObject({ typingDropped: 1 });
   });
 });
 
@@ -421,7 +474,7 @@ describe("events of a channel", () => {
 
   test("a publish that is misdirected moves the channel and is sent again", () => {
     const t = booted().say(1, { type: "message", id: 1, channel: "C1", text: "x", client_msg_id: "k" });
-    t.from("cs-0", { type: "refused", req: 1, reason: "misdirected", detail: "" }).wait(20).from("cs-0", subscribed(3, 7));
+    t.from("cs-0", { type: "refused", req: 1, reason: "misdirected", detail: "", retryAfterMs: 0 }).wait(20).from("cs-0", subscribed(3, 7));
     expect(t.quiet().map((line) => line.replace(/ origin.*/, ""))).toEqual([
       "→ cs-0 publish req=1 chan=2",
       "→ cs-0 unsubscribe chan=2",
@@ -576,7 +629,7 @@ describe("resume", () => {
   });
 
   test("a question about a gap that is refused, or lost with its link, is asked again", () => {
-    const t = booted().break("cs-0").from("cs-1", subscribed(4, 20_000, 10_001), { type: "refused", req: 1, reason: "store_unavailable", detail: "" });
+    const t = booted().break("cs-0").from("cs-1", subscribed(4, 20_000, 10_001), { type: "refused", req: 1, reason: "store_unavailable", detail: "", retryAfterMs: 0 });
     t.take();
     t.wait(20).from("cs-1", subscribed(5, 20_000, 10_001));
     expect(t.quiet()).toEqual(["→ cs-1 subscribe chan=5 after=7 id=C1", `→ cs-1 read req=2 chan=5 after=7 limit=1 window=0/${limits.resumeEvents}`]);
@@ -639,7 +692,7 @@ describe("resume", () => {
   });
 
   test("a read that the store could not answer is tried again", () => {
-    const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "" });
+    const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "", retryAfterMs: 0 });
     t.take();
     expect(t.wait(250).quiet()).toEqual(["→ cs-0 read req=2 chan=2 after=5 limit=200 window=300000/10000"]);
   });

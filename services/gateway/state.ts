@@ -15,6 +15,7 @@ import { Links, type Link } from "./links.ts";
 import { Members, parseControl } from "./members.ts";
 import { Presence } from "./presence.ts";
 import { Publishes } from "./publishes.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { Sessions, type Session } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -25,6 +26,8 @@ export type { Effect, Event, Ring } from "./events.ts";
 const earlyFramesMax = 32;
 /** Turns are so much further apart than the rate demands: clients do not come back to the millisecond. */
 const turnRoom = 1.1;
+/** What did not fit into a queue may fit so much later, ms. */
+const queueFullMs = 1_000;
 /** A client that leaves by itself has so long after its turn when the gateway stops, ms. */
 const stopPatienceMs = 500;
 
@@ -37,6 +40,7 @@ export class Gateway {
   readonly #publishes: Publishes;
   readonly #members: Members;
   readonly #presence: Presence;
+  readonly #rates: RateLimits;
   readonly #boot: Boot;
   readonly #heartbeat: Heartbeat;
   readonly #farewell: Farewell;
@@ -47,6 +51,7 @@ export class Gateway {
 
   constructor(options: Options) {
     const core = (this.#core = new Core(options));
+    this.#rates = new RateLimits(core);
     this.#links = new Links(core, {
       opened: (link) => (link.pool === "channel" ? this.#subs.linkOpened(link) : this.#presence.linkOpened(link)),
       broke: (link) => (link.pool === "channel" ? this.#subs.linkBroke(link) : this.#presence.linkBroke(link)),
@@ -87,7 +92,7 @@ export class Gateway {
     });
     this.#publishes = new Publishes(core, this.#links, {
       acked: (pending, offset, ts) => this.#send(pending.session, ack(pending.replyTo, ts, pending.text, offset)),
-      refused: (pending, error, detail) => this.#send(pending.session, refusal(pending.replyTo, error, detail)),
+      refused: (pending, error, detail, retryAfterMs) => this.#send(pending.session, refusal(pending.replyTo, error, detail, retryAfterMs)),
       misdirected: (sub) => this.#subs.refusedBy(sub),
       done: (sub) => this.#subs.release(sub),
     });
@@ -272,13 +277,13 @@ export class Gateway {
       case "typing": {
         const sub = session.members.get(frame.channel)?.sub;
         if (sub === undefined || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
-        if (sub.state === "subscribed") this.#links.send(sub.conn, { type: "typing", chan: sub.chan, origin: session.id, user: session.user });
+        if (sub.state === "subscribed" && this.#rates.typing(session.user)) this.#links.send(sub.conn, { type: "typing", chan: sub.chan, origin: session.id, user: session.user });
         return;
       }
       case "presence_sub":
         return this.#presence.watch(session, frame.users);
       case "presence_query":
-        return this.#presence.query(session, frame.users) ? undefined : this.#refuse(session, frame.id, "rate_limited");
+        return this.#presence.query(session, frame.users) ? undefined : this.#tooMany(session, frame.id, queueFullMs);
       case "tickle":
         return;
       case "refused":
@@ -288,7 +293,8 @@ export class Gateway {
 
   #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>): void {
     if (!session.members.has(frame.channel) || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
-    if (this.#publishes.full(session.id)) return this.#refuse(session, frame.id, "rate_limited");
+    const waitMs = this.#publishes.full(session.id) ? queueFullMs : this.#rates.message(session.user);
+    if (waitMs > 0) return this.#tooMany(session, frame.id, waitMs);
     this.#publishes.add(this.#subs.acquire(frame.channel), {
       session: session.id,
       user: session.user,
@@ -302,6 +308,11 @@ export class Gateway {
   #refuse(session: Session, replyTo: ReplyTo, error: ClientError, detail = ""): void {
     this.#core.counters.badFrames++;
     this.#send(session.id, refusal(replyTo, error, detail));
+  }
+
+  #tooMany(session: Session, replyTo: ReplyTo, retryAfterMs: number): void {
+    this.#core.counters.rateLimited++;
+    this.#send(session.id, refusal(replyTo, "rate_limited", "", retryAfterMs));
   }
 
   #closedToClients(): boolean {

@@ -11,7 +11,7 @@ export const clientErrors = {
   unknown_type: [4, "unknown frame type"],
   channel_not_found: [5, "unknown channel, or you are not a member"],
   msg_too_long: [6, "text is longer than 40,000 characters"],
-  rate_limited: [7, "too many messages wait for their ack"],
+  rate_limited: [7, "too many at once; send it again after x_retry_after_ms"],
   store_unavailable: [8, "the store does not answer; the message was not stored"],
   unavailable: [9, "no server can take the message now; try again with the same client_msg_id"],
   too_many_users: [10, "presence_sub takes at most 500 users"],

@@ -17,7 +17,7 @@ test("records of one message come out in the order they went in", () => {
     { type: "hello", v: 1, server: "gw-0", epoch: 3 },
     { type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C0GENERAL" },
     { type: "publish", req: 9, chan: 1, origin: 77, user: "U0ADA", key: "k", draft: bytes('{"text":"hé"}') },
-    { type: "refused", req: 9, reason: "store_unavailable", detail: "" },
+    { type: "refused", req: 9, reason: "store_unavailable", detail: "", retryAfterMs: 0 },
   ];
   const plain = decodeLink(encodeLink(...list)).map((frame) => ("draft" in frame ? { ...frame, draft: new Uint8Array(frame.draft) } : frame));
   expect(plain).toEqual(list.map((frame) => ("draft" in frame ? { ...frame, draft: new Uint8Array(frame.draft) } : frame)));

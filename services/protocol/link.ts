@@ -39,7 +39,8 @@ const frames = {
   event: [33, { chan: "u32", offset: "int", origin: "int", kind: "u8", payload: "bytes" }],
   transient: [34, { chan: "u32", origin: "int", payload: "bytes" }],
   ack: [35, { req: "u32", offset: "int", ts: "str" }],
-  refused: [36, { req: "u32", reason: "str", detail: "str" }],
+  /** `retryAfterMs`: it may be taken when sent again so much later; 0 = nobody knows */
+  refused: [36, { req: "u32", reason: "str", detail: "str", retryAfterMs: "u32" }],
   moved: [37, { chan: "u32", epoch: "int", owner: "str" }],
   /** answer to `read`: `events` holds `event` records in order (decodeLink reads them); none where `after` is the head */
   batch: [38, { req: "u32", chan: "u32", head: "int", events: "bytes" }],

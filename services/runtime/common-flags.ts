@@ -27,6 +27,12 @@ export const storeFlag = {
   help: "lmdb, memory (forgets all at the process's end) or postgres://user:password@host:port/database",
 } as const;
 
+/** Rate limits that more than one kind of server keeps, each process for itself. */
+export const rateFlags = {
+  "user-messages-per-second": { type: "number", default: 200, min: 0, max: 1_000_000, env: "RINGWAY_USER_MESSAGES_PER_SECOND", help: "messages of one user that this process takes; 0 = no limit" },
+  "burst-seconds": { type: "number", default: 10, min: 1, max: 3_600, env: "RINGWAY_BURST_SECONDS", help: "who was quiet may use up so many seconds of a per-second rate at once" },
+} as const satisfies Flags;
+
 /** Flags of a server that keeps things in the store. */
 export const storeFlags = {
   store: storeFlag,

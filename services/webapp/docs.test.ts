@@ -1,11 +1,16 @@
 /** docs/protocol.md says what the code says: all of it, and nothing else. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { flags as channel } from "../channel/config.ts";
+import { flags as gateway } from "../gateway/config.ts";
 import { clientErrors, closeCodes } from "../protocol/client.ts";
 import { limits } from "../protocol/limits.ts";
 import { problems } from "../protocol/problems.ts";
+import type { Flags } from "../runtime/flags.ts";
 import { methods } from "./api/table.ts";
+import { flags as webapp } from "./config.ts";
 import { apiErrors } from "./errors.ts";
+import { tiers } from "./rate-limits.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const page = read("docs/protocol.md");
@@ -63,6 +68,16 @@ test("every record of the link with its number and fields", () => {
     const row = listed.find(([other]) => other === name)![2];
     for (const field of fields) expect(row, name).toContain(field);
   }
+});
+
+test("every rate limit with its flag and default, and every tier with its methods", () => {
+  const flags: Flags = { ...webapp, ...gateway, ...channel };
+  const rates = Object.entries(flags).filter(([name]) => /-per-(second|minute)$/.test(name) && name !== "reconnects-per-second");
+  const listed = table("## Rate limits").map(([, , , flag, value]) => [quoted(flag)[0]?.slice(2), Number(value)]);
+  expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(rates.map(([name, flag]) => [name, "default" in flag && flag.default])));
+  for (const [name, flag] of rates) expect("env" in flag && flag.env, name).toBe(`RINGWAY_${name.toUpperCase().replaceAll("-", "_")}`);
+  const tables = table("token, has no limit.");
+  expect(Object.fromEntries(tables.map(([tier, names]) => [tier, quoted(names)]))).toEqual(Object.fromEntries([1, 2, 3, 4].map((tier) => [tier, tiers[tier as 1]])));
 });
 
 test("every limit with its value", () => {

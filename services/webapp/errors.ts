@@ -63,12 +63,17 @@ export type ApiErrorCode = keyof typeof apiErrors;
 export class ApiError extends Error {
   readonly code: ApiErrorCode;
   readonly extra: Readonly<Record<string, unknown>>;
-  /** @param extra further fields of the answer, e.g. `response_metadata` */
-  constructor(code: ApiErrorCode, extra: Readonly<Record<string, unknown>> = {}) {
+  readonly retryAfterMs: number;
+  /**
+   * @param extra further fields of the answer, e.g. `response_metadata`
+   * @param retryAfterMs said by `ratelimited` and `service_unavailable`, in whole seconds
+   */
+  constructor(code: ApiErrorCode, extra: Readonly<Record<string, unknown>> = {}, retryAfterMs = 1_000) {
     super(code);
     this.name = "ApiError";
     this.code = code;
     this.extra = extra;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

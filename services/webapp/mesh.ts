@@ -78,7 +78,13 @@ function settled(answer: Answer): unknown {
   if (answer.status >= 200 && answer.status < 300 && answer.json !== undefined) return answer.json;
   const problem = answer.json as Partial<Problem> | undefined;
   const code = problem?.reason === undefined ? undefined : refusals[problem.reason];
-  if (code !== undefined) throw new ApiError(code);
+  if (code !== undefined) throw new ApiError(code, {}, retryAfterMs(answer));
   if (problem?.reason === "bad_request") throw invalidArguments(problem.detail ?? "not valid");
   throw new Error(`the mesh answered ${answer.status} ${problem?.reason ?? ""} ${problem?.detail ?? ""}`);
+}
+
+/** What the answer says by `Retry-After`; a second where it says nothing. */
+function retryAfterMs({ headers }: Answer): number {
+  const seconds = Number(headers["retry-after"]);
+  return Number.isSafeInteger(seconds) && seconds > 0 ? seconds * 1_000 : 1_000;
 }

@@ -16,6 +16,7 @@ import type { House } from "./method.ts";
 import { renderPage } from "./page.ts";
 import { keepSettling } from "./settler.ts";
 import { Tickets } from "./tickets.ts";
+import { RateLimits } from "./rate-limits.ts";
 import { createWebApi } from "./web-api.ts";
 
 /** Running calls get this long to end when the process stops: a publish is tried for 5 s. */
@@ -37,7 +38,7 @@ export async function start(config: Config, log: Log, directory: Directory = ope
 async function serve(config: Config, log: Log, directory: Directory): Promise<Running> {
   if (config.dev) await seedDev(directory, systemClock.now());
   const house = build(config, directory);
-  const webApi = createWebApi(house, config.dev ? devTokenHashes() : new Map(), log);
+  const webApi = createWebApi(house, config.dev ? devTokenHashes() : new Map(), new RateLimits(config, () => performance.now()), log);
   let ready = false;
   const startedAt = systemClock.now();
   const server = createDoor({

@@ -7,6 +7,7 @@ import { readArguments } from "./arguments.ts";
 import { readCall, type Incoming } from "./call.ts";
 import { ApiError, type ApiErrorCode } from "./errors.ts";
 import type { Context, House } from "./method.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import { hashToken } from "./tokens.ts";
 
 /** Told in `x-oauth-scopes` (some clients insist on it). Ringway has no scopes: every token may call every method. */
@@ -32,7 +33,7 @@ export interface WebApi {
 }
 
 /** @param devTokens hash → user ID of tokens that live in this process only (`--dev`) */
-export function createWebApi(house: House, devTokens: ReadonlyMap<string, string>, log: Log): WebApi {
+export function createWebApi(house: House, devTokens: ReadonlyMap<string, string>, rates: RateLimits, log: Log): WebApi {
   const counters: WebApi["counters"] = { calls: 0, refused: {} };
 
   const authenticate = async (token: string | undefined): Promise<User> => {
@@ -49,6 +50,7 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
     if (method === undefined) throw new ApiError("unknown_method", { req_method: request.method.slice(0, 100) });
     const { token, args: given } = readCall(request);
     const user = method.auth ? await authenticate(token) : undefined;
+    if (user !== undefined) rates.admit(user.id, request.method);
     const context = { ...house, user, origin: request.origin, given } as Context;
     const result = await method.run(context, readArguments(method.args, given) as never);
     return { status: 200, headers: user === undefined ? {} : { "x-oauth-scopes": scopes }, body: { ok: true, ...result } };
@@ -77,7 +79,7 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
 }
 
 /** The answer that carries an error. */
-export function refusal({ code, extra }: ApiError): ApiAnswer {
+export function refusal({ code, extra, retryAfterMs }: ApiError): ApiAnswer {
   const again = code === "ratelimited" || code === "service_unavailable";
-  return { status: code === "ratelimited" ? 429 : 200, headers: again ? { "retry-after": "1" } : {}, body: { ok: false, error: code, ...extra } };
+  return { status: code === "ratelimited" ? 429 : 200, headers: again ? { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) } : {}, body: { ok: false, error: code, ...extra } };
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, LogLevel, WebClient } from "@slack/web-api";
+import { ErrorCode, LogLevel, WebClient, WebClientEvent } from "@slack/web-api";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ada, robot, startFixture, type Fixture } from "../../test/webapp/fixture.ts";
 
@@ -49,8 +49,16 @@ test("the official client raises our errors under their documented names", async
   await expect(stranger.auth.test()).rejects.toMatchObject({ data: { error: "invalid_auth" } });
 });
 
-test("the official client waits as Retry-After says and then gets through", async () => {
-  it.mesh.fail("rate_limited", 1);
-  const bot = new WebClient(robot, { slackApiUrl: `${it.url}/api/`, logLevel: LogLevel.ERROR });
-  expect(await bot.chat.postMessage({ channel: "C0GENERAL", text: "patience" })).toMatchObject({ ok: true });
+test("the official client that posts too much waits as Retry-After says, and gets through by itself", async () => {
+  const strict = await startFixture(["--dev", "--user-messages-per-second", "1", "--burst-seconds", "1"]);
+  try {
+    const bot = new WebClient(robot, { slackApiUrl: `${strict.url}/api/`, logLevel: LogLevel.ERROR });
+    const waits: number[] = [];
+    bot.on(WebClientEvent.RATE_LIMITED, (seconds: number) => waits.push(seconds));
+    for (const text of ["at once", "a second later"]) expect(await bot.chat.postMessage({ channel: "C0GENERAL", text })).toMatchObject({ ok: true });
+    expect(waits).toEqual([1]);
+    expect(strict.mesh.attempts.map((publish) => "draft" in publish && publish.draft.text)).toEqual(["at once", "a second later"]);
+  } finally {
+    await strict.stop();
+  }
 });

@@ -1,8 +1,8 @@
 /** A stand-in for the mesh listener (and the registry) that speaks the contract of protocol/mesh.ts, keeping all in memory. */
 import { limits } from "../../services/protocol/limits.ts";
 import type { Control, History, Message, Publish, Published } from "../../services/protocol/mesh.ts";
-import { ProtocolError, type Reason } from "../../services/protocol/problems.ts";
-import { createHttp, type Request } from "../../services/runtime/http.ts";
+import { problem, ProtocolError, type Reason } from "../../services/protocol/problems.ts";
+import { createHttp, problemReply, type Request } from "../../services/runtime/http.ts";
 import { createLog } from "../../services/runtime/log.ts";
 
 interface Stored {
@@ -18,6 +18,8 @@ export interface FakeMesh {
   told(user: string): readonly string[];
   /** The next `count` publishes, after as many as `passing`, are refused with this reason, or cut off without an answer. */
   fail(reason: Reason | "cut", count: number, passing?: number): void;
+  /** The next publish is one too many for its channel. */
+  limit(retryAfterSeconds: number): void;
   /** publishes that came in, also those that were refused */
   readonly attempts: readonly Publish[];
   close(): Promise<void>;
@@ -29,6 +31,7 @@ export async function startFakeMesh(): Promise<FakeMesh> {
   const away = new Set<string>();
   const attempts: Publish[] = [];
   const failures: (Reason | "cut" | undefined)[] = [];
+  let retryAfter = 0;
   let clock = 1_700_000_000_000_000n;
 
   const logOf = (channel: string): Stored[] => logs.get(channel) ?? logs.set(channel, []).get(channel)!;
@@ -92,6 +95,11 @@ export async function startFakeMesh(): Promise<FakeMesh> {
   const door = createHttp(
     {
       "POST /v1/channels/{id}/messages": async (request) => {
+        if (retryAfter > 0) {
+          const headers = { "retry-after": String(retryAfter) };
+          retryAfter = 0;
+          return problemReply(problem("rate_limited"), headers);
+        }
         const cut = failures[0] === "cut";
         const body = await take(request);
         if (cut) door.server.closeAllConnections();
@@ -121,6 +129,7 @@ export async function startFakeMesh(): Promise<FakeMesh> {
         return publish.kind === "event" ? publish.event.type : publish.kind;
       }),
     fail: (reason, count, passing = 0) => void failures.push(...Array<undefined>(passing).fill(undefined), ...Array<Reason | "cut">(count).fill(reason)),
+    limit: (seconds) => void (retryAfter = seconds),
     attempts,
     close: () => door.close(0),
   };

@@ -18,6 +18,8 @@ const handOverMs = 250;
 const deregisterMs = 2_000;
 const drainMs = 6_000;
 const closeMs = 500;
+/** A channel server's own defaults (services/channel/config.ts). */
+const rates = { channelMessagesPerSecond: 1_000, channelTypingPerSecond: 100, burstSeconds: 10 };
 
 interface Open {
   readonly side: Side<LinkMessage>;
@@ -43,7 +45,7 @@ export class ChannelServer implements Door {
     this.process = process;
     this.id = registration.id;
     this.#addr = registration.addr;
-    this.state = new ChannelState({ server: this.id, slotOf: (id) => world.ring.slotOf(id) });
+    this.state = new ChannelState({ server: this.id, slotOf: (id) => world.ring.slotOf(id), ...rates });
     world.doors.set(registration.addr, this);
     process.onDeath(() => this.#close());
     follow(world, process, (ring) => this.#take({ type: "topology", ring }));
@@ -206,7 +208,7 @@ export class ChannelServer implements Door {
           return step.value;
         };
         return store.read(process, answer, (frame) => {
-          this.#send(link, frame ?? { type: "refused", req: effect.req, reason: "store_unavailable", detail: "" });
+          this.#send(link, frame ?? { type: "refused", req: effect.req, reason: "store_unavailable", detail: "", retryAfterMs: 0 });
           this.#flush();
         });
       }

@@ -19,6 +19,9 @@ const options = {
   leaveWithinMs: 30_000,
   drainMs: 2_000,
   publishWithinMs: 10_000,
+  userMessagesPerSecond: 200,
+  userTypingPerSecond: 50,
+  burstSeconds: 10,
   linkPingMs: 1_000,
   linkSilenceMs: 3_000,
 };
