@@ -23,7 +23,7 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: "a publish is acked before it is appended",
     file: "services/channel/channel.ts",
-    edits: [{ find: "    this.#flights.depart(append, list);\n", replace: "    for (const { job, entry, message } of list) this.#published(job, entry, false, message);\n    this.#flights.depart(append, list);\n" }],
+    edits: [{ find: "    work.flights.depart(append, list);\n", replace: "    for (const { job, entry, message } of list) this.#published(job, entry, false, message);\n    work.flights.depart(append, list);\n" }],
     says: /got an ack for \S+, which \S+ does not hold/,
   },
   {
