@@ -6,6 +6,8 @@ export interface Effort {
   readonly rounds: number;
   /** Of one run. */
   readonly ms: number;
+  /** Also where a cell wants more. */
+  readonly longestMs?: number;
   /** Before anything counts: V8 has then compiled what is hot. */
   readonly warmUpMs: number;
 }
@@ -14,7 +16,7 @@ export interface Effort {
 export type Runs = readonly Sample[] | { readonly failed: string };
 
 /** Measures one cell on all of them. */
-export async function measure(benches: readonly Bench[], cell: Cell, { rounds, ms, warmUpMs }: Effort): Promise<ReadonlyMap<Bench, Runs>> {
+export async function measure(benches: readonly Bench[], cell: Cell, { rounds, ms, longestMs, warmUpMs }: Effort): Promise<ReadonlyMap<Bench, Runs>> {
   const samples = new Map<Bench, Sample[]>();
   const failed = new Map<Bench, string>();
   const attempt = async (bench: Bench, work: () => Promise<void>): Promise<void> => {
@@ -32,7 +34,7 @@ export async function measure(benches: readonly Bench[], cell: Cell, { rounds, m
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < benches.length; turn++) {
       const bench = benches[(round + turn) % benches.length]!;
-      await attempt(bench, async () => void samples.get(bench)!.push(await bench.run(cell.pace, cell.ms ?? ms)));
+      await attempt(bench, async () => void samples.get(bench)!.push(await bench.run(cell.pace, Math.min(cell.ms ?? ms, longestMs ?? Infinity))));
     }
   }
   for (const bench of benches) await bench.end().catch(() => null); // a load that ended says so in the next cell

@@ -32,7 +32,7 @@ const quickScenarios = ["single", "burst", "spread", "mixed", "idle"];
 const quickSystems = ["ringway-gateway", "ringway-envoy", "ws-gathered", "ws-gathered+envoy"];
 
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
-const effort: Effort = options.quick ? { rounds, ms: 600, warmUpMs: 400 } : { rounds, ms: 1_500, warmUpMs: 1_000 };
+const effort: Effort = options.quick ? { rounds, ms: 600, longestMs: 1_500, warmUpMs: 400 } : { rounds, ms: 1_500, warmUpMs: 1_000 };
 const idleSockets = options.quick ? 1_000 : 2_000;
 const stormShape = { groups: 1, socketsPerGroup: options.quick ? 500 : 1_000, channelsPerGroup: 20 };
 
@@ -97,7 +97,7 @@ try {
     for (const cell of scenario.cells) {
       if (isLate(`${scenario.name}, ${cell.label}`)) continue;
       say(`${scenario.name}, ${cell.label} …`);
-      const compared = benches.filter(({ system }) => scenario.without !== "envoy" || system.behindEnvoy !== true);
+      const compared = benches.filter(({ system }) => scenario.without !== "envoy" || system.usesEnvoy !== true);
       for (const [{ system }, runs] of await measure(compared, cell, effort)) rows.push(rowOf(scenario.name, cell.label, system.name, runs));
     }
   }

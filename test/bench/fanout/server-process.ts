@@ -1,11 +1,16 @@
 /** A server under test: a process on core 0, ended by its PID. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { onCore } from "../pin.ts";
 
 const startMs = 15_000;
+
+/** Where util-linux is (any Debian), a server ends with the bench, however that ends. */
+const setpriv = "/usr/bin/setpriv";
+const leash = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
 
 export class ServerProcess {
   readonly name: string;
@@ -28,7 +33,8 @@ export class ServerProcess {
   }
 
   static #spawn(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>, collects: boolean): ServerProcess {
-    const [first, rest] = onCore(0, command, args);
+    const [core, inner] = onCore(0, command, args);
+    const [first, ...rest] = [...leash, core, ...inner] as [string, ...string[]];
     return new ServerProcess(name, spawn(first, rest, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...env } }), collects);
   }
 

@@ -24,8 +24,8 @@ export interface System {
   readonly name: string;
   /** a name in load/drivers.ts */
   readonly driver: string;
-  /** Envoy is between it and its clients. */
-  readonly behindEnvoy?: boolean;
+  /** An Envoy is part of it. */
+  readonly usesEnvoy?: boolean;
   /** Why it can't run here, in one line. */
   missing?(): Promise<string | undefined>;
   /**

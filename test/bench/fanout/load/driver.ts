@@ -19,8 +19,11 @@ export interface Driver {
   prepare?(): Promise<Readonly<Record<string, string>>>;
   /** The system is there. */
   target(target: Target): void;
-  /** A cell begins: whoever publishes is connected when it resolves. */
-  begin(shape: Shape, provided: Provided): Promise<void>;
+  /**
+   * A cell begins: whoever publishes is connected when it resolves.
+   * @param failed to be called when publishing does not work
+   */
+  begin(shape: Shape, provided: Provided, failed: (why: string) => void): Promise<void>;
   /**
    * Connects a subscriber; it is subscribed to the channels of its group when this resolves.
    * @param take is given all that it is sent

@@ -41,6 +41,11 @@ let publisher: Publisher;
 const sockets: Socket[] = [];
 let ending = false;
 
+/** What breaks before the end of its cell makes the cell fail. */
+const failer = (its: Ledger, what: string) => (why: string): void => {
+  if (!ending) its.fail(`${what}: ${why}`);
+};
+
 async function subscribe(socket: number): Promise<void> {
   const seen = ledger.subscriber(groupOf(shape, socket));
   const mine = ledger;
@@ -51,9 +56,7 @@ async function subscribe(socket: number): Promise<void> {
         const id = ids.read(data, start, end);
         if (id > 0) mine.deliver(seen, id, performance.now());
       },
-      (why) => {
-        if (!ending) mine.fail(`a subscriber was cut off: ${why}`);
-      },
+      failer(mine, "a subscriber was cut off"),
     ),
   );
 }
@@ -90,7 +93,7 @@ async function act(command: Command): Promise<unknown> {
       ending = false;
       ledger = new Ledger(shape, latencies, () => publisher.completed());
       publisher = new Publisher(shape, ledger, (channel, id) => driver.publish(channel, payload.of(id)));
-      return driver.begin(shape, command.provided);
+      return driver.begin(shape, command.provided, failer(ledger, "publishing broke"));
     case "open":
       return open(command.count, command.atOnce);
     case "run":

@@ -1,5 +1,6 @@
 /** A WebSocket client by hand: `ws` costs more per message than the servers that are measured. */
 import type { Socket } from "node:net";
+import { pending } from "./pending.ts";
 import { openTcp, type Address } from "./tcp.ts";
 
 /** A masked frame of a client; a key of zeros leaves the payload as it is. */
@@ -30,7 +31,7 @@ export type TakeText = (data: Buffer, start: number, end: number) => void;
  */
 export async function openWebSocket(address: Address, path: string, text: TakeText, closed: (why: string) => void): Promise<Socket> {
   let upgraded = false;
-  const opened = Promise.withResolvers<void>();
+  const opened = pending();
   const frames = (data: Buffer, start: number, end: number): number => {
     let at = start;
     while (at + 2 <= end) {

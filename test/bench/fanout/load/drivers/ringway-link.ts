@@ -18,6 +18,7 @@ import { createLog } from "../../../../../services/runtime/log.ts";
 import { acceptSockets, type Socket, type SocketEvents } from "../../../../../services/runtime/socket.ts";
 import { channelName, groupOf, type Shape } from "../../shape.ts";
 import type { Driver, Target } from "../driver.ts";
+import { pending } from "../pending.ts";
 import { openWebSocket, type TakeText } from "../websocket.ts";
 
 const hello = Buffer.from('{"type":"hello"');
@@ -77,7 +78,7 @@ export class RingwayLinkDriver implements Driver {
   }
 
   async subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<TcpSocket> {
-    const booted = Promise.withResolvers<void>();
+    const booted = pending();
     let isBooted = false;
     // Its own user each time, whose ID says which channels it has.
     const user = `U${groupOf(this.#shape, socket)}_${++this.#lastUser}`;

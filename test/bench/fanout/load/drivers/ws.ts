@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { channelName, groupOf, type Shape } from "../../shape.ts";
 import type { Driver, Target } from "../driver.ts";
 import { Gathered } from "../gathered.ts";
+import { pending } from "../pending.ts";
 import { clientFrame, openWebSocket, textFrame, type TakeText } from "../websocket.ts";
 
 export class WsDriver implements Driver {
@@ -14,16 +15,16 @@ export class WsDriver implements Driver {
     this.#target = target;
   }
 
-  async begin(shape: Shape): Promise<void> {
+  async begin(shape: Shape, _provided: unknown, failed: (why: string) => void): Promise<void> {
     this.#shape = shape;
-    this.#publisher = new Gathered(await openWebSocket(this.#target, "/ws", () => {}, () => {}));
+    this.#publisher = new Gathered(await openWebSocket(this.#target, "/ws", () => {}, failed));
   }
 
   async subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<Socket> {
     const { channelsPerGroup } = this.#shape;
     const first = groupOf(this.#shape, socket) * channelsPerGroup;
     const names = Array.from({ length: channelsPerGroup }, (_, i) => channelName(first + i));
-    const subscribed = Promise.withResolvers<void>();
+    const subscribed = pending();
     let isSubscribed = false;
     const opened = await openWebSocket(
       this.#target,
