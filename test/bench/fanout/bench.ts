@@ -1,4 +1,5 @@
 /** A system that runs, with a load of its own. */
+import { isDeepStrictEqual } from "node:util";
 import { Load } from "./load.ts";
 import type { Opened, Ran } from "./load/main.ts";
 import { socketsOf, type Pace, type Shape } from "./shape.ts";
@@ -18,6 +19,8 @@ export class Bench {
   readonly system: System;
   readonly #load: Load;
   readonly #started: Started;
+  /** that of the cell whose subscribers are all open */
+  #open: Shape | undefined;
 
   private constructor(system: System, load: Load, started: Started) {
     this.system = system;
@@ -52,6 +55,15 @@ export class Bench {
     return this.#load.open(count, atOnce);
   }
 
+  /** All subscribers of a cell, and nobody else; those that are there stay. */
+  async ready(shape: Shape): Promise<void> {
+    if (this.#open !== undefined && isDeepStrictEqual(this.#open, shape)) return;
+    await this.end();
+    await this.begin(shape);
+    await this.open(shape);
+    this.#open = shape;
+  }
+
   async run(pace: Pace, ms: number): Promise<Sample> {
     const before = await this.cpuUs();
     const ran = await this.#load.run(pace, ms);
@@ -59,13 +71,15 @@ export class Bench {
     return { ...ran, cpuUs: Object.fromEntries(Object.entries(after).map(([name, us]) => [name, us - (before[name] ?? 0)])) };
   }
 
-  end(): Promise<null> {
-    return this.#load.end();
+  /** Closes all sockets. */
+  async end(): Promise<void> {
+    this.#open = undefined;
+    await this.#load.end();
   }
 
   /** CPU of each of its processes so far, µs. */
   async cpuUs(): Promise<Record<string, number>> {
-    return Object.fromEntries(await Promise.all(this.#started.parts.map(async ({ name, pid }) => [name, await cpuUs(pid)] as const)));
+    return Object.fromEntries(await Promise.all(this.#started.parts.map(async ({ name, pid }) => [name, await cpuUs(pid).catch(() => Promise.reject(new Error(`${name} has ended`)))] as const)));
   }
 
   /** Resident memory of all its processes when it is at rest and garbage is collected, where it can be told to, KiB. */

@@ -15,19 +15,23 @@ export interface Effort {
 /** What the runs of one system gave: one sample per round, or why there is none. */
 export type Runs = readonly Sample[] | { readonly failed: string };
 
-/** Measures one cell on all of them. */
+/** Measures one cell on all of them. Their sockets stay open: the next cell may want the same. */
 export async function measure(benches: readonly Bench[], cell: Cell, { rounds, ms, longestMs, warmUpMs }: Effort): Promise<ReadonlyMap<Bench, Runs>> {
   const samples = new Map<Bench, Sample[]>();
   const failed = new Map<Bench, string>();
   const attempt = async (bench: Bench, work: () => Promise<void>): Promise<void> => {
     if (failed.has(bench)) return;
-    await work().catch((error: unknown) => failed.set(bench, (error as Error).message));
+    try {
+      await work();
+    } catch (error) {
+      failed.set(bench, (error as Error).message);
+      await bench.end().catch(() => undefined); // a load that ended says so in the next cell
+    }
   };
   for (const bench of benches) {
     samples.set(bench, []);
     await attempt(bench, async () => {
-      await bench.begin(cell.shape);
-      await bench.open(cell.shape);
+      await bench.ready(cell.shape);
       await bench.run("inFlight" in cell.pace ? cell.pace : { perSecond: Math.max(20, cell.pace.perSecond) }, warmUpMs);
     });
   }
@@ -37,6 +41,5 @@ export async function measure(benches: readonly Bench[], cell: Cell, { rounds, m
       await attempt(bench, async () => void samples.get(bench)!.push(await bench.run(cell.pace, Math.min(cell.ms ?? ms, longestMs ?? Infinity))));
     }
   }
-  for (const bench of benches) await bench.end().catch(() => null); // a load that ended says so in the next cell
   return new Map(benches.map((bench) => [bench, failed.has(bench) ? { failed: failed.get(bench)! } : samples.get(bench)!]));
 }

@@ -41,6 +41,7 @@ const stormAtOnce = 64;
 
 /** Everybody comes at the same time: connections/s until the last is subscribed, and what one costs the system. */
 export async function storm(bench: Bench, shape: Shape): Promise<Storm> {
+  await bench.end();
   await bench.begin(shape);
   const sum = async (): Promise<number> => Object.values(await bench.cpuUs()).reduce((total, us) => total + us, 0);
   const start = await sum();

@@ -88,16 +88,18 @@ async function values<T>(count: number, work: () => Promise<T>): Promise<T[] | {
 const benches: Bench[] = [];
 try {
   if (only.some((name) => name !== "idle")) {
-    for (const system of systems) {
-      say(`starting ${system.name} …`);
-      benches.push(await Bench.start(system));
+    say(`starting ${systems.map(({ name }) => name).join(", ")} …`);
+    for (const [i, result] of (await Promise.allSettled(systems.map((system) => Bench.start(system)))).entries()) {
+      if (result.status === "fulfilled") benches.push(result.value);
+      else failures.push({ system: systems[i]!.name, failed: `did not start: ${(result.reason as Error).message}` });
     }
   }
   for (const scenario of scenarios.filter(({ name }) => only.includes(name))) {
     for (const cell of scenario.cells) {
       if (isLate(`${scenario.name}, ${cell.label}`)) continue;
       say(`${scenario.name}, ${cell.label} …`);
-      const compared = benches.filter(({ system }) => scenario.without !== "envoy" || system.usesEnvoy !== true);
+      const isWithoutEnvoy = scenario.without === "envoy" || (options.quick && scenario.name !== "mixed");
+      const compared = benches.filter(({ system }) => !isWithoutEnvoy || system.usesEnvoy !== true);
       for (const [{ system }, runs] of await measure(compared, cell, effort)) rows.push(rowOf(scenario.name, cell.label, system.name, runs));
     }
   }
@@ -119,7 +121,7 @@ try {
 }
 if (only.includes("idle")) {
   for (const { label, shape } of options.quick ? idles(idleSockets).slice(0, 1) : idles(idleSockets)) {
-    for (const system of systems) {
+    for (const system of systems.filter(({ usesEnvoy }) => !options.quick || usesEnvoy !== true)) {
       if (isLate(`idle, ${system.name}`)) continue;
       say(`idle, ${label}, ${system.name} …`);
       connections.push(connectionRow("idle", label, system.name, "KiB per connection", await values(rounds, () => idleKiB(system, shape))));
