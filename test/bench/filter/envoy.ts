@@ -45,6 +45,10 @@ export class BenchEnvoy {
     return new BenchEnvoy(child, folder, admin, port);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** What `/stats` gives in JSON for this query. */
   async stats(query: string): Promise<unknown> {
     return (await fetch(`${this.#admin}/stats?format=json&${query}`)).json();

@@ -1,0 +1,45 @@
+/** Messages: all systems side by side, each in its turn, so that noise hits all alike. */
+import type { Bench, Sample } from "./bench.ts";
+import type { Cell } from "./scenarios.ts";
+
+export interface Effort {
+  readonly rounds: number;
+  /** Of one run. */
+  readonly ms: number;
+  /** Also where a cell wants more. */
+  readonly longestMs?: number;
+  /** Before anything counts: V8 has then compiled what is hot. */
+  readonly warmUpMs: number;
+}
+
+/** What the runs of one system gave: one sample per round, or why there is none. */
+export type Runs = readonly Sample[] | { readonly failed: string };
+
+/** Measures one cell on all of them. Their sockets stay open: the next cell may want the same. */
+export async function measure(benches: readonly Bench[], cell: Cell, { rounds, ms, longestMs, warmUpMs }: Effort): Promise<ReadonlyMap<Bench, Runs>> {
+  const samples = new Map<Bench, Sample[]>();
+  const failed = new Map<Bench, string>();
+  const attempt = async (bench: Bench, work: () => Promise<void>): Promise<void> => {
+    if (failed.has(bench)) return;
+    try {
+      await work();
+    } catch (error) {
+      failed.set(bench, (error as Error).message);
+      await bench.end().catch(() => undefined); // a load that ended says so in the next cell
+    }
+  };
+  for (const bench of benches) {
+    samples.set(bench, []);
+    await attempt(bench, async () => {
+      await bench.ready(cell.shape);
+      await bench.run("inFlight" in cell.pace ? cell.pace : { perSecond: Math.max(20, cell.pace.perSecond) }, warmUpMs);
+    });
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < benches.length; turn++) {
+      const bench = benches[(round + turn) % benches.length]!;
+      await attempt(bench, async () => void samples.get(bench)!.push(await bench.run(cell.pace, Math.min(cell.ms ?? ms, longestMs ?? Infinity))));
+    }
+  }
+  return new Map(benches.map((bench) => [bench, failed.has(bench) ? { failed: failed.get(bench)! } : samples.get(bench)!]));
+}

@@ -1,0 +1,165 @@
+/**
+ * Ringway's gateway alone: this plays all that stands around it. A registry with a ring of one channel and one presence server, webapp
+ * (any ticket is good; a user's channels are those of its group) and the servers' end of the links, on which messages
+ * are published as a channel server does it: what one turn of the event loop has leaves in one link message.
+ */
+import type { Socket as TcpSocket } from "node:net";
+import { AFTER_HEAD, decodeLink, encodeLink, eventKinds, NO_ORIGIN, type LinkFrame } from "../../../../../services/protocol/link.ts";
+import { limits } from "../../../../../services/protocol/limits.ts";
+import { TOPOLOGY_KEY, type Server } from "../../../../../services/protocol/topology.ts";
+import { connectRegistry } from "../../../../../services/registry/consul.ts";
+import { openEmbedded } from "../../../../../services/registry/embedded.ts";
+import { DEV_KEY } from "../../../../../services/ring/key.ts";
+import { loadRingModule } from "../../../../../services/ring/ring.ts";
+import { sealTopology } from "../../../../../services/ring/seal.ts";
+import { systemClock } from "../../../../../services/runtime/clock.ts";
+import { createHttp } from "../../../../../services/runtime/http.ts";
+import { createLog } from "../../../../../services/runtime/log.ts";
+import { acceptSockets, type Socket, type SocketEvents } from "../../../../../services/runtime/socket.ts";
+import { channelName, groupOf, type Shape } from "../../shape.ts";
+import type { Driver, Target } from "../driver.ts";
+import { pending } from "../pending.ts";
+import { openWebSocket, type TakeText } from "../websocket.ts";
+
+const hello = Buffer.from('{"type":"hello"');
+
+/** One link as a channel server sees it. */
+interface Link {
+  readonly socket: Socket;
+  /** number on this link → channel */
+  readonly channels: Map<number, string>;
+  outbox: LinkFrame[];
+}
+
+export class RingwayLinkDriver implements Driver {
+  readonly wrap = ['{"type":"message","text":"', '"}'] as const;
+  readonly #heads = new Map<string, number>();
+  readonly #subscribers = new Map<string, Map<Link, number>>();
+  readonly #closing: (() => Promise<unknown>)[] = [];
+  #target!: Target;
+  #shape!: Shape;
+  #lastUser = 0;
+
+  async prepare(): Promise<Readonly<Record<string, string>>> {
+    const log = createLog("bench", "load", "silent");
+    const registry = await openEmbedded({ clock: systemClock, log });
+    const registryDoor = createHttp(registry.routes, log, 512 * 1024);
+    const registryUrl = `http://${await registryDoor.listen("127.0.0.1:0")}`;
+    const mesh = createHttp(
+      {
+        "POST /v1/sessions": async (request) => {
+          const { ticket } = (await request.json()) as { ticket: string };
+          const id = ticket.slice(0, ticket.indexOf("."));
+          return { status: 200, body: { user: { id, name: id }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false } };
+        },
+        "GET /v1/users/{id}/channels": ({ params }) => ({ status: 200, body: { channels: this.#channelsOf(params["id"]!) } }),
+      },
+      log,
+    );
+    acceptSockets(mesh.server, limits.linkMessageBytes, ({ path }) => {
+      const [, , , pool, server] = path.split("/") as [string, string, string, string, string];
+      return (socket) => this.#link(pool, server, socket);
+    });
+    const meshUrl = `http://${await mesh.listen("127.0.0.1:0")}`;
+    this.#closing.push(() => mesh.close(50), () => registryDoor.close(50), () => registry.close());
+    const module = await loadRingModule(DEV_KEY);
+    const server = (id: string): Server => ({ id, addr: "127.0.0.1:1", zone: "", weight: 100, state: "up" });
+    const pools = { channel: { servers: [server("cs-0")], pins: [] }, presence: { servers: [server("ps-0")], pins: [] }, gateway: { servers: [], pins: [] } };
+    await connectRegistry(registryUrl).put(TOPOLOGY_KEY, sealTopology(module, { epoch: 1, pools }).json);
+    return { registryUrl, meshUrl };
+  }
+
+  target(target: Target): void {
+    this.#target = target;
+  }
+
+  async begin(shape: Shape): Promise<void> {
+    this.#shape = shape;
+  }
+
+  async subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<TcpSocket> {
+    const booted = pending();
+    let isBooted = false;
+    // Its own user each time, whose ID says which channels it has.
+    const user = `U${groupOf(this.#shape, socket)}_${++this.#lastUser}`;
+    const opened = await openWebSocket(
+      this.#target,
+      `/ws/${user}.bench`,
+      (data, start, end) => {
+        if (isBooted) return take(data, start, end);
+        if (!data.subarray(start, end).subarray(0, hello.length).equals(hello)) return;
+        isBooted = true;
+        booted.resolve();
+      },
+      (why) => {
+        booted.reject(new Error(why));
+        closed(why);
+      },
+    );
+    await booted.promise;
+    return opened;
+  }
+
+  publish(channel: number, payload: Buffer): void {
+    const name = channelName(channel);
+    const offset = (this.#heads.get(name) ?? 0) + 1;
+    this.#heads.set(name, offset);
+    const copy = Buffer.from(payload);
+    for (const [link, chan] of this.#subscribers.get(name) ?? []) this.#send(link, { type: "event", chan, offset, origin: NO_ORIGIN, kind: eventKinds.client, payload: copy });
+  }
+
+  async end(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    for (const close of this.#closing) await close();
+  }
+
+  #channelsOf(user: string): string[] {
+    const { channelsPerGroup } = this.#shape;
+    const first = Number(/^U(\d+)_/.exec(user)?.[1]) * channelsPerGroup;
+    return [user, ...Array.from({ length: channelsPerGroup }, (_, i) => channelName(first + i))];
+  }
+
+  #send(link: Link, frame: LinkFrame): void {
+    if (link.outbox.push(frame) > 1) return;
+    setImmediate(() => {
+      link.socket.send(encodeLink(...link.outbox));
+      link.outbox = [];
+    });
+  }
+
+  #link(pool: string, server: string, socket: Socket): SocketEvents {
+    const link: Link = { socket, channels: new Map(), outbox: [] };
+    this.#send(link, { type: "hello", v: 1, server, epoch: 1 });
+    return {
+      text: () => {},
+      binary: (data) => {
+        for (const frame of decodeLink(data)) this.#take(link, pool, frame);
+      },
+      closed: () => {
+        for (const channel of link.channels.values()) this.#subscribers.get(channel)?.delete(link);
+      },
+    };
+  }
+
+  #take(link: Link, pool: string, frame: LinkFrame): void {
+    if (frame.type === "ping") return this.#send(link, { type: "pong", at: frame.at });
+    if (pool !== "channel") return;
+    if (frame.type === "subscribe") {
+      const head = this.#heads.get(frame.id) ?? 0;
+      if (frame.after !== AFTER_HEAD && frame.after !== head) throw new Error(`the gateway missed something of ${frame.id}`);
+      link.channels.set(frame.chan, frame.id);
+      let links = this.#subscribers.get(frame.id);
+      if (links === undefined) this.#subscribers.set(frame.id, (links = new Map()));
+      links.set(link, frame.chan);
+      this.#send(link, { type: "subscribed", chan: frame.chan, head, first: head + 1 });
+    } else if (frame.type === "unsubscribe") {
+      const channel = link.channels.get(frame.chan);
+      link.channels.delete(frame.chan);
+      if (channel === undefined) return;
+      const links = this.#subscribers.get(channel);
+      links?.delete(link);
+      if (links?.size === 0) this.#subscribers.delete(channel);
+    }
+  }
+}
