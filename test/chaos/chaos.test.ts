@@ -9,7 +9,7 @@ import type { TableRow } from "./table.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 /** No event begins later than this, seconds: the suite's time is limited, and the run says what it left out. */
-const seconds = 70;
+const seconds = 50;
 
 function chaos(...args: string[]): Promise<{ readonly code: number | null; readonly out: string }> {
   return new Promise((resolve) => {
