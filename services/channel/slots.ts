@@ -5,6 +5,8 @@ import type { Released } from "./events.ts";
 import { Ownership, verdictMs } from "./ownership.ts";
 import { Releases } from "./releases.ts";
 
+/** When idle channels are too many, so much of them stays. */
+const idleShare = 0.9;
 /** How long the channels of a slot wait for each other's appends before it is handed over, ms. */
 const leaveMs = 250;
 /** Slots that one patrol checks. */
@@ -261,8 +263,11 @@ export class Slots {
     this.#idle.delete(channel.id);
     if (channel.idle) this.#idle.set(channel.id, channel);
     if (this.#idle.size <= this.#idleMax) return;
-    const [oldest] = this.#idle.values();
-    this.forget(oldest!);
+    // Many at once: a map keeps the places of its deleted entries for a while, and the way to the oldest leads over them.
+    for (const oldest of this.#idle.values()) {
+      if (this.#idle.size <= this.#idleMax * idleShare) break;
+      this.forget(oldest);
+    }
   }
 
   /** Unloads a channel; its next errand loads it again. */

@@ -3,8 +3,8 @@
  * answers at once. Sockets are no part of this. Argument: how many channels.
  */
 import { Gateway, type Effect, type Event, type Ring } from "../../../services/gateway/state.ts";
-import { flags } from "../../../services/gateway/config.ts";
-import { parseFlags } from "../../../services/runtime/flags.ts";
+import { readConfig } from "../../../services/gateway/config.ts";
+import { DEV_KEY } from "../../../services/ring/key.ts";
 import type { LinkFrame } from "../../../services/protocol/link.ts";
 import { answerMeasures } from "./memory.ts";
 import { channelOf } from "./store.ts";
@@ -13,7 +13,7 @@ const channels = Number(process.argv[2]);
 /** of one session; its own cost is spread over so many */
 const channelsEach = 1_000;
 
-const options = parseFlags(flags, ["--id", "gw-0", "--listen", "127.0.0.1:0", "--registry-url", "http://127.0.0.1:1"]);
+const options = readConfig(["--id", "gw-0", "--ring-key", DEV_KEY]);
 const gateway = new Gateway({ ...options, maxSessions: Infinity });
 const ring: Ring = { epoch: 1, preference: () => [{ id: "cs-0" }], servers: (pool) => (pool === "channel" ? [{ id: "cs-0", state: "up" }] : []) };
 const team = { id: "T1", name: "team", domain: "team" };
