@@ -5,7 +5,7 @@
 import { Gateway, type Effect, type Event, type Ring } from "../../../services/gateway/state.ts";
 import { readConfig } from "../../../services/gateway/config.ts";
 import { DEV_KEY } from "../../../services/ring/key.ts";
-import type { LinkFrame } from "../../../services/protocol/link.ts";
+import { LINK_VERSION, type LinkFrame } from "../../../services/protocol/link.ts";
 import { answerMeasures } from "./memory.ts";
 import { channelOf } from "./store.ts";
 
@@ -13,7 +13,7 @@ const channels = Number(process.argv[2]);
 /** of one session; its own cost is spread over so many */
 const channelsEach = 1_000;
 
-const options = readConfig(["--id", "gw-0", "--ring-key", DEV_KEY]);
+const options = readConfig(["--id", "gw-0", "--listen", "127.0.0.1:0", "--ring-key", DEV_KEY]);
 const gateway = new Gateway({ ...options, maxSessions: Infinity });
 const ring: Ring = { epoch: 1, preference: () => [{ id: "cs-0" }], servers: (pool) => (pool === "channel" ? [{ id: "cs-0", state: "up" }] : []) };
 const team = { id: "T1", name: "team", domain: "team" };
@@ -36,6 +36,7 @@ function answer(): void {
 
 tell({ type: "topology", ring });
 tell({ type: "linkOpened", conn });
+tell({ type: "linkFrames", conn, frames: [{ type: "hello", v: LINK_VERSION, server: "cs-0", epoch: 1 }] });
 for (let first = 0; first < channels; first += channelsEach) {
   const session = 1 + first / channelsEach;
   const id = `U${session}`;
