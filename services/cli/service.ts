@@ -23,7 +23,7 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
       const id = "id" in config && typeof config.id === "string" ? config.id : name;
       const { createLog } = await import("../runtime/log.ts");
       const log = createLog(name, id, config.logLevel);
-      giveWay(service.niceness ?? 0);
+      if (service.niceness !== undefined) giveWay(service.niceness);
       let running: Running;
       try {
         running = await service.start(config, log);

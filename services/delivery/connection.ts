@@ -42,10 +42,10 @@ export class Connection {
     this.#events = events;
   }
 
-  /** Resolves at `hello`. @throws where it does not come so far */
+  /** Resolves at `hello`. @throws where it does not come so far: `close` it then */
   async open(api: string, token: string): Promise<void> {
     const { url } = await callApi(api, token, "rtm.connect", { x_offsets: this.offsets, x_resume: true });
-    if (this.#phase === "over") throw new Error("closed");
+    if (this.isOver) throw new Error("closed");
     const late = setTimeout(() => this.#end("no hello"), helloWithinMs + connectWithinMs);
     this.#timers.add(late);
     const socket = await connectSocket(String(url), limits.linkMessageBytes, connectWithinMs, (socket) => {
@@ -57,11 +57,8 @@ export class Connection {
         alive: () => void (this.#aliveAt = performance.now()),
         closed: (code, reason) => this.#end(`closed with ${code}${reason === "" ? "" : ` ${reason}`}`),
       };
-    }).catch((error: unknown) => {
-      this.#end(String(error));
-      throw error;
     });
-    if (this.#isOver()) socket.destroy();
+    if (this.isOver) socket.destroy();
     else this.#timers.add(setInterval(() => (performance.now() - this.#aliveAt < silentMs ? socket.send('{"type":"ping"}') : this.#end("silent")), pingEveryMs));
     await this.#hello.promise;
     clearTimeout(late);
@@ -73,7 +70,7 @@ export class Connection {
   }
 
   get isOver(): boolean {
-    return this.#isOver();
+    return this.#phase === "over";
   }
 
   send(frame: Frame): void {
@@ -109,9 +106,5 @@ export class Connection {
     this.#hello.promise.catch(() => undefined);
     this.#turn.resolve();
     if (wasLive) this.#events.over(why, this);
-  }
-
-  #isOver(): boolean {
-    return this.#phase === "over";
   }
 }

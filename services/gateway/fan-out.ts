@@ -31,7 +31,7 @@ export class FanOut {
     this.#gatherer = new Gatherer<Client>(
       gatherMs,
       ({ session, replaying }, left) => {
-        if (left > limits.socketQueueBytes && left > limits.socketQueueBytes + replaying) overflow(session);
+        if (left > limits.socketQueueBytes + replaying) overflow(session);
       },
       clock,
     );
@@ -41,7 +41,7 @@ export class FanOut {
     return this.#clients.size;
   }
 
-  /** Writes to sockets so far, the frames in them, and how many of them had waited. */
+  /** Writes to sockets so far, the frames in them, and how many of the writes had waited. */
   get counters(): { readonly writes: number; readonly frames: number; readonly gathered: number } {
     return this.#gatherer.counters;
   }

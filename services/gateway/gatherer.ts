@@ -97,8 +97,11 @@ export class Gatherer<O extends Outlet> {
   readonly #endGathering = (): void => {
     const list = this.#gathering;
     this.#gathering = [];
-    this.counters.gathered += list.length;
-    for (const outlet of list) if (outlet.due === "gathering") this.flush(outlet);
+    for (const outlet of list) {
+      if (outlet.due !== "gathering") continue;
+      this.counters.gathered++;
+      this.flush(outlet);
+    }
     this.#parts = [];
   };
 

@@ -136,8 +136,7 @@ export class Environment {
   }
 
   /**
-   * lmdb 3.5.6 words a write that failed into a buffer that can be too short for it, which may end the process (decision 13): so a disk that is
-   * as good as full is found out before.
+   * A write that fails inside lmdb 3.5.6 may end the process (decision 13): so a disk that is as good as full is found out before.
    */
   #askDisk(): void {
     const { bavail, bsize } = statfsSync(this.#path);

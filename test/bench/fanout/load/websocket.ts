@@ -77,3 +77,37 @@ export async function openWebSocket(address: Address, path: string, text: TakeTe
   await opened.promise;
   return socket;
 }
+
+/** Whether a message begins with these bytes. */
+export function startsWith(data: Buffer, start: number, end: number, what: Buffer): boolean {
+  return end - start >= what.length && what.compare(data, start, start + what.length) === 0;
+}
+
+/** What has to come before a connection can be used, and what is said so that it comes. */
+export interface Greeting {
+  readonly say?: Buffer;
+  greets(data: Buffer, start: number, end: number): boolean;
+}
+
+/** The same, once the server's greeting has come; `take` is given what follows it. */
+export async function openGreeted(address: Address, path: string, { say, greets }: Greeting, take: TakeText, closed: (why: string) => void): Promise<Socket> {
+  const greeted = pending();
+  let isGreeted = false;
+  const socket = await openWebSocket(
+    address,
+    path,
+    (data, start, end) => {
+      if (isGreeted) return take(data, start, end);
+      if (!greets(data, start, end)) return;
+      isGreeted = true;
+      greeted.resolve();
+    },
+    (why) => {
+      greeted.reject(new Error(why));
+      closed(why);
+    },
+  );
+  if (say !== undefined) socket.write(say);
+  await greeted.promise;
+  return socket;
+}

@@ -1,8 +1,7 @@
 /** MQTT 3.1.1 at QoS 0: a channel is a topic. */
 import type { Socket } from "node:net";
-import { channelName, groupOf, type Shape } from "../../shape.ts";
-import type { Driver, Target } from "../driver.ts";
-import { Gathered } from "../gathered.ts";
+import type { Target } from "../driver.ts";
+import { PeerDriver } from "../peer-driver.ts";
 import { pending } from "../pending.ts";
 import { openTcp } from "../tcp.ts";
 import type { TakeText } from "../websocket.ts";
@@ -28,40 +27,16 @@ function text(value: string): Buffer {
   return bytes;
 }
 
-export class MqttDriver implements Driver {
-  #target!: Target;
-  #shape!: Shape;
-  #publisher: Gathered | undefined;
+export class MqttDriver extends PeerDriver {
   #clients = 0;
-
-  target(target: Target): void {
-    this.#target = target;
+  publication(channel: string, payload: Buffer): Buffer {
+    return packet(packets.publishQos0, text(channel), payload);
   }
 
-  async begin(shape: Shape, _provided: unknown, failed: (why: string) => void): Promise<void> {
-    this.#shape = shape;
-    this.#publisher = new Gathered(await this.#connect([], () => {}, failed));
-  }
-
-  subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<Socket> {
-    const { channelsPerGroup } = this.#shape;
-    const first = groupOf(this.#shape, socket) * channelsPerGroup;
-    return this.#connect(Array.from({ length: channelsPerGroup }, (_, i) => channelName(first + i)), take, closed);
-  }
-
-  publish(channel: number, payload: Buffer): void {
-    this.#publisher?.write(packet(packets.publishQos0, text(channelName(channel)), payload));
-  }
-
-  async end(): Promise<void> {
-    this.#publisher?.destroy();
-    this.#publisher = undefined;
-  }
-
-  async #connect(topics: readonly string[], take: TakeText, closed: (why: string) => void): Promise<Socket> {
+  async connect(target: Target, topics: readonly string[], take: TakeText, closed: (why: string) => void): Promise<Socket> {
     const ready = pending();
     const socket = await openTcp(
-      this.#target,
+      target,
       (data, start, end) => {
         let at = start;
         while (at + 2 <= end) {

@@ -1,8 +1,7 @@
 /** NATS, by its documented text protocol: a channel is a subject. */
 import type { Socket } from "node:net";
-import { channelName, groupOf, type Shape } from "../../shape.ts";
-import type { Driver, Target } from "../driver.ts";
-import { Gathered } from "../gathered.ts";
+import type { Target } from "../driver.ts";
+import { PeerDriver } from "../peer-driver.ts";
 import { pending } from "../pending.ts";
 import { openTcp } from "../tcp.ts";
 import type { TakeText } from "../websocket.ts";
@@ -10,43 +9,19 @@ import type { TakeText } from "../websocket.ts";
 const LF = 10;
 const end2 = Buffer.from("\r\n");
 
-export class NatsDriver implements Driver {
-  #target!: Target;
-  #shape!: Shape;
-  #publisher: Gathered | undefined;
-
-  target(target: Target): void {
-    this.#target = target;
+export class NatsDriver extends PeerDriver {
+  publication(channel: string, payload: Buffer): Buffer {
+    return Buffer.concat([Buffer.from(`PUB ${channel} ${payload.length}\r\n`), payload, end2]);
   }
 
-  async begin(shape: Shape, _provided: unknown, failed: (why: string) => void): Promise<void> {
-    this.#shape = shape;
-    this.#publisher = new Gathered(await this.#connect([], () => {}, failed));
-  }
-
-  subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<Socket> {
-    const { channelsPerGroup } = this.#shape;
-    const first = groupOf(this.#shape, socket) * channelsPerGroup;
-    return this.#connect(Array.from({ length: channelsPerGroup }, (_, i) => channelName(first + i)), take, closed);
-  }
-
-  publish(channel: number, payload: Buffer): void {
-    this.#publisher?.write(Buffer.concat([Buffer.from(`PUB ${channelName(channel)} ${payload.length}\r\n`), payload, end2]));
-  }
-
-  async end(): Promise<void> {
-    this.#publisher?.destroy();
-    this.#publisher = undefined;
-  }
-
-  async #connect(subjects: readonly string[], take: TakeText, closed: (why: string) => void): Promise<Socket> {
+  async connect(target: Target, subjects: readonly string[], take: TakeText, closed: (why: string) => void): Promise<Socket> {
     const answered = pending();
     const fail = (why: string): void => {
       answered.reject(new Error(why));
       closed(why);
     };
     const socket = await openTcp(
-      this.#target,
+      target,
       (data, start, end) => {
         let at = start;
         for (;;) {

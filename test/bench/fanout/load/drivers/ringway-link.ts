@@ -18,10 +18,8 @@ import { createLog } from "../../../../../services/runtime/log.ts";
 import { acceptSockets, type Socket, type SocketEvents } from "../../../../../services/runtime/socket.ts";
 import { channelName, groupOf, type Shape } from "../../shape.ts";
 import type { Driver, Target } from "../driver.ts";
-import { pending } from "../pending.ts";
-import { openWebSocket, type TakeText } from "../websocket.ts";
-
-const hello = Buffer.from('{"type":"hello"');
+import { isHello } from "../hello.ts";
+import { openGreeted, type TakeText } from "../websocket.ts";
 
 /** One link as a channel server sees it. */
 interface Link {
@@ -77,27 +75,10 @@ export class RingwayLinkDriver implements Driver {
     this.#shape = shape;
   }
 
-  async subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<TcpSocket> {
-    const booted = pending();
-    let isBooted = false;
+  subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<TcpSocket> {
     // Its own user each time, whose ID says which channels it has.
     const user = `U${groupOf(this.#shape, socket)}_${++this.#lastUser}`;
-    const opened = await openWebSocket(
-      this.#target,
-      `/ws/${user}.bench`,
-      (data, start, end) => {
-        if (isBooted) return take(data, start, end);
-        if (!data.subarray(start, end).subarray(0, hello.length).equals(hello)) return;
-        isBooted = true;
-        booted.resolve();
-      },
-      (why) => {
-        booted.reject(new Error(why));
-        closed(why);
-      },
-    );
-    await booted.promise;
-    return opened;
+    return openGreeted(this.#target, `/ws/${user}.bench`, { greets: isHello }, take, closed);
   }
 
   publish(channel: number, payload: Buffer): void {

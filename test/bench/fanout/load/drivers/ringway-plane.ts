@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { channelName, groupOf, type Shape } from "../../shape.ts";
 import type { Driver, Provided, Target } from "../driver.ts";
 import { Gathered } from "../gathered.ts";
-import { pending } from "../pending.ts";
-import { openWebSocket, textFrame, type TakeText } from "../websocket.ts";
+import { isHello } from "../hello.ts";
+import { openGreeted, startsWith, textFrame, type TakeText } from "../websocket.ts";
 
 /** What the plane made ready. */
 export interface Workspace extends Provided {
@@ -16,10 +16,7 @@ export interface Workspace extends Provided {
   readonly firstChannel: number;
 }
 
-const hello = Buffer.from('{"type":"hello"');
 const refused = Buffer.from('{"ok":false');
-
-const startsWith = (data: Buffer, start: number, what: Buffer): boolean => what.compare(data, start, start + what.length) === 0;
 
 export class RingwayPlaneDriver implements Driver {
   #target!: Target;
@@ -37,7 +34,7 @@ export class RingwayPlaneDriver implements Driver {
     this.#workspace = provided as Workspace;
     for (let group = 0; group < shape.groups; group++) {
       const answer: TakeText = (data, start, end) => {
-        if (startsWith(data, start, refused)) failed(`a message was refused: ${data.toString("utf8", start, end)}`);
+        if (startsWith(data, start, end, refused)) failed(`a message was refused: ${data.toString("utf8", start, end)}`);
       };
       this.#publishers.push(new Gathered(await this.#connect(group, answer, failed)));
     }
@@ -60,23 +57,6 @@ export class RingwayPlaneDriver implements Driver {
     const response = await fetch(`${this.#workspace.api}/api/rtm.connect`, { method: "POST", headers: { authorization: `Bearer ${this.#workspace.tokens[group]}` } });
     const { url, error } = (await response.json()) as { url?: string; error?: string };
     if (url === undefined) throw new Error(`rtm.connect: ${error}`);
-    const booted = pending();
-    let isBooted = false;
-    const socket = await openWebSocket(
-      this.#target,
-      new URL(url).pathname,
-      (data, start, end) => {
-        if (isBooted) return take(data, start, end);
-        if (!startsWith(data, start, hello)) return;
-        isBooted = true;
-        booted.resolve();
-      },
-      (why) => {
-        booted.reject(new Error(why));
-        closed(why);
-      },
-    );
-    await booted.promise;
-    return socket;
+    return openGreeted(this.#target, new URL(url).pathname, { greets: isHello }, take, closed);
   }
 }
