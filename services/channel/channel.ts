@@ -2,6 +2,7 @@ import { AFTER_HEAD } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
+import { bytesOf } from "./backlog.ts";
 import type { AppendResult, Asker, Emit, Found, PublishedBytes } from "./events.ts";
 import { Flights, type Assigned, type Flight, type Job } from "./flights.ts";
 import { logKey } from "./log-key.ts";
@@ -103,6 +104,7 @@ export class Channel {
   /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down and the asker not patient. */
   whenLoaded(go: () => void, abandon: (reason: Reason) => void, patient = false): void {
     if (this.#stalled && !patient) abandon("store_unavailable");
+    else if (!patient && this.#onLoaded.length >= limits.channelPendingAppends) abandon("rate_limited");
     else if (this.#phase === "loading") this.#onLoaded.push({ go, abandon, patient });
     else if (this.#phase === "ready") go();
     else abandon("misdirected");
@@ -167,7 +169,7 @@ export class Channel {
 
   /** Looks the next waiting publications up. Called once per event, so that what arrived together stays together. */
   pump(): void {
-    if (this.#phase !== "ready" || this.#lookup !== undefined || this.#waiting.length === 0 || this.#flights.failing) return;
+    if (this.#phase !== "ready" || this.#lookup !== undefined || this.#waiting.length === 0 || this.#flights.failing || this.#flights.bytes >= limits.appendBytes) return;
     const jobs = this.#waiting.splice(0, batchJobs);
     this.#lookup = { id: this.#host.nextId(), jobs };
     const keys = [...new Set(jobs.map(({ publish }) => logKey(publish)))];
@@ -209,7 +211,7 @@ export class Channel {
     }
     else {
       const { ts } = this.#assigned;
-      this.#append(ts, jobs.flatMap((job) => this.#assign(job, found, wallMs)));
+      this.#append(ts, this.#assignAll(jobs, found, wallMs));
     }
     this.#flights.forget();
   }
@@ -243,6 +245,23 @@ export class Channel {
   /** Refuses what has no offset yet. */
   leave(): void {
     this.#abandon("misdirected");
+  }
+
+  /** As many as go in one append; the others wait on. */
+  #assignAll(jobs: readonly Job[], found: Found, wallMs: number): Assigned[] {
+    const list: Assigned[] = [];
+    let left: number = limits.appendBytes;
+    for (const [i, job] of jobs.entries()) {
+      if (left <= 0) {
+        this.#waiting.unshift(...jobs.slice(i));
+        break;
+      }
+      for (const assigned of this.#assign(job, found, wallMs)) {
+        list.push(assigned);
+        left -= bytesOf([assigned.entry]);
+      }
+    }
+    return list;
   }
 
   /** @returns nothing where the job was answered, or follows one on its way */

@@ -9,6 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import type { Channel, Host } from "./channel.ts";
+import { Backlog } from "./backlog.ts";
 import type { Asker, Effect, Event, PublishedBytes, Released } from "./events.ts";
 import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
@@ -23,8 +24,6 @@ export type { Effect, Event } from "./events.ts";
 const epochWaitMs = 1_000;
 /** How often the next slots are checked and silent links are looked for, ms. */
 const patrolMs = 500;
-/** Requests that wait so, at most; more are decided by the topology that is here. */
-const epochWaiters = 10_000;
 
 type Request = Extract<Event, { type: "request" }>;
 
@@ -52,6 +51,7 @@ export class ChannelState implements Host, LinkHost {
   /** what was sent by one who knows a newer topology */
   readonly #early: Early[] = [];
   readonly #stalled = new Stalled();
+  readonly #backlog = new Backlog();
   #touched = new Set<Channel>();
   #effects: Effect[] = [];
   #ids = 0;
@@ -84,7 +84,7 @@ export class ChannelState implements Host, LinkHost {
   status(): object {
     let channels = 0;
     for (const _ of this.#slots.channels()) channels++;
-    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
+    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, pendingBytes: this.#backlog.bytes, ...this.counters };
   }
 
   /**
@@ -115,7 +115,7 @@ export class ChannelState implements Host, LinkHost {
         this.#slots.review(this.#now);
         return this.#retryEarly();
       case "request":
-        return this.#inTime(event.epoch, () => this.#serve(event), () => this.refuse(event, "misdirected", "", this.#slotOf(event.channel)));
+        return this.#request(event);
       case "linkOpened":
         return this.#links.open(event.link, this.#server, this.epoch, this.#now);
       case "linkFrame":
@@ -143,6 +143,7 @@ export class ChannelState implements Host, LinkHost {
       case "lookedUp":
         return this.#at(event.channel, (channel) => channel.lookedUp(event.lookup, event.found, this.#wallMs));
       case "appended":
+        this.#backlog.arrives(event.append);
         if (event.result === "fenced") {
           this.counters.fenced++;
           this.#slots.fenced(this.#slotOf(event.channel), this.#now);
@@ -184,7 +185,7 @@ export class ChannelState implements Host, LinkHost {
 
   /** Serves what was sent here by a topology, once it is here; a while later in any case. */
   #inTime(epoch: number, serve: () => void, refuse: () => void): void {
-    if (epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
+    if (epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < limits.earlyRequests) {
       this.#early.push({ epoch, until: this.#now + epochWaitMs, serve, refuse });
     } else serve();
   }
@@ -197,12 +198,25 @@ export class ChannelState implements Host, LinkHost {
     for (const { serve } of list) serve();
   }
 
-  #serve(request: Request): void {
-    const { req, channel: id, ask } = request;
-    this.#errand(id, request, (channel) => {
+  #request(event: Request): void {
+    const { req, channel, ask } = event;
+    const asker = ask.type === "publish" ? this.#admit({ req }, ask.bytes, channel) : { req };
+    if (asker !== undefined) this.#inTime(event.epoch, () => this.#serve(event, asker), () => this.refuse(asker, "misdirected", "", this.#slotOf(channel)));
+  }
+
+  /** @returns undefined where the publication was refused */
+  #admit(asker: Asker, bytes: number, channel: string): Asker | undefined {
+    const admitted = this.#backlog.admit(asker, bytes);
+    if (admitted === undefined) this.refuse(asker, "rate_limited", `${this.#backlog.bytes} bytes of publications wait for the store`, this.#slotOf(channel));
+    return admitted;
+  }
+
+  #serve({ channel: id, ask }: Request, asker: Asker): void {
+    const { req } = asker;
+    this.#errand(id, asker, (channel) => {
       switch (ask.type) {
         case "publish":
-          return channel.publish({ asker: request, publish: ask.publish, tries: 0 });
+          return channel.publish({ asker, publish: ask.publish, tries: 0 });
         case "typing":
           this.#typing(channel, ask.user, NO_ORIGIN);
           return this.emit({ type: "answer", req, reply: { type: "accepted" } });
@@ -213,7 +227,7 @@ export class ChannelState implements Host, LinkHost {
             const info = { channel: id, slot: channel.slot, owner: this.#server, epoch: this.epoch, fence: channel.fence, head, last_ts };
             this.emit({ type: "answer", req, reply: ask.type === "info" ? { type: "info", info } : { type: "query", channel: id, query: ask.query, head } });
           };
-          return channel.whenLoaded(answer, (reason) => this.refuse(request, reason, "", channel.slot));
+          return channel.whenLoaded(answer, (reason) => this.refuse(asker, reason, "", channel.slot));
         }
       }
     });
@@ -271,7 +285,8 @@ export class ChannelState implements Host, LinkHost {
   }
 
   publish(sub: Subscription, { req, origin, user, key, draft }: Link<"publish">): void {
-    const asker = { link: sub.link, req };
+    const asker = this.#admit({ link: sub.link, req }, draft.length, sub.channel);
+    if (asker === undefined) return;
     try {
       const publish = parsePublish({ kind: "message", user, key, draft: parse(draft), origin });
       this.#errand(sub.channel, asker, (channel) => channel.publish({ asker, publish, tries: 0 }));
@@ -298,6 +313,7 @@ export class ChannelState implements Host, LinkHost {
 
   readonly emit = (effect: Effect): void => {
     if (effect.type === "claim") this.counters.claims++;
+    if (effect.type === "append") this.#backlog.departs(effect.append, effect.entries);
     this.#effects.push(effect);
   };
 
@@ -306,6 +322,7 @@ export class ChannelState implements Host, LinkHost {
   }
 
   published(asker: Asker, published: PublishedBytes): void {
+    this.#backlog.answered(asker);
     if (published.duplicate) this.counters.duplicates++;
     else this.counters.published++;
     const { offset, ts } = published;
@@ -314,6 +331,7 @@ export class ChannelState implements Host, LinkHost {
   }
 
   refuse(asker: Asker, reason: Reason, detail: string, slot: number): void {
+    this.#backlog.answered(asker);
     this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
     if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail } });
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
