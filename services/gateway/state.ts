@@ -4,6 +4,7 @@
  */
 import type { CloseReason, ClientError } from "../protocol/client.ts";
 import type { LinkFrame } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import { Boot } from "./boot.ts";
 import { CatchUps } from "./catch-up.ts";
 import { ack, gap, goodbye, hello, parseClientFrame, pong, refusal, type ClientFrame, type ReplyTo } from "./client-frames.ts";
@@ -21,8 +22,6 @@ import { Subscriptions } from "./subscriptions.ts";
 export type { Options } from "./core.ts";
 export type { Effect, Event, Ring } from "./events.ts";
 
-/** Frames that a client may send before it got its hello; more is a fault of protocol. */
-const earlyFramesMax = 32;
 /** Turns are so much further apart than the rate demands: clients do not come back to the millisecond. */
 const turnRoom = 1.1;
 /** A client that leaves by itself has so long after its turn when the gateway stops, ms. */
@@ -73,7 +72,7 @@ export class Gateway {
         const control = parseControl(payload);
         if (control === undefined) return;
         if ("presence" in control) return this.#presence.chosen(sub.channel, { away: control.presence === "away", at: control.at });
-        for (const session of [...this.#sessions.ofUser(sub.channel)]) this.#members.control(session, control);
+        for (const session of [...this.#sessions.ofUser(sub.channel)]) if (!this.#members.control(session, control)) this.#close(session, "try_again");
       },
       gapped: (sub, missed) => {
         this.#subs.deliver(sub, new TextEncoder().encode(gap(missed)), 0, false);
@@ -260,7 +259,7 @@ export class Gateway {
 
   #text(session: Session, text: string): void {
     if (session.phase === "live") this.#frame(session, parseClientFrame(text));
-    else if (session.early.push(text) > earlyFramesMax) this.#close(session, "protocol");
+    else if ((session.earlyChars += text.length) > limits.earlyChars || session.early.push(text) > limits.earlyFrames) this.#close(session, "protocol");
   }
 
   #frame(session: Session, frame: ClientFrame): void {
