@@ -37,6 +37,7 @@ export interface Counters {
   gaps: number;
   moved: number;
   slowConsumers: number;
+  shed: number;
   silent: number;
   badFrames: number;
 }
@@ -56,6 +57,7 @@ export class Core {
     gaps: 0,
     moved: 0,
     slowConsumers: 0,
+    shed: 0,
     silent: 0,
     badFrames: 0,
   };

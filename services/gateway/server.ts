@@ -12,6 +12,7 @@ import { drive } from "../runtime/drive.ts";
 import { createHttp } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
+import { memoryCeiling, memoryUse } from "../runtime/memory.ts";
 import { acceptSockets, type Attach, type SocketEvents } from "../runtime/socket.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event, SessionId } from "./events.ts";
@@ -22,6 +23,12 @@ import { listChannels, redeem } from "./webapp.ts";
 
 /** How long `stop` waits for the last Close frames, beyond --drain-ms. */
 const closeGraceMs = 1_000;
+
+/** How often the memory is measured. */
+const measureMs = 250;
+
+/** How long one who did not read has for what is queued and the Close frame behind it. */
+const slowGraceMs = 5_000;
 
 /** How long the goodbyes wait for a registry that does not answer. */
 const deregisterWithinMs = 1_000;
@@ -99,9 +106,12 @@ export async function start(config: Config, log: Log): Promise<Running> {
       case "close": {
         const socket = clients.get(effect.session);
         socket?.close(closeCodes[effect.reason], effect.reason);
-        if (effect.reason === "silent") socket?.destroy();
+        if (effect.now === true || effect.reason === "silent") socket?.destroy();
+        else if (effect.reason === "slow_consumer") setTimeout(() => socket?.destroy(), slowGraceMs).unref();
         return;
       }
+      case "weigh":
+        return tell({ type: "weighed", queues: effect.sessions.map((session) => [session, clients.get(session)?.queuedBytes ?? 0]) });
       case "connect":
         return links.connect(effect.conn, effect.pool, effect.server);
       case "disconnect":
@@ -113,6 +123,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
     }
   };
   const driven = drive<Event, Effect>(state, run);
+  const ceilingBytes = memoryCeiling(config.memoryMib);
+  const measuring = setInterval(() => tell({ type: "pressure", ...memoryUse(ceilingBytes) }), measureMs);
 
   let registered = false;
   const http = createHttp(
@@ -143,6 +155,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   try {
     address = await http.listen(config.listen);
   } catch (error) {
+    clearInterval(measuring);
     await follower.stop();
     throw error;
   }
@@ -161,6 +174,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       const deadline = Date.now() + closeGraceMs;
       while (clients.size > 0 && Date.now() < deadline) await systemClock.sleep(10);
       for (const socket of clients.all()) socket.destroy();
+      clearInterval(measuring);
       await follower.stop();
       await http.close();
       driven.stop();

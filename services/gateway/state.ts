@@ -15,6 +15,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { Links, type Link } from "./links.ts";
 import { Members, parseControl } from "./members.ts";
 import { Presence } from "./presence.ts";
+import { Pressure } from "./pressure.ts";
 import { Publishes } from "./publishes.ts";
 import { Sessions, type Session } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -39,6 +40,7 @@ export class Gateway {
   readonly #boot: Boot;
   readonly #heartbeat: Heartbeat;
   readonly #farewell: Farewell;
+  readonly #pressure: Pressure;
   /** how many gateways drain, where this one does; they share the rate */
   #draining = 0;
   #stopping = false;
@@ -97,12 +99,22 @@ export class Gateway {
       failed: (session) => this.#close(session, "try_again"),
       closed: () => {
         if (this.#closedToClients()) return { reason: "misdirected", detail: "this gateway drains" };
-        return core.ring === undefined ? { reason: "ring_unavailable", detail: "" } : undefined;
+        if (core.ring === undefined) return { reason: "ring_unavailable", detail: "" };
+        return this.#pressure.busy ? { reason: "overloaded", detail: "this gateway's memory is used up" } : undefined;
       },
     });
     this.#heartbeat = new Heartbeat(core, (session) => {
       core.counters.silent++;
       this.#close(session, "silent");
+    });
+    this.#pressure = new Pressure(core, {
+      sessions: () => [...this.#sessions.all()].map(({ id }) => id),
+      shed: (id) => {
+        const session = this.#sessions.get(id);
+        if (session === undefined) return;
+        core.counters.shed++;
+        this.#close(session, "slow_consumer", true);
+      },
     });
     this.#farewell = new Farewell(core, {
       goodbye: (session, delayMs) => this.#send(session.id, goodbye(delayMs)),
@@ -143,6 +155,7 @@ export class Gateway {
       subscriptions: this.#subs.size,
       pendingPublishes: this.#publishes.size,
       presenceUsers: this.#presence.size,
+      memoryPercent: this.#pressure.percent,
       links: this.#links.describe(),
       counters: { ...this.#core.counters },
     };
@@ -164,6 +177,10 @@ export class Gateway {
         return this.#links.frames(event.conn, event.frames);
       case "linkClosed":
         return this.#links.closed(event.conn);
+      case "pressure":
+        return this.#pressure.measured(event.usedBytes, event.ceilingBytes);
+      case "weighed":
+        return this.#pressure.weighed(event.queues);
       case "stop":
         this.#stopping = true;
         return this.#takeLeave();
@@ -317,8 +334,8 @@ export class Gateway {
     this.#farewell.begin(live, hurriedMs, this.#stopping ? stopPatienceMs : options.leaveWithinMs, this.#stopping);
   }
 
-  #close(session: Session, reason: CloseReason): void {
-    this.#core.emit({ type: "close", session: session.id, reason });
+  #close(session: Session, reason: CloseReason, now = false): void {
+    this.#core.emit({ type: "close", session: session.id, reason, ...(now ? { now } : {}) });
     this.#forget(session);
   }
 

@@ -53,6 +53,11 @@ export const limits = {
   sessionPendingChanges: 1_000,
   /** Channels that a session left since its hello, whose offsets are kept in case it comes back to them; more closes the socket with 4013. */
   sessionLeftChannels: 1_000,
+  /** Percent of a gateway's ceiling of memory (--memory-mib) from which on it takes no new session: 503 `overloaded`. */
+  memoryBusyPercent: 80,
+  /** Percent of it beyond which the sockets with the longest queues are closed, as long as these hold so many bytes each. */
+  memoryFullPercent: 90,
+  shedQueueBytes: 64 * 1024,
   /** Requests that one door serves at a time, and bytes of their bodies; more is 503 `overloaded`, of the Web API 429 `ratelimited`. */
   doorRequests: 10_000,
   doorBodyBytes: 64 * 1024 * 1024,

@@ -220,6 +220,7 @@ export class GatewayServer implements Door {
         conn.side?.close();
         return void this.#conns.delete(effect.conn);
       }
+      case "weigh":
       case "hurry":
         return;
       case "drained":
