@@ -71,7 +71,10 @@ export class Reader {
       if (start + length > data.length) break;
       const kind = data[at]! & 0x0f;
       if (kind === 1) this.#text(data.toString("latin1", start, Math.min(start + length, start + 120)));
-      else if (kind === 8) this.closeCode = length >= 2 ? data.readUInt16BE(start) : undefined;
+      else if (kind === 8) {
+        this.closeCode = length >= 2 ? data.readUInt16BE(start) : undefined;
+        socket.destroy();
+      }
       else if (kind === 9) socket.write(Buffer.concat([Buffer.from([0x8a, 0x80 | length, 0, 0, 0, 0]), data.subarray(start, start + length)]));
       at = start + length;
     }
