@@ -49,7 +49,7 @@ export interface StuckReport {
 /** Everybody is in the quiet channel; the stuck ones, and a few who read, in the loud one too. */
 const quiet = { name: "CQUIET", everyMs: 50, text: "x".repeat(128) };
 const loud = { name: "CLOUD", everyMs: 20, text: "x".repeat(32 * 1024), witnesses: 10 };
-const settleMs = 60_000;
+const settleMs = 40_000;
 const main = fileURLToPath(new URL("../../../services/main.ts", import.meta.url));
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
