@@ -22,7 +22,7 @@ export interface StuckOptions {
   /** how long all read, and how long some don't; both at least, the latter until each of these was cut off */
   readonly readingMs: number;
   readonly stuckMs: number;
-  /** the stuck ones come back so often, with their offsets, to be stuck again; 0 = never */
+  /** the stuck ones come back so often, with their offsets, to be stuck again, and the loud channel is loud for a quarter of that; 0 = never, and always */
   readonly againMs: number;
 }
 
@@ -96,11 +96,14 @@ export async function measureStuck({ sockets, stuck, readingMs, stuckMs, againMs
   const cutOff = async (): Promise<number> => ((await ask(`http://127.0.0.1:${port}/v1/status`)).json as { counters: { slowConsumers: number } }).counters.slowConsumers;
   const hasAll = (reader: Reader): boolean => channelsOf(reader).every((channel) => (reader.offsets[channel] ?? 0) === feed.head(channel));
   let samples: number[] = [];
+  let loudUntil = Infinity;
+  const failed: string[] = [];
   const timers: NodeJS.Timeout[] = [];
   try {
     for (let i = 0; i < sockets; i += 50) await Promise.all(readers.slice(i, i + 50).map(open));
     for (const reader of readers.slice(stuck)) reader.onLatency = (channel, ms) => void (channel === quiet.name && samples.push(ms));
-    for (const { name, everyMs, text } of [quiet, loud]) timers.push(setInterval(() => feed.publish(name, text), everyMs));
+    timers.push(setInterval(() => feed.publish(quiet.name, quiet.text), quiet.everyMs));
+    timers.push(setInterval(() => performance.now() < loudUntil && feed.publish(loud.name, loud.text), loud.everyMs));
     await sleep(readingMs / 3); // to warm up
     samples = [];
     await sleep(readingMs);
@@ -110,8 +113,12 @@ export async function measureStuck({ sockets, stuck, readingMs, stuckMs, againMs
     samples = [];
     let rssPeakMiB = rssBeforeMiB;
     timers.push(setInterval(() => (rssPeakMiB = Math.max(rssPeakMiB, rss())), 50));
-    for (const reader of slow) reader.stick();
-    const comeBack = (): Promise<unknown> => Promise.all(slow.map((reader) => open(reader).then(() => reader.stick())));
+    const stick = (): void => {
+      for (const reader of slow) reader.stick();
+      if (againMs > 0) loudUntil = performance.now() + againMs / 4;
+    };
+    stick();
+    const comeBack = (): Promise<void> => Promise.all(slow.map(open)).then(stick, (error: Error) => void failed.push(error.message));
     if (againMs > 0) timers.push(setInterval(() => void comeBack(), againMs));
     await sleep(stuckMs);
     if (againMs === 0) await until("each stuck reader is cut off", async () => (await cutOff()) >= stuck);
@@ -125,7 +132,7 @@ export async function measureStuck({ sockets, stuck, readingMs, stuckMs, againMs
     for (const reader of slow) if (!reader.isOpen) await open(reader);
     await until("everybody has everything", () => readers.every((reader) => reader.faults.length > 0 || hasAll(reader)));
     const deliveries = readers.reduce((sum, { offsets }) => sum + Object.values(offsets).reduce((one, offset) => one + offset, 0), 0);
-    return { before, during, rssBeforeMiB, rssPeakMiB, cutOff: await cutOff(), closeCodes, deliveries, faults: readers.flatMap(({ faults }) => faults) };
+    return { before, during, rssBeforeMiB, rssPeakMiB, cutOff: await cutOff(), closeCodes, deliveries, faults: [...failed, ...readers.flatMap(({ faults }) => faults)] };
   } finally {
     for (const timer of timers) clearInterval(timer);
     for (const reader of readers) reader.close();
@@ -137,7 +144,7 @@ export async function measureStuck({ sockets, stuck, readingMs, stuckMs, againMs
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, sockets: { type: "string", default: "1000" }, stuck: { type: "string", default: "100" } } });
-  const report = await measureStuck({ sockets: Number(values.sockets), stuck: Number(values.stuck), readingMs: 10_000, stuckMs: Number(values.seconds) * 1_000, againMs: 15_000 });
+  const report = await measureStuck({ sockets: Number(values.sockets), stuck: Number(values.stuck), readingMs: 10_000, stuckMs: Number(values.seconds) * 1_000, againMs: 20_000 });
   console.log(JSON.stringify(report, null, 1));
   process.exitCode = report.faults.length === 0 ? 0 : 1;
 }
