@@ -2,8 +2,10 @@ import { AFTER_HEAD } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Entry } from "../store/log.ts";
-import type { AppendResult, Asker, Emit, Found, PublishedBytes } from "./events.ts";
+import { bytesOf } from "./backlog.ts";
+import type { AppendResult, Found } from "./events.ts";
 import type { Assigned, Flight, Job } from "./flights.ts";
+import type { Host } from "./host.ts";
 import { logKey } from "./log-key.ts";
 import { messageOf, render } from "./render.ts";
 import { formatTs, nextMicros, parseTs } from "./sequence.ts";
@@ -16,28 +18,6 @@ const batchJobs = 128;
 const triesMax = 3;
 
 const nobody: readonly Subscription[] = [];
-
-/** What a channel needs of its server. */
-export interface Host {
-  readonly emit: Emit;
-  /** a number nobody had before */
-  nextId(): number;
-  published(asker: Asker, published: PublishedBytes): void;
-  /** @param slot whose owner is named where this server isn't it @param retryAfterMs when it may be taken, where that is known */
-  refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs?: number): void;
-  /** One more message of a channel's. @returns 0, or in how many ms it may be stored */
-  admit(channel: string): number;
-  /** Somebody knows of more than the channel's head: is the slot still ours? @returns the check's number; `Channel.confirm` follows */
-  doubt(channel: Channel): number;
-  /** Something may have come to its end at the channel: `Channel.pump` follows. */
-  touch(channel: Channel): void;
-  /** Tells a subscription's gateway to look elsewhere; the subscription is over. */
-  moved(sub: Subscription): void;
-  /** The store is down for a channel that was served: `Channel.retry` is wanted later. */
-  stalled(channel: Channel): void;
-  /** The store answers again. */
-  recovered(): void;
-}
 
 /**
  * One channel at its owner: look-up of keys and targets → offset and `ts` → append → ack and broadcast. Look-ups go
@@ -92,10 +72,14 @@ export class Channel {
     return this.#subs;
   }
 
-  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, or the store is down. */
+  /** Runs `go` once the head is known, or `abandon` where the channel leaves before, the store is down, or too many wait. */
   whenLoaded(go: () => void, abandon: (reason: Reason) => void): void {
     if (this.#work?.stalled === true) abandon("store_unavailable");
-    else if (this.#phase === "loading") this.#busy().onLoaded.push({ go, abandon });
+    else if (this.#phase === "loading") {
+      const { onLoaded } = this.#busy();
+      if (onLoaded.length >= limits.channelPendingAppends) abandon("rate_limited");
+      else onLoaded.push({ go, abandon });
+    }
     else if (this.#phase === "ready") go();
     else abandon("misdirected");
   }
@@ -159,9 +143,10 @@ export class Channel {
   pump(): void {
     const work = this.#work;
     if (this.#phase !== "ready" || work === undefined) return;
+    const { flights } = work;
     // An entry that failed may land late; until a later one has, its time must not be given out again.
     if (work.isDone && work.micros === this.#micros) this.#work = undefined;
-    else if (work.lookup === undefined && work.waiting.length > 0 && !work.flights.failing) this.#lookUp(work);
+    else if (work.lookup === undefined && work.waiting.length > 0 && !flights.failing && flights.bytes < limits.appendBytes) this.#lookUp(work);
   }
 
   /** @returns false where the channel is over: the store can't say where it ends */
@@ -204,7 +189,7 @@ export class Channel {
     }
     else {
       const { ts } = work.assigned;
-      this.#append(work, ts, jobs.flatMap((job) => this.#assign(work, job, found, wallMs)));
+      this.#append(work, ts, this.#assignAll(work, jobs, found, wallMs));
     }
     work.flights.forget();
   }
@@ -274,6 +259,23 @@ export class Channel {
     const keys = [...new Set(jobs.map(({ publish }) => logKey(publish)))];
     const messages = [...new Set(jobs.flatMap(({ publish }) => ("ts" in publish ? [publish.ts] : [])))];
     this.#host.emit({ type: "lookup", channel: this.id, lookup, keys, messages });
+  }
+
+  /** As many as go in one append; the others wait on. */
+  #assignAll(work: Work, jobs: readonly Job[], found: Found, wallMs: number): Assigned[] {
+    const list: Assigned[] = [];
+    let left: number = limits.appendBytes;
+    for (const [i, job] of jobs.entries()) {
+      if (left <= 0) {
+        work.waiting.unshift(...jobs.slice(i));
+        break;
+      }
+      for (const assigned of this.#assign(work, job, found, wallMs)) {
+        list.push(assigned);
+        left -= bytesOf([assigned.entry]);
+      }
+    }
+    return list;
   }
 
   /** @returns nothing where the job was answered, or follows one on its way */

@@ -21,7 +21,8 @@ export type Query =
 
 /** What an HTTP request asks of a channel. */
 export type Ask =
-  | { readonly type: "publish"; readonly publish: Publish }
+  /** `bytes`: of the body it came as */
+  | { readonly type: "publish"; readonly publish: Publish; readonly bytes: number }
   | { readonly type: "typing"; readonly user: string }
   | { readonly type: "info" }
   | { readonly type: "query"; readonly query: Query };
@@ -108,5 +109,5 @@ export type Effect =
 
 export type Emit = (effect: Effect) => void;
 
-/** Who waits for the answer to a publication or a read. */
-export type Asker = { readonly req: number } | { readonly link: number; readonly req: number };
+/** Who waits for the answer to a publication or a read; `held`: bytes of the backlog that the answer gives back. */
+export type Asker = ({ readonly req: number } | { readonly link: number; readonly req: number }) & { readonly held?: number };

@@ -1,5 +1,6 @@
 import type { Publish } from "../protocol/mesh.ts";
 import type { Entry } from "../store/log.ts";
+import { bytesOf } from "./backlog.ts";
 import type { AppendResult, Asker } from "./events.ts";
 
 /** A publication that somebody waits for. */
@@ -25,6 +26,7 @@ export interface Assigned {
 export interface Flight {
   readonly append: number;
   readonly list: readonly Assigned[];
+  readonly bytes: number;
   result: AppendResult | undefined;
 }
 
@@ -39,6 +41,11 @@ export class Flights {
   readonly #messages = new Map<string, { readonly json: Uint8Array | null; readonly offset: number }>();
   /** landed, but kept in sight while a look-up that began before may not have seen them */
   #landed: Assigned[] = [];
+
+  /** of what is on its way */
+  get bytes(): number {
+    return this.#list.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
 
   get empty(): boolean {
     return this.#list.length === 0;
@@ -70,7 +77,7 @@ export class Flights {
   }
 
   depart(append: number, list: readonly Assigned[]): void {
-    this.#list.push({ append, list, result: undefined });
+    this.#list.push({ append, list, bytes: bytesOf(list.map(({ entry }) => entry)), result: undefined });
   }
 
   arrive(append: number, result: AppendResult): void {

@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { eventKinds } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Message, Publish } from "../protocol/mesh.ts";
 import type { LogStore } from "../store/log.ts";
 import { openMemoryLog } from "../store/memory-log.ts";
@@ -18,6 +19,8 @@ const channel = "C1";
 const startMs = 1_700_000_000_000;
 const chaosMs = 20_000;
 const publications = 120;
+/** Bytes that one publication brings at most: a few of them fill a server. */
+const mostBytes = limits.pendingAppendBytes / 2;
 
 function random(seed: number): () => number {
   let state = seed >>> 0;
@@ -68,6 +71,11 @@ class World {
     this.gateways = [1, 2].map((link) => ({ link, node: undefined, chan: 0, last: 0 }));
   }
 
+  /** Bytes of publications that servers say to hold for somebody. */
+  get pendingBytes(): number {
+    return this.#nodes.reduce((sum, { state }) => sum + (state.status() as { pendingBytes: number }).pendingBytes, 0);
+  }
+
   get calm(): boolean {
     return this.now > startMs + chaosMs;
   }
@@ -104,7 +112,7 @@ class World {
     const node = this.calm ? this.#nodes.find(({ id }) => id === this.#preference[0])! : this.pick(this.#nodes);
     const req = ++this.#ids;
     this.#asked.set(req, publish);
-    if (node.alive) this.#step(node, { type: "request", req, channel, epoch: 0, ask: { type: "publish", publish } });
+    if (node.alive) this.#step(node, { type: "request", req, channel, epoch: 0, ask: { type: "publish", publish, bytes: Math.floor(this.#random() * mostBytes) } });
     // No answer (a crash): again, with the same key.
     this.later(2_000, () => this.#again(req));
   }
@@ -281,7 +289,7 @@ async function live(seed: number): Promise<void> {
   }
   await world.run(async () => {
     const { head } = await world.store.head(channel);
-    return world.acked.size === publications + 1 && world.gateways.every(({ last }) => last === head);
+    return world.acked.size === publications + 1 && world.gateways.every(({ last }) => last === head) && world.pendingBytes === 0;
   });
 
   const entries = await world.store.after(channel, 0, 10_000);

@@ -3,12 +3,10 @@
  * asked for, or is not kept, the answer says from where on it goes: the gateway tells its client of a gap, and reads on there.
  */
 import { encodeLink, type Link } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Entry, LogStore } from "../store/log.ts";
 import type { Read } from "./events.ts";
 import { parseTs } from "./sequence.ts";
-
-/** Bytes of payload in one `batch`; the gateway asks on from its last event. */
-const batchBytes = 1024 * 1024;
 
 /** A question to the log: `LogStore.after`. */
 export interface Page {
@@ -66,13 +64,14 @@ function* tsOf(offset: number): Generator<Page, string, readonly Entry[]> {
   return entry?.offset === offset ? entry.ts : "";
 }
 
-function batch({ req, chan, head }: Read, entries: readonly Entry[]): Link<"batch"> {
-  const events: Link<"event">[] = [];
+/** The first of the entries that go in one batch by their bytes; one at least. */
+export function batchOf(entries: readonly Entry[]): readonly Entry[] {
   let bytes = 0;
-  for (const { offset, origin, kind, payload } of entries) {
-    if (offset > head || (bytes > 0 && bytes + payload.length > batchBytes)) break;
-    bytes += payload.length;
-    events.push({ type: "event", chan, offset, origin, kind, payload });
-  }
-  return { type: "batch", req, chan, head, events: encodeLink(...events) };
+  const end = entries.findIndex(({ payload }, i) => (bytes += payload.length) > limits.batchBytes && i > 0);
+  return end < 0 ? entries : entries.slice(0, end);
+}
+
+function batch({ req, chan, head }: Read, entries: readonly Entry[]): Link<"batch"> {
+  const events = batchOf(entries).filter(({ offset }) => offset <= head);
+  return { type: "batch", req, chan, head, events: encodeLink(...events.map(({ offset, origin, kind, payload }): Link<"event"> => ({ type: "event", chan, offset, origin, kind, payload }))) };
 }

@@ -37,7 +37,7 @@ export function channelRoutes(door: Door): Routes {
       return await answer(await door.released(epoch, slots), door.store);
     },
     "GET /v1/channels/{id}": (request) => asked(request, { type: "info" }),
-    "POST /v1/channels/{id}/messages": async (request) => asked(request, { type: "publish", publish: parsePublish(await request.json()) }),
+    "POST /v1/channels/{id}/messages": async (request) => asked(request, { type: "publish", publish: parsePublish(await request.json()), bytes: (await request.bytes()).length }),
     "POST /v1/channels/{id}/typing": async (request) => asked(request, { type: "typing", user: typist(await request.json()) }),
     "GET /v1/channels/{id}/messages": (request) => asked(request, { type: "query", query: historyQuery(request.query) }),
     "GET /v1/channels/{id}/messages/{ts}": (request) => asked(request, { type: "query", query: { type: "message", ts: ts("ts", request.params["ts"]!) } }),

@@ -491,18 +491,28 @@ describe("trouble", () => {
     expect(await get<Problem>(address, path)).toMatchObject({ reason });
   });
 
-  it("closes a link that does not read what it asked for, and goes on", async () => {
+  it("sends a link that does not read no transient events, then closes it; another link gets everything", async () => {
     const address = await single(openMemoryLog());
+    const peer = await Peer.open(address);
+    peer.send({ type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" });
+    await peer.until("subscribed");
     const stuck = await stuckLink(address, encodeLink({ type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" }));
-    const links = async (): Promise<number> => ((await ask(`http://${address}/v1/status`)).json as { links: number }).links;
-    await vi.waitFor(async () => expect(await links()).toBe(1));
+    const status = async (): Promise<{ links: number; subscriptions: number; transientsDropped: number; slowLinks: number }> => (await ask(`http://${address}/v1/status`)).json as never;
+    await vi.waitFor(async () => expect(await status()).toMatchObject({ links: 2, subscriptions: 2 }));
     const attachments = "x".repeat(240_000);
     let posts = 0;
-    while ((await links()) === 1 && posts < 400) {
+    let typed = 0;
+    while ((await status()).links === 2 && posts < 400) {
       const answers = await Promise.all(Array.from({ length: 10 }, () => post(address, "C1", { ...say("big", `k${posts++}`), draft: { text: "big", attachments } })));
       expect(answers.every(({ status }) => status === 201)).toBe(true);
+      expect((await ask(`http://${address}/v1/channels/C1/typing`, { method: "POST", body: { user: "U1" } })).status).toBe(202);
+      typed++;
     }
-    expect(await links()).toBe(0);
+    const { links, slowLinks, transientsDropped } = await status();
+    expect([links, slowLinks]).toEqual([1, 1]);
+    expect(transientsDropped).toBeGreaterThan(1);
+    await vi.waitFor(() => expect([peer.of("event").length, peer.of("transient").length]).toEqual([posts, typed]), 10_000);
+    expect(offsets(peer.of("event"))).toEqual(upTo(posts));
     expect(posts * attachments.length).toBeGreaterThan(limits.linkQueueBytes);
     stuck.destroy();
   });

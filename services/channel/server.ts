@@ -1,6 +1,6 @@
 /** A channel server: sockets, timers and the store around its pure core (state.ts). */
 import { limits } from "../protocol/limits.ts";
-import { ProtocolError } from "../protocol/problems.ts";
+import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import { connectRegistry } from "../registry/consul.ts";
 import { kvReader, registerServer } from "../registry/server.ts";
 import { followTopology } from "../ring/follow.ts";
@@ -18,10 +18,10 @@ import type { Ask, Effect, Event, Released, Reply, RingView } from "./events.ts"
 import { followHealth } from "./health.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { isGone } from "./probe.ts";
-import { answerRead } from "./reads.ts";
+import { answerRead, batchOf } from "./reads.ts";
 import { keepSweeping, sweeperOf } from "./retention.ts";
 import { channelRoutes } from "./routes.ts";
-import { ChannelState } from "./state.ts";
+import { ChannelState, queueFullMs } from "./state.ts";
 import { runAtStore } from "./store-effects.ts";
 
 /** How long a stopping server waits for its appends, ms. */
@@ -46,7 +46,8 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   const registry = connectRegistry(config.registryUrl);
   let registered = false;
 
-  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status: () => ({ ...server.state.status(), topology: follower.counters }) }), log);
+  const status = (): object => ({ ...server.state.status(), ...server.links.counters, topology: follower.counters });
+  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status }), log);
   acceptSockets(door.server, limits.linkMessageBytes, ({ path }) => {
     const wanted = /^\/v1\/links\/channel\/([^/]+)$/.exec(path)?.[1];
     if (wanted === undefined) throw new ProtocolError("not_found");
@@ -178,7 +179,7 @@ class ChannelServer {
         return this.#later(told.catch((error: unknown) => this.#log.warn({ err: error, addr }, "slots were handed over to a server that does not answer")).then(() => ({ type: "handedOver", release })));
       }
       case "replay":
-        return this.#later(this.#replay(effect));
+        return void this.#replay(effect);
       case "read":
         return void this.#read(effect);
       case "answer": {
@@ -203,15 +204,21 @@ class ChannelServer {
     void event.then((happened) => happened === undefined || this.take(happened));
   }
 
-  async #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<Event | undefined> {
-    if (!(await this.links.room(link))) return undefined;
-    return { type: "replayed", channel, sub, entries: await this.#orUndefined(this.#store.after(channel, after, limit)) };
+  #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<void> {
+    return this.links.inTurn(link, async () => {
+      const entries = await this.#orUndefined(this.#store.after(channel, after, limit));
+      this.take({ type: "replayed", channel, sub, entries: entries === undefined ? undefined : batchOf(entries) });
+    });
   }
 
   async #read({ link, ...read }: Extract<Effect, { type: "read" }>): Promise<void> {
-    if (!(await this.links.room(link))) return;
-    const answer = await this.#orUndefined(answerRead(read, this.#store, clock.now()));
-    this.links.send(link, answer ?? { type: "refused", req: read.req, reason: "store_unavailable", detail: "", retryAfterMs: 0 });
+    const refuse = (reason: Reason, retryAfterMs: number): void => this.links.send(link, { type: "refused", req: read.req, reason, detail: "", retryAfterMs });
+    if (this.links.waiting(link) >= limits.linkPendingReads) return refuse("rate_limited", queueFullMs);
+    return this.links.inTurn(link, async () => {
+      const answer = await this.#orUndefined(answerRead(read, this.#store, clock.now()));
+      if (answer === undefined) refuse("store_unavailable", 0);
+      else this.links.send(link, answer);
+    });
   }
 
   async #orUndefined<T>(answer: Promise<T>): Promise<T | undefined> {

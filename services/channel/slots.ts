@@ -1,6 +1,7 @@
 import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
-import { Channel, type Host } from "./channel.ts";
+import { Channel } from "./channel.ts";
+import type { Host } from "./host.ts";
 import type { Released } from "./events.ts";
 import { Ownership, verdictMs } from "./ownership.ts";
 import { Releases } from "./releases.ts";

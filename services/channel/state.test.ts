@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AFTER_HEAD } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Publish } from "../protocol/mesh.ts";
 import type { Entry } from "../store/log.ts";
 import type { RingView } from "./events.ts";
@@ -59,8 +60,8 @@ class Bench {
     return effects.filter(({ type }) => type !== "wake").map(line);
   }
 
-  publish(publish: Publish, channel = "C1", epoch = 0): string[] {
-    return this.step({ type: "request", req: ++this.#req, channel, epoch, ask: { type: "publish", publish } });
+  publish(publish: Publish, channel = "C1", epoch = 0, bytes = 0): string[] {
+    return this.step({ type: "request", req: ++this.#req, channel, epoch, ask: { type: "publish", publish, bytes } });
   }
 
   /** The newest effect of a type. */
@@ -244,6 +245,36 @@ describe("publishing", () => {
     expect(bench.publish(say("more"))).toEqual(["answer 1002: refused rate_limited owner="]);
     bench.lookedUp();
     expect(bench.appended()).toContain("answer 2: 2");
+  });
+
+  it("refuses what its memory has no room for, in whatever channel, until the store has taken what waits", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    const half = limits.pendingAppendBytes / 2;
+    expect(bench.publish(say("one"), "C1", 0, half)).toEqual(["lookup #4 C1 keys=U1:one messages="]);
+    expect(bench.publish(say("two"), "C2", 0, half)).toEqual(["answer 3: refused rate_limited owner="]);
+    expect(bench.publish(say("small"), "C2")).toEqual(["load #5 C2"]);
+    const draft = Buffer.alloc(half - 1_000, "x");
+    const link = { type: "publish", req: 9, chan: 1, origin: 0, user: "U1", key: "k", draft } as const;
+    expect(bench.subscribe(1)).toContain("link 1: subscribed chan=1 head=1 first=2");
+    expect(bench.step({ type: "linkFrame", link: 1, frame: link })).toEqual([`link 1: refused req=9 reason=rate_limited detail=${half + 2 * 512} bytes of publications wait for the store retryAfterMs=1000`]);
+    bench.lookedUp();
+    expect(bench.appended()).toContain("answer 2: 2");
+    expect(bench.publish(say("two"), "C2", 0, half)).toEqual([]);
+    expect(bench.state.status()).toMatchObject({ pendingBytes: half + 2 * 512 });
+  });
+
+  it("appends no more at once than the bytes that one append may have, and waits with the next", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    const big = (i: number): Publish => ({ kind: "message", user: "U1", key: `b${i}`, draft: { text: "big", attachments: "x".repeat(240_000) } });
+    for (let i = 0; i < 100; i++) bench.publish(big(i));
+    bench.lookedUp(); // the first alone
+    bench.appended();
+    bench.lookedUp();
+    const most = Math.ceil(limits.appendBytes / 240_000);
+    expect(bench.last("append").entries.length).toBe(most);
+    const { append } = bench.last("append");
+    expect(bench.step({ type: "tick" })).toEqual([]); // no look-up, while so much is on its way
+    expect(bench.appended("ok", append).at(-1)).toMatch(/^lookup .* keys=U1:b19,/);
   });
 });
 

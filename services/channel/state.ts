@@ -9,8 +9,10 @@ import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import { TokenBuckets } from "../runtime/token-buckets.ts";
-import type { Channel, Host } from "./channel.ts";
+import type { Channel } from "./channel.ts";
+import { Backlog } from "./backlog.ts";
 import type { Asker, Effect, Event, PublishedBytes, Released } from "./events.ts";
+import type { Host } from "./host.ts";
 import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
 import { parsePublish } from "./parse-publish.ts";
@@ -25,9 +27,7 @@ const epochWaitMs = 1_000;
 /** How often the next slots are checked and silent links are looked for, ms. */
 const patrolMs = 500;
 /** What did not fit into a queue may fit so much later, ms. */
-const queueFullMs = 1_000;
-/** Requests that wait so, at most; more are decided by the topology that is here. */
-const epochWaiters = 10_000;
+export const queueFullMs = 1_000;
 
 type Request = Extract<Event, { type: "request" }>;
 
@@ -63,6 +63,7 @@ export class ChannelState implements Host, LinkHost {
   readonly #stalled = new Stalled();
   readonly #messages: TokenBuckets;
   readonly #signs: TokenBuckets;
+  readonly #backlog = new Backlog();
   #touched = new Set<Channel>();
   #effects: Effect[] = [];
   #ids = 0;
@@ -96,7 +97,7 @@ export class ChannelState implements Host, LinkHost {
   /** For people and tests. */
   status(): object {
     const { channels } = this.#slots;
-    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, ...this.counters };
+    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, pendingBytes: this.#backlog.bytes, ...this.counters };
   }
 
   /**
@@ -127,7 +128,7 @@ export class ChannelState implements Host, LinkHost {
         this.#slots.review(this.#now);
         return this.#retryEarly();
       case "request":
-        return this.#inTime(event.epoch, () => this.#serve(event), () => this.refuse(event, "misdirected", "", this.#slotOf(event.channel)));
+        return this.#request(event);
       case "linkOpened":
         return this.#links.open(event.link, this.#server, this.epoch, this.#now);
       case "linkFrame":
@@ -155,6 +156,7 @@ export class ChannelState implements Host, LinkHost {
       case "lookedUp":
         return this.#at(event.channel, (channel) => channel.lookedUp(event.lookup, event.found, this.#wallMs));
       case "appended":
+        this.#backlog.arrives(event.append);
         if (event.result === "fenced") {
           this.counters.fenced++;
           this.#slots.fenced(this.#slotOf(event.channel), this.#now);
@@ -193,7 +195,7 @@ export class ChannelState implements Host, LinkHost {
 
   /** Serves what was sent here by a topology, once it is here; a while later in any case. */
   #inTime(epoch: number, serve: () => void, refuse: () => void): void {
-    if (epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < epochWaiters) {
+    if (epoch > this.epoch && this.#ownership.known && !this.#stopping && this.#early.length < limits.earlyRequests) {
       this.#early.push({ epoch, until: this.#now + epochWaitMs, serve, refuse });
     } else serve();
   }
@@ -206,12 +208,25 @@ export class ChannelState implements Host, LinkHost {
     for (const { serve } of list) serve();
   }
 
-  #serve(request: Request): void {
-    const { req, channel: id, ask } = request;
-    this.#errand(id, request, (channel) => {
+  #request(event: Request): void {
+    const { req, channel, ask } = event;
+    const asker = ask.type === "publish" ? this.#admit({ req }, ask.bytes, channel) : { req };
+    if (asker !== undefined) this.#inTime(event.epoch, () => this.#serve(event, asker), () => this.refuse(asker, "misdirected", "", this.#slotOf(channel)));
+  }
+
+  /** @returns undefined where the publication was refused */
+  #admit(asker: Asker, bytes: number, channel: string): Asker | undefined {
+    const admitted = this.#backlog.admit(asker, bytes);
+    if (admitted === undefined) this.refuse(asker, "rate_limited", `${this.#backlog.bytes} bytes of publications wait for the store`, this.#slotOf(channel));
+    return admitted;
+  }
+
+  #serve({ channel: id, ask }: Request, asker: Asker): void {
+    const { req } = asker;
+    this.#errand(id, asker, (channel) => {
       switch (ask.type) {
         case "publish":
-          return channel.publish({ asker: request, publish: ask.publish, tries: 0 });
+          return channel.publish({ asker, publish: ask.publish, tries: 0 });
         case "typing":
           this.#typing(channel, ask.user, NO_ORIGIN);
           return this.emit({ type: "answer", req, reply: { type: "accepted" } });
@@ -222,7 +237,7 @@ export class ChannelState implements Host, LinkHost {
             const info = { channel: id, slot: channel.slot, owner: this.#server, epoch: this.epoch, fence: channel.fence, head, last_ts };
             this.emit({ type: "answer", req, reply: ask.type === "info" ? { type: "info", info } : { type: "query", channel: id, query: ask.query, head } });
           };
-          return channel.whenLoaded(answer, (reason) => this.refuse(request, reason, "", channel.slot));
+          return channel.whenLoaded(answer, (reason) => this.refuse(asker, reason, "", channel.slot));
         }
       }
     });
@@ -282,7 +297,8 @@ export class ChannelState implements Host, LinkHost {
   }
 
   publish(sub: Subscription, { req, origin, user, key, draft }: Link<"publish">): void {
-    const asker = { link: sub.link, req };
+    const asker = this.#admit({ link: sub.link, req }, draft.length, sub.channel);
+    if (asker === undefined) return;
     try {
       const publish = parsePublish({ kind: "message", user, key, draft: parse(draft), origin });
       this.#errand(sub.channel, asker, (channel) => channel.publish({ asker, publish, tries: 0 }));
@@ -309,6 +325,7 @@ export class ChannelState implements Host, LinkHost {
 
   readonly emit = (effect: Effect): void => {
     if (effect.type === "claim") this.counters.claims++;
+    if (effect.type === "append") this.#backlog.departs(effect.append, effect.entries);
     this.#effects.push(effect);
   };
 
@@ -317,6 +334,7 @@ export class ChannelState implements Host, LinkHost {
   }
 
   published(asker: Asker, published: PublishedBytes): void {
+    this.#backlog.answered(asker);
     if (published.duplicate) this.counters.duplicates++;
     else this.counters.published++;
     const { offset, ts } = published;
@@ -331,6 +349,7 @@ export class ChannelState implements Host, LinkHost {
   }
 
   refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs = reason === "rate_limited" ? queueFullMs : 0): void {
+    this.#backlog.answered(asker);
     this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
     if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail, retryAfterMs } });
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, retryAfterMs, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });

@@ -40,7 +40,7 @@ export class Boot {
   upgrade(id: SessionId, ticket: string): void {
     const closed = this.#hooks.closed();
     if (closed !== undefined) return this.#refuse(id, closed.reason, closed.detail);
-    if (this.#sessions.size >= this.#core.options.maxSessions) return this.#refuse(id, "unavailable", "this gateway has as many sessions as it takes");
+    if (this.#sessions.size >= this.#core.options.maxSessions) return this.#refuse(id, "overloaded", "this gateway has as many sessions as it takes");
     if (userOfTicket(ticket) === undefined) return this.#refuse(id, "bad_ticket", "");
     this.#sessions.add(id, this.#core.now);
     this.#core.emit({ type: "redeem", session: id, ticket });

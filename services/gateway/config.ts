@@ -6,6 +6,7 @@ export const flags = {
   "max-sessions": { type: "number", default: 20_000, min: 1, max: 1_000_000, help: "client sockets it takes; more are refused with 503" },
   "deflate-bytes": { type: "number", default: 0, min: 0, max: 1_048_576, env: "RINGWAY_DEFLATE_BYTES", help: "events of so many bytes or more are compressed for clients that offer permessage-deflate; 0 = the offer is declined" },
   "gather-ms": { type: "number", default: 20, min: 0, max: 1_000, env: "RINGWAY_GATHER_MS", help: "events for a socket that was written to within this time wait so long at most, to be one write; a quiet socket waits for nothing" },
+  "memory-mib": { type: "number", default: 0, min: 0, max: 16_777_216, env: "RINGWAY_GATEWAY_MEMORY_MIB", help: "ceiling of its memory: at 80 % it takes no new clients, beyond 90 % it closes the slowest readers; 0 = three quarters of its container's memory, or half of the machine's" },
   "heartbeat-ms": { type: "number", default: 20_000, min: 200, max: 25_000, help: "how often a client is pinged; it is closed after three of these without a sign of life" },
   "hello-within-ms": { type: "number", default: 3_000, min: 100, max: 30_000, help: "a session gets its hello after this long even when a channel's owner does not answer" },
   "resume-ms": { type: "number", default: 300_000, min: 1_000, max: 86_400_000, env: "RINGWAY_RESUME_MS", help: "a client that comes back is sent what it missed, as far as it is not older than this; the rest is an x_gap" },

@@ -41,6 +41,7 @@ export interface Counters {
   gaps: number;
   moved: number;
   slowConsumers: number;
+  shed: number;
   silent: number;
   badFrames: number;
   /** messages and queries that were too many */
@@ -63,6 +64,7 @@ export class Core {
     gaps: 0,
     moved: 0,
     slowConsumers: 0,
+    shed: 0,
     silent: 0,
     badFrames: 0,
     rateLimited: 0,

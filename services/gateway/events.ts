@@ -39,6 +39,10 @@ export type Event =
   | { readonly type: "linkOpened"; readonly conn: number }
   | { readonly type: "linkFrames"; readonly conn: number; readonly frames: readonly LinkFrame[] }
   | { readonly type: "linkClosed"; readonly conn: number }
+  /** how much memory the process uses, and may use; told now and then */
+  | { readonly type: "pressure"; readonly usedBytes: number; readonly ceilingBytes: number }
+  /** the answer to `weigh`: bytes that wait to be written */
+  | { readonly type: "weighed"; readonly queues: readonly (readonly [SessionId, number])[] }
   /** the process is told to stop: drain */
   | { readonly type: "stop" }
   /** `wakeAt()` is due */
@@ -63,7 +67,10 @@ export type Effect =
   /** like deliver, to one session that catches up; answered by `replayed` once it left the process */
   | { readonly type: "replay"; readonly session: SessionId; readonly channel: string; readonly payloads: readonly Uint8Array[] }
   | { readonly type: "ping"; readonly sessions: readonly SessionId[] }
-  | { readonly type: "close"; readonly session: SessionId; readonly reason: CloseReason }
+  /** `now`: its queue is given back at once, so that a client may not see the reason */
+  | { readonly type: "close"; readonly session: SessionId; readonly reason: CloseReason; readonly now?: true }
+  /** memory runs out: how much has each of these queued? Answered by `weighed` */
+  | { readonly type: "weigh"; readonly sessions: readonly SessionId[] }
   | { readonly type: "connect"; readonly conn: number; readonly pool: LinkPool; readonly server: string }
   | { readonly type: "link"; readonly conn: number; readonly frame: LinkFrame }
   | { readonly type: "disconnect"; readonly conn: number }

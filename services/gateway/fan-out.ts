@@ -54,6 +54,12 @@ export class FanOut {
     return this.#clients.get(session)?.socket;
   }
 
+  /** Bytes for a session that the kernel has not taken yet. */
+  queuedBytes(session: SessionId): number {
+    const client = this.#clients.get(session);
+    return client === undefined ? 0 : client.bytes + client.socket.queuedBytes;
+  }
+
   remove(session: SessionId): void {
     this.#clients.delete(session);
   }

@@ -1,6 +1,7 @@
 /** Which sessions are in which channels: only these publish there, and only these get what is published. */
 import type { Control, MembershipControl } from "../protocol/mesh.ts";
 import { isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
 import type { CatchUps } from "./catch-up.ts";
 import { gap } from "./client-frames.ts";
 import type { Core } from "./core.ts";
@@ -77,14 +78,12 @@ export class Members {
     sub.live.add(id);
   }
 
-  /** From the user's own channel, to all of the user's sessions. */
-  control(session: Session, control: MembershipControl): void {
-    if (session.asking) {
-      session.controls.push(control);
-      return;
-    }
+  /** From the user's own channel, to all of the user's sessions. @returns false where the session holds more than it may */
+  control(session: Session, control: MembershipControl): boolean {
+    if (session.asking) return session.controls.push(control) <= limits.sessionPendingChanges;
     if ("join" in control) this.join(session, control.join, control.after);
     else this.leave(session, control.leave);
+    return session.left.size <= limits.sessionLeftChannels;
   }
 
   #tellGap(session: Session, sub: Subscription): void {

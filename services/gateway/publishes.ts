@@ -10,9 +10,6 @@ import type { SessionId } from "./events.ts";
 import type { Links } from "./links.ts";
 import type { Subscription } from "./subscriptions.ts";
 
-/** Publishes of all sessions that wait, also of those that are gone; more is `rate_limited`. */
-const pendingMax = 100_000;
-
 export interface Publish {
   readonly session: SessionId;
   readonly user: string;
@@ -47,6 +44,8 @@ export class Publishes {
   /** by request number, which is also the order of their deadlines */
   readonly #pending = new Map<number, Pending>();
   readonly #perSession = new Map<SessionId, number>();
+  /** of the drafts and texts that wait, also of sessions that are gone */
+  #bytes = 0;
   #watching = false;
 
   constructor(core: Core, links: Links, hooks: PublishHooks) {
@@ -61,7 +60,8 @@ export class Publishes {
 
   /** Whether one more publish of the session would be too many. */
   full(session: SessionId): boolean {
-    return this.#pending.size >= pendingMax || this.waiting(session) >= limits.sessionPendingPublishes;
+    if (this.#pending.size >= limits.gatewayPendingPublishes || this.#bytes >= limits.gatewayPendingBytes) return true;
+    return this.waiting(session) >= limits.sessionPendingPublishes;
   }
 
   /** How many publishes of the session wait for an answer. */
@@ -75,6 +75,7 @@ export class Publishes {
     const key = publish.key ?? `${this.#core.options.id}-${publish.session.toString(36)}-${req}`;
     const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, sent: false };
     this.#pending.set(req, pending);
+    this.#bytes += bytesOf(pending);
     this.#perSession.set(publish.session, this.waiting(publish.session) + 1);
     sub.pending.add(pending);
     this.#core.counters.published++;
@@ -125,6 +126,7 @@ export class Publishes {
 
   #forget(pending: Pending): void {
     this.#pending.delete(pending.req);
+    this.#bytes -= bytesOf(pending);
     const left = this.waiting(pending.session) - 1;
     if (left === 0) this.#perSession.delete(pending.session);
     else this.#perSession.set(pending.session, left);
@@ -145,6 +147,10 @@ export class Publishes {
       this.#watch();
     });
   }
+}
+
+function bytesOf({ draft, text }: Publish): number {
+  return draft.length + 2 * text.length;
 }
 
 /** What an owner's refusal is called towards clients. */

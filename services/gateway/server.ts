@@ -12,6 +12,7 @@ import { drive } from "../runtime/drive.ts";
 import { createHttp } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
+import { memoryCeiling, memoryUse } from "../runtime/memory.ts";
 import { acceptSockets, type Attach, type SocketEvents } from "../runtime/socket.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event, SessionId } from "./events.ts";
@@ -22,6 +23,9 @@ import { listChannels, redeem } from "./webapp.ts";
 
 /** How long `stop` waits for the last Close frames, beyond --drain-ms. */
 const closeGraceMs = 1_000;
+
+/** How often the memory is measured. */
+const measureMs = 250;
 
 /** How long the goodbyes wait for a registry that does not answer. */
 const deregisterWithinMs = 1_000;
@@ -96,11 +100,12 @@ export async function start(config: Config, log: Log): Promise<Running> {
       case "ping":
         for (const session of effect.sessions) clients.get(session)?.ping();
         return;
-      case "close": {
+      case "close":
         clients.close(effect.session, closeCodes[effect.reason], effect.reason);
-        if (effect.reason === "silent") clients.get(effect.session)?.destroy();
+        if (effect.now === true || effect.reason === "silent") clients.get(effect.session)?.destroy();
         return;
-      }
+      case "weigh":
+        return tell({ type: "weighed", queues: effect.sessions.map((session) => [session, clients.queuedBytes(session)]) });
       case "connect":
         return links.connect(effect.conn, effect.pool, effect.server);
       case "disconnect":
@@ -112,6 +117,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
     }
   };
   const driven = drive<Event, Effect>(state, run);
+  const ceilingBytes = memoryCeiling(config.memoryMib);
+  const measuring = setInterval(() => tell({ type: "pressure", ...memoryUse(ceilingBytes) }), measureMs);
 
   let registered = false;
   const http = createHttp(
@@ -143,6 +150,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   try {
     address = await http.listen(config.listen);
   } catch (error) {
+    clearInterval(measuring);
     await follower.stop();
     throw error;
   }
@@ -161,6 +169,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       const deadline = Date.now() + closeGraceMs;
       while (clients.size > 0 && Date.now() < deadline) await systemClock.sleep(10);
       for (const socket of clients.all()) socket.destroy();
+      clearInterval(measuring);
       await follower.stop();
       await http.close();
       driven.stop();

@@ -30,6 +30,7 @@ export interface Session {
   listAgain: boolean;
   /** frames that came before hello */
   readonly early: string[];
+  earlyChars: number;
   readonly watched: Set<string>;
   /** users whose presence it asked for once and was not told yet */
   readonly asked: Set<string>;
@@ -74,6 +75,7 @@ export class Sessions {
       controls: [],
       listAgain: false,
       early: [],
+      earlyChars: 0,
       watched: new Set(),
       asked: new Set(),
       aliveAt: now,

@@ -119,9 +119,10 @@ class Trace {
       case "disconnect":
         return `${effect.type} ${effect.type === "connect" ? effect.server : this.#server(effect.conn)}`;
       case "ping":
-        return `ping ${effect.sessions.join(",")}`;
+      case "weigh":
+        return `${effect.type} ${effect.sessions.join(",")}`;
       case "close":
-        return `close ${effect.session}: ${effect.reason}`;
+        return `close ${effect.session}: ${effect.reason}${effect.now === true ? " now" : ""}`;
       case "list":
         return `list ${effect.user} for ${effect.session}`;
       case "drained":
@@ -247,11 +248,67 @@ describe("a session's boot", () => {
 
   test("more than --max-sessions are refused", () => {
     const t = booted({ maxSessions: 1 });
-    expect(t.tell({ type: "upgrade", session: 2, ticket: "U.s" }).take()).toEqual(["refuse 2: unavailable"]);
+    expect(t.tell({ type: "upgrade", session: 2, ticket: "U.s" }).take()).toEqual(["refuse 2: overloaded"]);
+  });
+
+  test("what it says before its hello is kept up to a bound of frames and one of characters", () => {
+    const early = (): Trace => new Trace().tell({ type: "topology", ring: ring(1, ["cs-0"]) }).connect(1, "UADA");
+    const frames = early();
+    for (let i = 0; i < limits.earlyFrames; i++) frames.say(1, { type: "ping", id: i });
+    expect(frames.take()).not.toContain("close 1: protocol");
+    expect(frames.say(1, { type: "ping", id: 99 }).take()).toContain("close 1: protocol");
+    const long = "x".repeat(limits.earlyChars / 2 - 100);
+    const chars = early().say(1, { type: "ping", long }).say(1, { type: "ping", long });
+    expect(chars.take()).not.toContain("close 1: protocol");
+    expect(chars.say(1, { type: "ping", long: "x".repeat(200) }).take()).toContain("close 1: protocol");
+  });
+});
+
+describe("memory", () => {
+  const MiB = 2 ** 20;
+
+  test("at 80 % of its ceiling it takes nobody new, and goes on as soon as it is below", () => {
+    const t = booted();
+    const upgrade = (session: number): string[] => t.tell({ type: "upgrade", session, ticket: "U.s" }).take();
+    t.tell({ type: "pressure", usedBytes: 79 * MiB, ceilingBytes: 100 * MiB });
+    expect(upgrade(2)).toEqual(["redeem 2"]);
+    t.tell({ type: "pressure", usedBytes: 80 * MiB, ceilingBytes: 100 * MiB });
+    expect(upgrade(3)).toEqual(["refuse 3: overloaded"]);
+    expect(t.state.status()).toMatchObject({ memoryPercent: 80, sessions: 2 });
+    t.tell({ type: "pressure", usedBytes: 50 * MiB, ceilingBytes: 100 * MiB });
+    expect(upgrade(4)).toEqual(["redeem 4"]);
+  });
+
+  test("beyond 90 % it closes those with the longest queues until so much is given back, and nobody who reads", () => {
+    const t = booted();
+    for (const session of [2, 3, 4]) t.connect(session, "UADA").tell({ type: "listed", session, channels: ["C1"] });
+    t.take();
+    expect(t.tell({ type: "pressure", usedBytes: 92 * MiB, ceilingBytes: 100 * MiB }).take()).toEqual(["weigh 1,2,3,4"]);
+    t.tell({ type: "weighed", queues: [[1, 0.5 * MiB], [2, 1 * MiB], [3, 1.5 * MiB], [4, 10]] });
+    expect(t.take().filter((line) => line.startsWith("close"))).toEqual(["close 3: slow_consumer now", "close 2: slow_consumer now"]);
+    expect(t.state.status()).toMatchObject({ sessions: 2, counters: { shed: 2 } });
+    t.tell({ type: "pressure", usedBytes: 99 * MiB, ceilingBytes: 100 * MiB });
+    t.tell({ type: "weighed", queues: [[1, limits.shedQueueBytes - 1], [4, 10]] });
+    expect(t.take()).toEqual(["weigh 1,4"]);
   });
 });
 
 describe("what a client says", () => {
+  test("the messages of all sessions that wait for their ack have a bound of bytes, which acks give back", () => {
+    const sessions = Array.from({ length: Math.ceil(limits.gatewayPendingBytes / (limits.sessionPendingPublishes * 120_000)) + 1 }, (_, i) => i + 2);
+    const t = booted({ maxSessions: 100 });
+    for (const session of sessions) t.connect(session, "UADA").tell({ type: "listed", session, channels: ["C1"] });
+    t.take();
+    const big = { type: "message", channel: "C1", text: "x".repeat(39_900) }; // as draft and as the text of its ack
+    let sent = 0;
+    const say = (session: number): string[] => t.say(session, { ...big, id: ++sent }).take();
+    const full = sessions.flatMap((session) => Array.from({ length: limits.sessionPendingPublishes }, () => say(session))).findIndex((lines) => lines.some((line) => line.includes('"x_reason":"rate_limited"')));
+    expect(full).toBe(Math.ceil(limits.gatewayPendingBytes / (39_900 * 3 + '{"text":""}'.length)));
+    t.from("cs-0", { type: "ack", req: 1, offset: 1, ts: "1700000000.000001" }).take();
+    expect(say(sessions.at(-1)!)[0]).toContain("→ cs-0 publish");
+    expect(say(sessions.at(-1)!)[0]).toContain('"x_reason":"rate_limited"');
+  });
+
   test("a message is published with a key and acked without a type; its event does not come back to it", () => {
     const t = booted();
     t.connect(2, "UADA");

@@ -4,6 +4,7 @@
  */
 import type { CloseReason, ClientError } from "../protocol/client.ts";
 import type { LinkFrame } from "../protocol/link.ts";
+import { limits } from "../protocol/limits.ts";
 import { Boot } from "./boot.ts";
 import { CatchUps } from "./catch-up.ts";
 import { ack, gap, goodbye, hello, parseClientFrame, pong, refusal, type ClientFrame, type ReplyTo } from "./client-frames.ts";
@@ -14,6 +15,7 @@ import { Heartbeat } from "./heartbeat.ts";
 import { Links, type Link } from "./links.ts";
 import { Members, parseControl } from "./members.ts";
 import { Presence } from "./presence.ts";
+import { Pressure } from "./pressure.ts";
 import { Publishes } from "./publishes.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { Sessions, type Session } from "./sessions.ts";
@@ -22,8 +24,6 @@ import { Subscriptions } from "./subscriptions.ts";
 export type { Options } from "./core.ts";
 export type { Effect, Event, Ring } from "./events.ts";
 
-/** Frames that a client may send before it got its hello; more is a fault of protocol. */
-const earlyFramesMax = 32;
 /** Turns are so much further apart than the rate demands: clients do not come back to the millisecond. */
 const turnRoom = 1.1;
 /** What did not fit into a queue may fit so much later, ms. */
@@ -44,6 +44,7 @@ export class Gateway {
   readonly #boot: Boot;
   readonly #heartbeat: Heartbeat;
   readonly #farewell: Farewell;
+  readonly #pressure: Pressure;
   /** how many gateways drain, where this one does; they share the rate */
   #draining = 0;
   #stopping = false;
@@ -78,7 +79,7 @@ export class Gateway {
         const control = parseControl(payload);
         if (control === undefined) return;
         if ("presence" in control) return this.#presence.chosen(sub.channel, { away: control.presence === "away", at: control.at });
-        for (const session of [...this.#sessions.ofUser(sub.channel)]) this.#members.control(session, control);
+        for (const session of [...this.#sessions.ofUser(sub.channel)]) if (!this.#members.control(session, control)) this.#close(session, "try_again");
       },
       gapped: (sub, missed) => {
         this.#subs.deliver(sub, new TextEncoder().encode(gap(missed)), 0, false);
@@ -103,12 +104,22 @@ export class Gateway {
       failed: (session) => this.#close(session, "try_again"),
       closed: () => {
         if (this.#closedToClients()) return { reason: "misdirected", detail: "this gateway drains" };
-        return core.ring === undefined ? { reason: "ring_unavailable", detail: "" } : undefined;
+        if (core.ring === undefined) return { reason: "ring_unavailable", detail: "" };
+        return this.#pressure.busy ? { reason: "overloaded", detail: "this gateway's memory is used up" } : undefined;
       },
     });
     this.#heartbeat = new Heartbeat(core, (session) => {
       core.counters.silent++;
       this.#close(session, "silent");
+    });
+    this.#pressure = new Pressure(core, {
+      sessions: () => [...this.#sessions.all()].map(({ id }) => id),
+      shed: (id) => {
+        const session = this.#sessions.get(id);
+        if (session === undefined) return;
+        core.counters.shed++;
+        this.#close(session, "slow_consumer", true);
+      },
     });
     this.#farewell = new Farewell(core, {
       goodbye: (session, delayMs) => this.#send(session.id, goodbye(delayMs)),
@@ -149,6 +160,7 @@ export class Gateway {
       subscriptions: this.#subs.size,
       pendingPublishes: this.#publishes.size,
       presenceUsers: this.#presence.size,
+      memoryPercent: this.#pressure.percent,
       links: this.#links.describe(),
       counters: { ...this.#core.counters },
     };
@@ -170,6 +182,10 @@ export class Gateway {
         return this.#links.frames(event.conn, event.frames);
       case "linkClosed":
         return this.#links.closed(event.conn);
+      case "pressure":
+        return this.#pressure.measured(event.usedBytes, event.ceilingBytes);
+      case "weighed":
+        return this.#pressure.weighed(event.queues);
       case "stop":
         this.#stopping = true;
         return this.#takeLeave();
@@ -265,7 +281,7 @@ export class Gateway {
 
   #text(session: Session, text: string): void {
     if (session.phase === "live") this.#frame(session, parseClientFrame(text));
-    else if (session.early.push(text) > earlyFramesMax) this.#close(session, "protocol");
+    else if ((session.earlyChars += text.length) > limits.earlyChars || session.early.push(text) > limits.earlyFrames) this.#close(session, "protocol");
   }
 
   #frame(session: Session, frame: ClientFrame): void {
@@ -329,8 +345,8 @@ export class Gateway {
     this.#farewell.begin(live, hurriedMs, this.#stopping ? stopPatienceMs : options.leaveWithinMs, this.#stopping);
   }
 
-  #close(session: Session, reason: CloseReason): void {
-    this.#core.emit({ type: "close", session: session.id, reason });
+  #close(session: Session, reason: CloseReason, now = false): void {
+    this.#core.emit({ type: "close", session: session.id, reason, ...(now ? { now } : {}) });
     this.#forget(session);
   }
 

@@ -5,6 +5,7 @@
 import { isNewer, type Choice } from "../protocol/choice.ts";
 import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import { isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
 import { Timers } from "../runtime/timers.ts";
 import type { Effect, Event, Ring } from "./events.ts";
 import { Settle } from "./settle.ts";
@@ -21,9 +22,6 @@ export interface Options {
   readonly maxUsers: number;
   readonly maxWatches: number;
 }
-
-/** Requests that wait to know a user; more are refused as `unavailable`. */
-const askersMax = 10_000;
 
 interface GatewayLink {
   /** undefined before its hello */
@@ -208,7 +206,7 @@ export class Presence {
   #get(req: number, id: string): void {
     const user = this.#users.get(id) ?? createUser(id, this.#now);
     if (this.#knows(user)) return this.#answer(req, user);
-    if (this.#askers >= askersMax || this.#need(id) === undefined) return this.#refuse(req);
+    if (this.#askers >= limits.presenceAskers || this.#need(id) === undefined) return this.#refuse(req);
     this.#askers++;
     const asked = this.#users.get(id)!;
     asked.askers.add(req);

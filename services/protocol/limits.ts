@@ -14,24 +14,60 @@ export const limits = {
   bodyBytes: 256 * 1024,
   /** Bytes a client socket may have queued when more comes; else it is closed as `slow_consumer` (4008). */
   socketQueueBytes: 1024 * 1024,
+  /** Frames, and characters in them, that a client may send before its hello; more closes the socket with 1002. */
+  earlyFrames: 32,
+  earlyChars: 128 * 1024,
   /** Bytes a link may have queued before it is closed and re-opened with offsets. */
   linkQueueBytes: 32 * 1024 * 1024,
+  /** Bytes that all links of a channel server may have queued together; beyond it the link with the longest queue is closed. */
+  linksQueueBytes: 256 * 1024 * 1024,
+  /** Bytes queued on a link beyond which it gets no transient events, and replays and reads of the past wait until it has room. */
+  linkCreditBytes: 1024 * 1024,
+  /** Reads of one link that wait for room; more is refused as `rate_limited`, and the gateway asks again. */
+  linkPendingReads: 10_000,
   /** Users in one `presence_sub` or `presence_query`; more is `too_many_users`. */
   presenceSubUsers: 500,
   /** Bytes of JSON of a message's reactions; more is `too_many_reactions`. Every edit carries them twice, to every socket. */
   reactionsBytes: 64 * 1024,
-  /** Appends of one channel that wait for the store; more is refused as `rate_limited`. */
+  /** Appends of one channel that wait for the store, and requests that wait for a slot or a channel to be loaded; more is refused as `rate_limited`. */
   channelPendingAppends: 1_000,
   /** Channels that stay loaded at a channel server though nobody listens and nothing is under way; the longest silent one is forgotten, and comes back from the store. */
   idleChannels: 10_000,
+  /** Bytes of publications that wait for the store at one channel server; more is refused as `rate_limited`. */
+  pendingAppendBytes: 64 * 1024 * 1024,
+  /** Bytes of one append, and of a channel's appends on their way beyond which the next waits. */
+  appendBytes: 4 * 1024 * 1024,
+  /** Requests of a channel server that wait for the topology by which they were sent; more are decided by the one that is here. */
+  earlyRequests: 10_000,
   /** Events that a channel server replays to a gateway that was cut off; more becomes an explicit `x_gap`. A client's own window is the gateway's --resume-events. */
   resumeEvents: 10_000,
-  /** Events in one `batch` of a link. */
+  /** Events in one `batch` of a link, or one step of a replay, and bytes of them. */
   batchEvents: 200,
+  batchBytes: 1024 * 1024,
   /** Messages in one page of history. */
   historyPage: 1_000,
   /** Frames of one session that wait for an ack; more is refused as `rate_limited`. */
   sessionPendingPublishes: 256,
+  /** The same of all sessions of a gateway, and their bytes. */
+  gatewayPendingPublishes: 100_000,
+  gatewayPendingBytes: 64 * 1024 * 1024,
+  /** Changes of a session's channels that wait while its list of channels is asked for; more closes the socket with 4013. */
+  sessionPendingChanges: 1_000,
+  /** Channels that a session left since its hello, whose offsets are kept in case it comes back to them; more closes the socket with 4013. */
+  sessionLeftChannels: 1_000,
+  /** Percent of a gateway's ceiling of memory (--memory-mib) from which on it takes no new session: 503 `overloaded`. */
+  memoryBusyPercent: 80,
+  /** Percent of it beyond which the sockets with the longest queues are closed, as long as these hold so many bytes each. */
+  memoryFullPercent: 90,
+  shedQueueBytes: 64 * 1024,
+  /** Requests that one door serves at a time, and bytes of their bodies; more is 503 `overloaded`, of the Web API 429 `ratelimited`. */
+  doorRequests: 10_000,
+  doorBodyBytes: 64 * 1024 * 1024,
+  /** Requests to a presence server that wait until it knows a user; more is 503 `unavailable`. */
+  presenceAskers: 10_000,
+  /** Calls that wait for a change of the same membership, and of any; more is `ratelimited`. */
+  membershipTurns: 8,
+  membershipTurnsAll: 10_000,
   /** Servers in one pool, pins in one pool, bytes of the topology document (DESIGN 3). */
   servers: 1024,
   pins: 4096,

@@ -22,6 +22,7 @@ export const problems = {
   store_unavailable: [503, "The store does not answer; nothing was acked"],
   ring_unavailable: [503, "No topology is known yet"],
   unavailable: [503, "The server is starting or stopping"],
+  overloaded: [503, "The server holds as much as it can; see Retry-After"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type Reason = keyof typeof problems;

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { createHttp } from "./http.ts";
 import { createLog } from "./log.ts";
@@ -62,4 +63,21 @@ test("what is not HTTP gets a 400 and its connection closed, and the door stays 
 test("an https door is asked by TLS", async () => {
   // What speaks plain HTTP answers a handshake with something that is none.
   await expect(ask(url.replace("http:", "https:"))).rejects.toMatchObject({ code: expect.stringMatching(/^E(PROTO|RR_SSL)/) as unknown });
+});
+
+test("bodies that would be too many bytes together are refused unread, and taken again once others are done", async () => {
+  const mebibytes = limits.doorBodyBytes / 2 ** 20;
+  const wide = createHttp({ "POST /": async ({ bytes }) => ({ status: 200, body: String((await bytes()).length) }) }, createLog("test", "door", "silent"), 2 ** 20);
+  const address = await wide.listen("127.0.0.1:0");
+  const body = Buffer.alloc(2 ** 20);
+  const post = (): ReturnType<typeof ask> => ask(`http://${address}/`, { method: "POST", body });
+  const held = Array.from({ length: mebibytes }, () => connect(Number(address.split(":")[1]), "127.0.0.1"));
+  for (const socket of held) socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\nbegun`);
+  await vi.waitFor(async () => expect((await post()).json).toMatchObject({ status: 503, reason: "overloaded" }), 5_000);
+  expect((await post()).headers["retry-after"]).toBe("1");
+  expect((await ask(`http://${address}/`, { method: "POST", body: Buffer.alloc(0) })).status).toBe(200);
+  held[0]!.destroy();
+  await vi.waitFor(async () => expect((await post()).json).toBe(body.length), 5_000);
+  for (const socket of held) socket.destroy();
+  await wide.close();
 });

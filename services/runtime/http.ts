@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server as HttpServer, type Ser
 import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
+import { Admission } from "./admission.ts";
 import type { Log } from "./log.ts";
 
 export interface Request {
@@ -50,7 +51,12 @@ export interface HttpDoor {
 /** @param bodyBytes bound of a request body, default `limits.bodyBytes` */
 export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes): HttpDoor {
   const table = Object.entries(routes).map(([key, handler]) => compile(key, handler));
-  const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => void answer(table, req, res, log, bodyBytes));
+  const admission = new Admission();
+  const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
+    if (admission.admit(req, res, bodyBytes)) return void answer(table, req, res, log, bodyBytes);
+    if (!req.complete) res.setHeader("connection", "close");
+    send(res, problemReply(problem("overloaded")));
+  });
   server.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
     else socket.destroy();
@@ -98,8 +104,11 @@ async function answer(table: readonly Route[], req: IncomingMessage, res: Server
 
 /** The reply that carries a problem. */
 export function problemReply(body: ReturnType<typeof problem>, headers: Readonly<Record<string, string>> = {}): Reply {
-  const retry = body.status === 503 || body.status === 429 ? { "retry-after": "1" } : {};
-  return { status: body.status, headers: { "content-type": "application/problem+json", "x-ringway-reason": body.reason, ...retry, ...headers }, body };
+  return { status: body.status, headers: { "content-type": "application/problem+json", "x-ringway-reason": body.reason, ...retryAfter(body.status), ...headers }, body };
+}
+
+function retryAfter(status: number): Record<string, string> {
+  return status === 503 || status === 429 ? { "retry-after": "1" } : {};
 }
 
 async function dispatch(table: readonly Route[], req: IncomingMessage, res: ServerResponse, bodyBytes: number): Promise<Reply> {
@@ -182,5 +191,6 @@ function send(res: ServerResponse, reply: Reply): void {
 /** A whole HTTP/1.1 response as bytes, for refusing an upgrade on a bare socket. */
 export function raw(status: number, body: ReturnType<typeof problem>): string {
   const text = JSON.stringify(body);
-  return `HTTP/1.1 ${status} ${body.title}\r\nconnection: close\r\ncontent-type: application/problem+json\r\nx-ringway-reason: ${body.reason}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  const headers = { connection: "close", "content-type": "application/problem+json", "content-length": Buffer.byteLength(text), "x-ringway-reason": body.reason, ...retryAfter(status) };
+  return `HTTP/1.1 ${status} ${body.title}\r\n${Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${text}`;
 }

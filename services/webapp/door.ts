@@ -4,6 +4,7 @@ import express, { type ErrorRequestHandler, type Request, type Response } from "
 import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
+import { Admission } from "../runtime/admission.ts";
 import { parseJson, raw } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import { StoreUnavailable } from "../store/log.ts";
@@ -31,6 +32,11 @@ export function createDoor({ house, webApi, log, isReady, status, page }: DoorPa
   const app = express();
   // Case-sensitive, as Envoy's routes are: `/V1/…` passes the edge, and must not be the `/v1/…` that the edge keeps from strangers.
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
+  const admission = new Admission();
+  app.use((req, res, next) => {
+    if (!admission.admit(req, res, limits.bodyBytes)) throw new ProtocolError("overloaded");
+    next();
+  });
   // One reader of bodies for all types: what a body must be is decided per door, with this door's own errors.
   const body = express.raw({ type: () => true, limit: limits.bodyBytes });
 
@@ -84,6 +90,7 @@ function failed(log: Log): ErrorRequestHandler {
     if (res.headersSent) return void res.destroy();
     const status = statusOf(error);
     if (req.originalUrl.startsWith("/api/")) {
+      if (error instanceof ProtocolError && error.reason === "overloaded") return sendApi(res, refusal(new ApiError("ratelimited")));
       if (status >= 500) log.error({ err: error, url: req.path }, "request failed");
       return sendApi(res, refusal(new ApiError(status === 413 ? "request_too_large" : status < 500 ? "invalid_form_data" : "internal_error")));
     }

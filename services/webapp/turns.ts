@@ -1,7 +1,5 @@
+import { limits } from "../protocol/limits.ts";
 import { ApiError } from "./errors.ts";
-
-/** Who waits or works at one key, and at all keys together, before others are told `ratelimited`. */
-const most = { perKey: 8, all: 10_000 };
 
 /** Actions of one key run one after the other, in the order of their calls; those of different keys at once. */
 export class Turns {
@@ -18,7 +16,7 @@ export class Turns {
    */
   async run<T>(key: string, action: () => Promise<T>): Promise<T> {
     const line = this.#lines.get(key) ?? { last: Promise.resolve(), length: 0 };
-    if (line.length >= most.perKey || this.#size >= most.all) throw new ApiError("ratelimited");
+    if (line.length >= limits.membershipTurns || this.#size >= limits.membershipTurnsAll) throw new ApiError("ratelimited");
     this.#lines.set(key, line);
     line.length += 1;
     this.#size += 1;

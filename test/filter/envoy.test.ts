@@ -217,7 +217,7 @@ describe("with a ring", () => {
     for (const upstream of upstreams.channel) expect(upstream.requests.length).toBe(list.includes(upstream) ? 1 : 0);
   });
 
-  test.each(["refused", "reset", "misdirected"] as const)("a socket whose gateway is %s gets the next one", async (how) => {
+  test.each(["refused", "reset", "misdirected", "overloaded"] as const)("a socket whose gateway is %s gets the next one", async (how) => {
     const [first, second] = preference("gateway", "U7", "a");
     if (how === "refused") await first!.kill();
     else first!.behaviour = how;

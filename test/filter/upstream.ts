@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { listenOnFreePort } from "./ports.ts";
 
-export type Behaviour = "ok" | "reset" | "misdirected" | "silent";
+export type Behaviour = "ok" | "reset" | "misdirected" | "overloaded" | "silent";
 
 export class Upstream {
   readonly id: string;
@@ -45,6 +45,10 @@ export class Upstream {
       }
       if (this.behaviour === "misdirected") {
         socket.end("HTTP/1.1 421 Misdirected Request\r\ncontent-length: 0\r\n\r\n");
+        return;
+      }
+      if (this.behaviour === "overloaded") {
+        socket.end("HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n");
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (ws) => {

@@ -1,6 +1,6 @@
 /**
  * Envoy with the filter, as it was measured: picks by the ring it knows (later than others), among the endpoints it knows
- * (later still), and walks the preference list on refused, reset and 421. What it sends again may have been carried out.
+ * (later still), and walks the preference list on refused, reset and 421, with a client's socket on 503, too. What it sends again may have been carried out.
  */
 import { userOfTicket } from "../../services/protocol/ids.ts";
 import { pools, type Pool } from "../../services/protocol/topology.ts";
@@ -130,7 +130,7 @@ export class Envoy {
       this.#walk<never>(`upgrade of ${from.name}`, list, handle, (answer) => {
         status = answer.status;
         if (status !== 101) net.send([this.place, from.place], () => dial.fail());
-      });
+      }, [421, 503]);
     });
     return dial;
   }
@@ -157,7 +157,7 @@ export class Envoy {
   }
 
   /** Tries one host after the other. */
-  #walk<T>(what: string, list: readonly string[], handle: (door: Door, reply: Reply<T>) => void, done: Reply<T>, tries = 0, last: Answer<T> = { status: 503 }): void {
+  #walk<T>(what: string, list: readonly string[], handle: (door: Door, reply: Reply<T>) => void, done: Reply<T>, again: readonly number[] = [421], tries = 0, last: Answer<T> = { status: 503 }): void {
     const { net, doors, random } = this.#world;
     const [addr, ...rest] = list;
     if (addr === undefined || tries > retriesMax) return done(last);
@@ -171,9 +171,9 @@ export class Envoy {
       this.#world.trace.line(() => `${place} → envoy  ${outcome.type === "ok" ? outcome.value.status : outcome.type}`);
       if (outcome.type === "timeout") return done({ status: 504 });
       const lost = this.resets > 0 && random.chance(this.resets);
-      if (outcome.type === "ok" && outcome.value.status !== 421 && !lost) return done(outcome.value);
+      if (outcome.type === "ok" && !again.includes(outcome.value.status) && !lost) return done(outcome.value);
       const next = outcome.type === "ok" && !lost ? outcome.value : ({ status: 503 } as const);
-      this.#process.after(random.between(0, 25), () => this.#walk(what, rest, handle, done, tries + 1, next));
+      this.#process.after(random.between(0, 25), () => this.#walk(what, rest, handle, done, again, tries + 1, next));
     });
   }
 

@@ -223,6 +223,7 @@ export class GatewayServer implements Door {
         conn.side?.close();
         return void this.#conns.delete(effect.conn);
       }
+      case "weigh":
       case "hurry":
         return;
       case "drained":

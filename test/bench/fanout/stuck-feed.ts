@@ -1,0 +1,129 @@
+/** All that a gateway needs around it, played by this process: a registry, webapp's answers, and a channel server with its log in memory, over a real link. */
+import { AFTER_HEAD, decodeLink, encodeLink, type LinkFrame } from "../../../services/protocol/link.ts";
+import { limits } from "../../../services/protocol/limits.ts";
+import type { Session } from "../../../services/protocol/mesh.ts";
+import { TOPOLOGY_KEY } from "../../../services/protocol/topology.ts";
+import { connectRegistry } from "../../../services/registry/consul.ts";
+import { openEmbedded } from "../../../services/registry/embedded.ts";
+import { DEV_KEY } from "../../../services/ring/key.ts";
+import { loadRingModule } from "../../../services/ring/ring.ts";
+import { sealTopology } from "../../../services/ring/seal.ts";
+import { systemClock } from "../../../services/runtime/clock.ts";
+import { createHttp } from "../../../services/runtime/http.ts";
+import { createLog } from "../../../services/runtime/log.ts";
+import { acceptSockets, type Socket, type SocketEvents } from "../../../services/runtime/socket.ts";
+
+interface Subscription {
+  readonly socket: Socket;
+  readonly chan: number;
+  readonly channel: string;
+}
+
+export class Feed {
+  registryUrl = "";
+  meshUrl = "";
+  readonly #logs = new Map<string, Uint8Array[]>();
+  readonly #subs = new Map<string, Subscription>();
+  readonly #byChannel = new Map<string, Set<Subscription>>();
+  readonly #tickets = new Map<string, Session>();
+  readonly #channelsOf = new Map<string, readonly string[]>();
+  #lastSocket = 0;
+  #lastTicket = 0;
+  readonly #ends: (() => Promise<unknown>)[] = [];
+
+  static async start(): Promise<Feed> {
+    const feed = new Feed();
+    const log = createLog("bench", "feed", "silent");
+    const registry = await openEmbedded({ clock: systemClock, log });
+    const door = createHttp(registry.routes, log, 512 * 1024);
+    feed.registryUrl = `http://${await door.listen("127.0.0.1:0")}`;
+    const mesh = createHttp(
+      {
+        "POST /v1/sessions": async (request) => ({ status: 200, body: feed.#tickets.get(((await request.json()) as { ticket: string }).ticket) }),
+        "GET /v1/users/{id}/channels": ({ params }) => ({ status: 200, body: { channels: feed.#channelsOf.get(params["id"]!) ?? [] } }),
+      },
+      log,
+    );
+    acceptSockets(mesh.server, limits.linkMessageBytes, () => (socket) => feed.#link(socket));
+    feed.meshUrl = `http://${await mesh.listen("127.0.0.1:0")}`;
+    feed.#ends.push(() => mesh.close(50), () => door.close(50), () => registry.close());
+    const none = { servers: [], pins: [] };
+    const servers = [{ id: "cs-0", addr: "127.0.0.1:1", zone: "", weight: 100, state: "up" as const }];
+    const sealed = sealTopology(await loadRingModule(DEV_KEY), { epoch: 1, pools: { channel: { servers, pins: [] }, presence: none, gateway: none } });
+    await connectRegistry(feed.registryUrl).put(TOPOLOGY_KEY, sealed.json);
+    return feed;
+  }
+
+  /** @param offsets where the user's client stood before */
+  ticket(user: string, channels: readonly string[], offsets: Readonly<Record<string, number>>): string {
+    const ticket = `${user}.${++this.#lastTicket}`;
+    this.#channelsOf.set(user, channels);
+    this.#tickets.set(ticket, { user: { id: user, name: user }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, manual_away_at: 0, offsets, batch_presence: false, paced: false });
+    return ticket;
+  }
+
+  head(channel: string): number {
+    return this.#logs.get(channel)?.length ?? 0;
+  }
+
+  publish(channel: string, text: string): void {
+    const list = this.#logs.get(channel) ?? [];
+    this.#logs.set(channel, list);
+    const at = performance.now().toFixed(3);
+    list.push(Buffer.from(`{"type":"message","channel":"${channel}","x_off":${list.length + 1},"at":${at},"text":"${text}"}`));
+    for (const { socket, chan } of this.#byChannel.get(channel) ?? []) socket.send(encodeLink(...this.#events(channel, chan, list.length - 1, 1)));
+  }
+
+  async stop(): Promise<void> {
+    for (const end of this.#ends) await end();
+  }
+
+  #events(channel: string, chan: number, after: number, limit: number): LinkFrame[] {
+    return (this.#logs.get(channel) ?? []).slice(after, after + limit).map((payload, i) => ({ type: "event", chan, offset: after + i + 1, origin: 0, kind: 0, payload }));
+  }
+
+  #link(socket: Socket): SocketEvents {
+    const number = ++this.#lastSocket;
+    socket.send(encodeLink({ type: "hello", v: 1, server: "cs-0", epoch: 1 }));
+    return {
+      text: () => {},
+      binary: (data) => decodeLink(data).forEach((frame) => this.#frame(`${number}`, socket, frame)),
+      closed: () => {
+        for (const key of this.#subs.keys()) if (key.startsWith(`${number}/`)) this.#end(key);
+      },
+    };
+  }
+
+  #end(key: string): void {
+    const sub = this.#subs.get(key);
+    this.#subs.delete(key);
+    if (sub !== undefined) this.#byChannel.get(sub.channel)?.delete(sub);
+  }
+
+  #frame(number: string, socket: Socket, frame: LinkFrame): void {
+    if (frame.type === "ping") return void socket.send(encodeLink({ type: "pong", at: frame.at }));
+    if (!("chan" in frame)) return;
+    const { chan } = frame;
+    const key = `${number}/${chan}`;
+    if (frame.type === "subscribe") {
+      const { id: channel, after } = frame;
+      const head = this.head(channel);
+      const from = after === AFTER_HEAD ? head : after;
+      const sub = { socket, chan, channel };
+      this.#subs.set(key, sub);
+      const all = this.#byChannel.get(channel) ?? new Set();
+      this.#byChannel.set(channel, all.add(sub));
+      socket.send(encodeLink({ type: "subscribed", chan, head, first: from + 1 }, ...this.#events(channel, chan, from, head)));
+    } else if (frame.type === "unsubscribe") this.#end(key);
+    else if (frame.type === "read") {
+      const { channel } = this.#subs.get(key)!;
+      const events: LinkFrame[] = [];
+      let bytes = 0;
+      for (const event of this.#events(channel, chan, frame.after, frame.limit)) {
+        if (event.type !== "event" || (events.length > 0 && (bytes += event.payload.length) > limits.batchBytes)) break;
+        events.push(event);
+      }
+      socket.send(encodeLink({ type: "batch", req: frame.req, chan, head: this.head(channel), events: encodeLink(...events) }));
+    }
+  }
+}
