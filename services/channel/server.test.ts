@@ -62,8 +62,8 @@ class Plane {
     return this.#epoch;
   }
 
-  async start(id: string, store: LogStore, listen = "127.0.0.1:0"): Promise<Running> {
-    const config = readConfig(["--id", id, "--listen", listen, "--registry-url", this.url, "--ring-key", DEV_KEY]);
+  async start(id: string, store: LogStore, listen = "127.0.0.1:0", flags: readonly string[] = []): Promise<Running> {
+    const config = readConfig(["--id", id, "--listen", listen, "--registry-url", this.url, "--ring-key", DEV_KEY, ...flags]);
     const running = await start(config, log, store);
     cleanUp.push(() => running.stop());
     return running;
@@ -78,9 +78,9 @@ const atEpoch = (address: string, epoch: number): Promise<void> =>
   vi.waitFor(async () => expect(((await ask(`http://${address}/v1/status`)).json as { epoch: number }).epoch).toBe(epoch), waitMs);
 
 /** One server that owns everything. */
-async function single(store: LogStore): Promise<string> {
+async function single(store: LogStore, ...flags: string[]): Promise<string> {
   const plane = await Plane.open();
-  const { address } = await plane.start("cs-0", store);
+  const { address } = await plane.start("cs-0", store, "127.0.0.1:0", flags);
   await plane.publish([["cs-0", address]]);
   await ready(address);
   return address;
@@ -256,6 +256,24 @@ describe.each(engines)("a channel server on %s", (_, open) => {
     expect(peers[1]!.of("event").every(({ chan }) => chan === 9)).toBe(true);
     const sent = peers[0]!.of("event").map(({ payload }) => (json(payload) as Message).ts);
     expect(sent.toSorted()).toEqual(sent);
+  });
+});
+
+describe("rate limits", () => {
+  it("answers 429 with Retry-After beyond what its flags give a channel, and takes a repeat and another channel", async () => {
+    const address = await single(openMemoryLog(), "--channel-messages-per-second", "1", "--burst-seconds", "2", "--channel-typing-per-second", "1");
+    const answers = await Promise.all(upTo(8).map((i) => post(address, "C1", say(`m${i}`, `k${i}`))));
+    const stored = answers.findIndex(({ status }) => status === 201);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]).toMatchObject({ headers: { "retry-after": "1" }, json: { reason: "rate_limited" } });
+    expect((await post(address, "C1", say("again", `k${stored + 1}`))).json).toMatchObject({ duplicate: true });
+    await said(address, "C2", "other");
+    const signs = await Promise.all(upTo(10).map(() => ask(`http://${address}/v1/channels/C1/typing`, { method: "POST", body: { user: "U1" } })));
+    expect(signs.every(({ status }) => status === 202)).toBe(true);
+    const { rateLimited, typingDropped } = (await ask(`http://${address}/v1/status`)).json as { rateLimited: number; typingDropped: number };
+    expect(rateLimited).toBe(refused.length);
+    expect(typingDropped).toBeGreaterThan(0);
   });
 });
 

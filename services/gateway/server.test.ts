@@ -302,6 +302,22 @@ describe("clients", () => {
     await expect(Client.open(address, ticket)).rejects.toThrow(String(status));
   });
 
+  test("its flags bound what one user sends, and the answer says when to send it again", async () => {
+    const p = await plane();
+    const { address } = await p.gateway("--user-messages-per-second", "1", "--user-typing-per-second", "1", "--burst-seconds", "2");
+    const [ada, grace] = [await p.client(address, "UADA"), await p.client(address, "UGRACE")];
+    for (const id of range(1, 20)) ada.send({ id, type: "message", channel: "C1", text: String(id) });
+    for (const id of range(21, 40)) ada.send({ id, type: "typing", channel: "C1" });
+    ada.send({ id: 41, type: "ping" });
+    await ada.next((frame) => frame["type"] === "pong");
+    expect(ada.frames.find((frame) => frame["ok"] === false)).toMatchObject({ x_reason: "rate_limited", x_retry_after_ms: expect.any(Number) as number });
+    grace.send({ id: 7, type: "message", channel: "C1", text: "mine" });
+    await ada.next((frame) => frame["text"] === "mine");
+    const { counters } = (await ask(`http://${address}/v1/status`)).json as { counters: { rateLimited: number; typingDropped: number } };
+    expect(counters.rateLimited).toBe(ada.frames.filter((frame) => frame["ok"] === false).length);
+    expect(counters.typingDropped).toBeGreaterThan(0);
+  });
+
   test("a client that does not read is closed; the others get everything", async () => {
     const p = await plane();
     const { address } = await p.gateway();
