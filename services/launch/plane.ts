@@ -12,6 +12,7 @@ import { Child, type ChildSpec } from "./child.ts";
 import type { Config } from "./config.ts";
 import { envoyConfig } from "./envoy-config.ts";
 import { findEnvoy } from "./find-envoy.ts";
+import { nodeArgs } from "./node.ts";
 import { planPorts, takenPort, type Ports } from "./ports.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import type { StoreUnavailable } from "../store/log.ts";
@@ -193,7 +194,7 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     role,
     address: `${hostOf(name)}:${port}`,
     command: process.execPath,
-    args: [join(root, "services", "main.ts"), role, "--listen", `${hostOf(name)}:${port}`, ...args, ...level],
+    args: nodeArgs(role, ["--listen", `${hostOf(name)}:${port}`, ...args, ...level]),
     // Here and not in the arguments, which everybody sees: a key, and what may hold a password.
     env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store },
     logFile: join(data, "logs", `${name}.log`),

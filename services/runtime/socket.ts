@@ -1,5 +1,5 @@
 /** WebSockets. The only importer of `ws`. */
-import type { Server as HttpServer } from "node:http";
+import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { Duplex } from "node:stream";
 import { constants, deflateRawSync } from "node:zlib";
 import * as ws from "ws";
@@ -57,23 +57,29 @@ export function acceptSockets(server: HttpServer, maxBytes: number, open: (reque
   const perMessageDeflate = deflate && { serverNoContextTakeover: true, clientNoContextTakeover: true };
   const options = { noServer: true, maxPayload: maxBytes, perMessageDeflate, clientTracking: false, closeTimeout: closeWithinMs }; // the last is missing in the published types
   const acceptor = new WebSocketServer(options);
+  // What an open socket's listeners can see lives as long as it does: none of them is made where the request is in sight.
   server.on("upgrade", (req, stream: Duplex, head) => {
-    stream.on("error", () => stream.destroy());
-    const url = req.url ?? "/";
-    const mark = url.indexOf("?");
-    const request = { path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers };
-    void (async () => {
-      try {
-        const attach = await open(request);
-        acceptor.handleUpgrade(req, stream, head, (ws) => wire(ws, attach));
-      } catch (error) {
-        const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
-        // Node lets the client keep its end open; nobody would ever close it.
-        stream.once("finish", () => stream.destroy());
-        stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
-      }
-    })();
+    stream.on("error", destroyIt);
+    void upgrade(acceptor, open, req, stream, head);
   });
+}
+
+function destroyIt(this: Duplex): void {
+  this.destroy();
+}
+
+async function upgrade(acceptor: ws.WebSocketServer, open: (request: UpgradeRequest) => Attach | Promise<Attach>, req: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+  const url = req.url ?? "/";
+  const mark = url.indexOf("?");
+  try {
+    const attach = await open({ path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers });
+    acceptor.handleUpgrade(req, stream, head, (ws) => new WsSocket(ws, attach));
+  } catch (error) {
+    const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
+    // Node lets the client keep its end open; nobody would ever close it.
+    stream.once("finish", destroyIt);
+    stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
+  }
 }
 
 /** Opens a WebSocket; `attach` is called when it is open. Rejects with the refusal's status in the message. */
@@ -83,53 +89,75 @@ export function connectSocket(url: string, maxBytes: number, timeoutMs: number, 
     ws.once("error", reject);
     ws.once("open", () => {
       ws.removeListener("error", reject);
-      resolve(wire(ws, attach));
+      resolve(new WsSocket(ws, attach));
     });
   });
 }
 
-function wire(ws: ws.WebSocket, attach: Attach): Socket {
-  // `_socket` is how ws documents access to the stream for pre-built frames (Sender.frame); there is no public name for it.
-  const stream = (ws as unknown as { _socket: Duplex })._socket;
-  const socket: Socket = {
-    send(data) {
-      if (ws.readyState === WebSocket.OPEN) ws.send(data);
-      return ws.bufferedAmount;
-    },
-    writeFrame(frame, written) {
-      if (ws.readyState !== WebSocket.OPEN) return stream.writableLength;
+/** There are as many as there are clients: its methods are shared, and its listeners hold nothing but it. */
+class WsSocket implements Socket {
+  readonly deflates: boolean;
+  readonly #ws: ws.WebSocket;
+  readonly #stream: Duplex;
+  readonly #events: SocketEvents;
+
+  constructor(ws: ws.WebSocket, attach: Attach) {
+    this.deflates = ws.extensions.includes("permessage-deflate");
+    this.#ws = ws;
+    // `_socket` is how ws documents access to the stream for pre-built frames (Sender.frame); there is no public name for it.
+    this.#stream = (ws as unknown as { _socket: Duplex })._socket;
+    this.#events = attach(this);
+    ws.on("message", (data: Buffer, isBinary: boolean) => this.#message(data, isBinary));
+    const alive = (): void => this.#events.alive?.();
+    ws.on("ping", alive);
+    ws.on("pong", alive);
+    ws.on("error", ignore);
+    ws.on("close", (code, reason) => this.#events.closed(code, reason.toString("utf8")));
+  }
+
+  send(data: string | Uint8Array): number {
+    if (this.#isOpen) this.#ws.send(data);
+    return this.#ws.bufferedAmount;
+  }
+
+  writeFrame(frame: Uint8Array, written?: () => void): number {
+    const stream = this.#stream;
+    if (this.#isOpen) {
       if (written === undefined) stream.write(frame);
       else stream.write(frame, (error) => (error ? undefined : written()));
-      return stream.writableLength;
-    },
-    deflates: ws.extensions.includes("permessage-deflate"),
-    ping() {
-      if (ws.readyState === WebSocket.OPEN) ws.ping();
-    },
-    get queuedBytes() {
-      return ws.bufferedAmount;
-    },
-    close(code, reason) {
-      ws.close(code, reason);
-    },
-    destroy() {
-      ws.terminate();
-    },
-  };
-  const events = attach(socket);
-  ws.on("message", (data: Buffer, isBinary: boolean) => {
-    events.alive?.();
-    if (isBinary) events.binary(data);
-    else events.text(data.toString("utf8"));
-  });
-  ws.on("ping", () => events.alive?.());
-  ws.on("pong", () => events.alive?.());
-  ws.on("error", () => {
-    // 'close' follows and tells.
-  });
-  ws.on("close", (code, reason) => events.closed(code, reason.toString("utf8")));
-  return socket;
+    }
+    return stream.writableLength;
+  }
+
+  ping(): void {
+    if (this.#isOpen) this.#ws.ping();
+  }
+
+  get queuedBytes(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason);
+  }
+
+  destroy(): void {
+    this.#ws.terminate();
+  }
+
+  get #isOpen(): boolean {
+    return this.#ws.readyState === WebSocket.OPEN;
+  }
+
+  #message(data: Buffer, isBinary: boolean): void {
+    this.#events.alive?.();
+    if (isBinary) this.#events.binary(data);
+    else this.#events.text(data.toString("utf8"));
+  }
 }
+
+/** 'close' follows and tells. */
+function ignore(): void {}
 
 /** One unmasked, unfragmented text frame (a server's), built once for many sockets. */
 export function textFrame(payload: Uint8Array): Buffer {

@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { nodeArgs } from "../../../services/launch/node.ts";
 import { DEV_KEY } from "../../../services/ring/key.ts";
 import { ask } from "../../../services/runtime/request.ts";
 import { onCore } from "../pin.ts";
@@ -50,7 +51,6 @@ export interface StuckReport {
 const quiet = { name: "CQUIET", everyMs: 50, text: "x".repeat(128) };
 const loud = { name: "CLOUD", everyMs: 20, text: "x".repeat(32 * 1024), witnesses: 10 };
 const settleMs = 40_000;
-const main = fileURLToPath(new URL("../../../services/main.ts", import.meta.url));
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
@@ -72,8 +72,8 @@ async function freePort(): Promise<number> {
 }
 
 async function startGateway(feed: Feed, port: number): Promise<ChildProcess> {
-  const args = ["gateway", "--id", "gw-0", "--listen", `127.0.0.1:${port}`, "--registry-url", feed.registryUrl, "--mesh-url", feed.meshUrl, "--log-level", "warn"];
-  const child = spawn(...onCore(0, process.execPath, [main, ...args]), { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, RINGWAY_RING_KEY: DEV_KEY } });
+  const args = ["--id", "gw-0", "--listen", `127.0.0.1:${port}`, "--registry-url", feed.registryUrl, "--mesh-url", feed.meshUrl, "--log-level", "warn"];
+  const child = spawn(...onCore(0, process.execPath, nodeArgs("gateway", args)), { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, RINGWAY_RING_KEY: DEV_KEY } });
   await until("a gateway", async () => (await ask(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.status === 200);
   return child;
 }
