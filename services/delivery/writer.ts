@@ -9,7 +9,8 @@ import { callApi } from "./web-api.ts";
 
 /** Messages of one writer that are under way at once; what is due beyond is held back. */
 const window = 64;
-const refusedAgainMs = 50;
+/** The pause before a refused message is sent again: doubles with each refusal. A plane that can take nothing is not to be asked by everybody all the time. */
+const refusedAgain = { leastMs: 50, mostMs: 1_000 };
 const lookEveryMs = 5;
 /** A socket that owes an answer so long will not give it any more: the plane itself gives up after 10 s. */
 const answerWithinMs = 12_000;
@@ -99,15 +100,17 @@ export class Writer {
     const { channel, key } = message;
     this.#pending.add(message);
     this.#note({ at, type: "sent", writer: this.#number, channel, key, due });
-    for (;;) {
-      let againMs = refusedAgainMs;
+    for (let refusals = 0; ; ) {
+      let againMs = lookEveryMs;
       try {
         const { ts, off } = await (this.#client === undefined ? this.#byApi(message) : this.#bySocket(this.#client, message));
         this.#note({ at: performance.now(), type: "acked", key, ts, ...(off === undefined ? {} : { off }) });
         break;
       } catch (error) {
-        if (error instanceof NotConnected) againMs = lookEveryMs;
-        else this.#note({ at: performance.now(), type: "refused", key, reason: (error as Error).message });
+        if (!(error instanceof NotConnected)) {
+          againMs = Math.min(refusedAgain.leastMs * 2 ** refusals++, refusedAgain.mostMs);
+          this.#note({ at: performance.now(), type: "refused", key, reason: (error as Error).message });
+        }
       }
       if (performance.now() - message.since > this.#plan.patienceMs) {
         this.#note({ at: performance.now(), type: "gaveUp", key });

@@ -46,6 +46,8 @@ export class Gatherer<O extends Outlet> {
   /** the frames that were joined last, and what of: sockets in the same channels share the bytes */
   #parts: readonly Uint8Array[] = [];
   #joined: Uint8Array = Buffer.alloc(0);
+  /** when this turn first asked for the time; to ask for each frame costs more than it tells */
+  #turnAt: number | undefined;
   readonly counters = { writes: 0, frames: 0, gathered: 0 };
 
   /**
@@ -63,7 +65,7 @@ export class Gatherer<O extends Outlet> {
     outlet.frames.push(frame);
     outlet.bytes += frame.length;
     if (outlet.due === "turn") return;
-    const isBusy = waits && this.#gatherMs > 0 && outlet.bytes < gatheredBytes && this.#clock.now() - outlet.wroteAt < this.#gatherMs;
+    const isBusy = waits && this.#gatherMs > 0 && outlet.bytes < gatheredBytes && this.#now() - outlet.wroteAt < this.#gatherMs;
     if (!isBusy) {
       outlet.due = "turn";
       if (this.#turn.push(outlet) === 1) this.#clock.soon(this.#endTurn);
@@ -83,9 +85,21 @@ export class Gatherer<O extends Outlet> {
     const bytes = frames.length === 1 ? frames[0]! : this.#join(frames);
     frames.length = 0;
     outlet.bytes = 0;
-    outlet.wroteAt = this.#clock.now();
+    outlet.wroteAt = this.#now();
     this.#written(outlet, outlet.socket.writeFrame(bytes) - bytes.length);
   }
+
+  #now(): number {
+    if (this.#turnAt === undefined) {
+      this.#turnAt = this.#clock.now();
+      this.#clock.soon(this.#forgetTime);
+    }
+    return this.#turnAt;
+  }
+
+  readonly #forgetTime = (): void => {
+    this.#turnAt = undefined;
+  };
 
   readonly #endTurn = (): void => {
     const list = this.#turn;

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { Load } from "./load.ts";
 import type { Opened, Ran } from "./load/main.ts";
+import { inWindow } from "./profile.ts";
 import { socketsOf, type Pace, type Shape } from "./shape.ts";
 import type { Part, Started, System } from "./system.ts";
 import { cpuUs, rssKiB } from "./usage.ts";
@@ -66,7 +67,7 @@ export class Bench {
 
   async run(pace: Pace, ms: number): Promise<Sample> {
     const before = await this.cpuUs();
-    const ran = await this.#load.run(pace, ms);
+    const ran = await inWindow(() => this.#load.run(pace, ms));
     const after = await this.cpuUs();
     return { ...ran, cpuUs: Object.fromEntries(Object.entries(after).map(([name, us]) => [name, us - (before[name] ?? 0)])) };
   }

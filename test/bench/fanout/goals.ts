@@ -28,6 +28,13 @@ export function goals(rows: readonly Row[], connections: readonly ConnectionRow[
   const idle = connections.find(({ system, scenario, cell, failed }) => system === "ringway-gateway" && scenario === "idle" && cell.startsWith("20 ") && failed === undefined);
   atMost("gateway, idle with 20 subscriptions: ≤ 20 KiB", 20, idle?.value.median, (kib) => `${kib.toFixed(1)} KiB`);
 
+  const one = row("ringway-gateway", "spread");
+  const two = row("ringway-gateway-x2", "spread");
+  if (one !== undefined && two !== undefined) {
+    const ratio = two.deliveriesPerS.median / one.deliveriesPerS.median;
+    found.push({ goal: "a second gateway, on what the load leaves of its core: more deliveries/s", measured: `${ratio.toFixed(2)}×, at ${(two.cpuUs.median / one.cpuUs.median).toFixed(2)}× the CPU of one`, passed: ratio > 1 });
+  }
+
   const plane = row("ringway-envoy", "mixed", "100/s");
   const peers = rows.filter((row) => row.scenario === "mixed" && row.cell === "100/s" && row.system.endsWith("+envoy") && row.failed === undefined);
   const best = [...peers].sort((a, b) => a.cpuUs.median - b.cpuUs.median)[0];

@@ -6,9 +6,11 @@
  *   --systems A,B     these systems; --list names them
  *   --rounds N        instead of 3
  *   --json FILE       the same rows, for a program
+ *   --profile DIR     instead of figures to compare: where the Node servers' CPU goes, by V8's profiler, which slows them; the profiles stay in DIR
  */
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildWasm } from "../../../services/launch/build.ts";
 import { fact, machineFacts, printFacts } from "../facts.ts";
@@ -17,13 +19,14 @@ import { Bench } from "./bench.ts";
 import { measure, type Effort } from "./cells.ts";
 import { idleKiB, idles, storm, type Storm } from "./connections.ts";
 import { goals, printGoals } from "./goals.ts";
+import { printProfiles } from "./profile.ts";
 import { connectionRow, printConnections, printRows, rowOf, stormRows, type ConnectionRow, type Row } from "./report.ts";
 import { connectionScenarios, scenarios } from "./scenarios.ts";
 import type { System } from "./system.ts";
 import { systems as allSystems } from "./systems.ts";
 
 const flag = { type: "boolean", default: false } as const;
-const { values: options } = parseArgs({ options: { quick: flag, list: flag, only: { type: "string" }, systems: { type: "string" }, rounds: { type: "string" }, json: { type: "string" } } });
+const { values: options } = parseArgs({ options: { quick: flag, list: flag, only: { type: "string" }, systems: { type: "string" }, rounds: { type: "string" }, json: { type: "string" }, profile: { type: "string" } } });
 const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
 
 /** With --quick nothing is begun after this. A machine that is busy with other things gets through less, and it is said. */
@@ -52,6 +55,10 @@ async function present(names: readonly string[]): Promise<System[]> {
     else say(`${system.name} is left out: ${missing}`);
   }
   return found;
+}
+
+function takesPart({ scenarios }: System, scenario: string): boolean {
+  return scenarios?.includes(scenario) ?? true;
 }
 
 function isLate(what: string): boolean {
@@ -85,6 +92,10 @@ async function values<T>(count: number, work: () => Promise<T>): Promise<T[] | {
   }
 }
 
+if (options.profile !== undefined) {
+  await mkdir(options.profile, { recursive: true });
+  process.env["RINGWAY_BENCH_PROFILE_DIR"] = resolve(options.profile);
+}
 const benches: Bench[] = [];
 try {
   if (only.some((name) => name !== "idle")) {
@@ -99,13 +110,13 @@ try {
       if (isLate(`${scenario.name}, ${cell.label}`)) continue;
       say(`${scenario.name}, ${cell.label} …`);
       const isWithoutEnvoy = scenario.without === "envoy" || (options.quick && scenario.name !== "mixed");
-      const compared = benches.filter(({ system }) => !isWithoutEnvoy || system.usesEnvoy !== true);
+      const compared = benches.filter(({ system }) => takesPart(system, scenario.name) && (!isWithoutEnvoy || system.usesEnvoy !== true));
       for (const [{ system }, runs] of await measure(compared, cell, effort)) rows.push(rowOf(scenario.name, cell.label, system.name, runs));
     }
   }
   if (only.includes("storm") && !isLate("storm")) {
     say("storm …");
-    const storms = new Map(benches.map((bench) => [bench, [] as Storm[]]));
+    const storms = new Map(benches.filter(({ system }) => takesPart(system, "storm")).map((bench) => [bench, [] as Storm[]]));
     const broken = new Map<Bench, { readonly failed: string }>();
     for (let round = 0; round <= rounds; round++) {
       for (const [bench, list] of storms) {
@@ -121,7 +132,7 @@ try {
 }
 if (only.includes("idle")) {
   for (const { label, shape } of options.quick ? idles(idleSockets).slice(0, 1) : idles(idleSockets)) {
-    for (const system of systems.filter(({ usesEnvoy }) => !options.quick || usesEnvoy !== true)) {
+    for (const system of systems.filter((system) => takesPart(system, "idle") && (!options.quick || system.usesEnvoy !== true))) {
       if (isLate(`idle, ${system.name}`)) continue;
       say(`idle, ${label}, ${system.name} …`);
       connections.push(connectionRow("idle", label, system.name, "KiB per connection", await values(rounds, () => idleKiB(system, shape))));
@@ -141,6 +152,7 @@ if (connections.length > 0) printConnections(connections, rounds);
 const reached = goals(rows, connections);
 printGoals(reached);
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ rows, connections, goals: reached }, null, 2)}\n`);
+if (options.profile !== undefined) await printProfiles(options.profile);
 for (const row of [...rows, ...connections]) if (row.failed !== undefined) failures.push({ failed: row.failed, system: row.system });
 if (failures.length > 0) {
   say(`failed: ${failures.map(({ system, failed }) => `${system} (${failed})`).join("; ")}`);

@@ -3,10 +3,14 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onCore } from "../pin.ts";
 
 const startMs = 15_000;
+
+/** Where the profiles of Node servers go, with `--profile`. */
+const profiled = (): string | undefined => process.env["RINGWAY_BENCH_PROFILE_DIR"];
 
 /** Where util-linux is (any Debian), a server ends with the bench, however that ends. */
 const setpriv = "/usr/bin/setpriv";
@@ -28,13 +32,17 @@ export class ServerProcess {
     return ServerProcess.#spawn(name, command, args, env, false);
   }
 
-  static node(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ServerProcess {
-    return ServerProcess.#spawn(name, process.execPath, ["--expose-gc", "--import", new URL("collect.ts", import.meta.url).href, ...args], env, true);
+  static node(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, core: 0 | 1 = 0): ServerProcess {
+    const preload = (file: string): string[] => ["--import", new URL(file, import.meta.url).href];
+    const profileDir = profiled();
+    const profile = profileDir === undefined ? [] : preload("profile-server.ts");
+    const into = profileDir === undefined ? {} : { RINGWAY_BENCH_PROFILE: join(profileDir, name) };
+    return ServerProcess.#spawn(name, process.execPath, ["--expose-gc", ...preload("collect.ts"), ...profile, ...args], { ...env, ...into }, true, core);
   }
 
-  static #spawn(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>, collects: boolean): ServerProcess {
-    const [core, inner] = onCore(0, command, args);
-    const [first, ...rest] = [...leash, core, ...inner] as [string, ...string[]];
+  static #spawn(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>, collects: boolean, core: 0 | 1 = 0): ServerProcess {
+    const [pinned, inner] = onCore(core, command, args);
+    const [first, ...rest] = [...leash, pinned, ...inner] as [string, ...string[]];
     return new ServerProcess(name, spawn(first, rest, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...env } }), collects);
   }
 
@@ -67,7 +75,7 @@ export class ServerProcess {
 
   async stop(): Promise<void> {
     if (!this.isRunning) return;
-    this.#child.kill("SIGKILL");
+    this.#child.kill(this.collects && profiled() !== undefined ? "SIGTERM" : "SIGKILL");
     await once(this.#child, "exit");
   }
 }

@@ -26,6 +26,8 @@ export interface System {
   readonly driver: string;
   /** An Envoy is part of it. */
   readonly usesEnvoy?: boolean;
+  /** Names of the only ones that it takes part in. */
+  readonly scenarios?: readonly string[];
   /** Why it can't run here, in one line. */
   missing?(): Promise<string | undefined>;
   /**

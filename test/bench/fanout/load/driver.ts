@@ -7,6 +7,13 @@ import type { TakeText } from "./websocket.ts";
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** of further processes of the same system; clients are spread over all */
+  readonly morePorts?: readonly number[];
+}
+
+/** Which of its processes a client goes to. */
+export function addressOf({ host, port, morePorts = [] }: Target, socket: number): { readonly host: string; readonly port: number } {
+  return { host, port: [port, ...morePorts][socket % (1 + morePorts.length)]! };
 }
 
 /** What a system made ready for a cell: whatever its driver needs to know. */

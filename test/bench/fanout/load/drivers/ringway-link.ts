@@ -17,7 +17,7 @@ import { createHttp } from "../../../../../services/runtime/http.ts";
 import { createLog } from "../../../../../services/runtime/log.ts";
 import { acceptSockets, type Socket, type SocketEvents } from "../../../../../services/runtime/socket.ts";
 import { channelName, groupOf, type Shape } from "../../shape.ts";
-import type { Driver, Target } from "../driver.ts";
+import { addressOf, type Driver, type Target } from "../driver.ts";
 import { isHello } from "../hello.ts";
 import { openGreeted, type TakeText } from "../websocket.ts";
 
@@ -78,7 +78,7 @@ export class RingwayLinkDriver implements Driver {
   subscribe(socket: number, take: TakeText, closed: (why: string) => void): Promise<TcpSocket> {
     // Its own user each time, whose ID says which channels it has.
     const user = `U${groupOf(this.#shape, socket)}_${++this.#lastUser}`;
-    return openGreeted(this.#target, `/ws/${user}.bench`, { greets: isHello }, take, closed);
+    return openGreeted(addressOf(this.#target, socket), `/ws/${user}.bench`, { greets: isHello }, take, closed);
   }
 
   publish(channel: number, payload: Buffer): void {
