@@ -13,6 +13,7 @@ import type { Running } from "../runtime/lifecycle.ts";
 import { createLog } from "../runtime/log.ts";
 import { ask, type Answer } from "../runtime/request.ts";
 import { readConfig } from "./config.ts";
+import { HOLD_MS } from "./eds.ts";
 import { start } from "./server.ts";
 
 const log = createLog("charm", "test", "silent");
@@ -86,7 +87,7 @@ describe("charm's door", () => {
     expect(module.check(binary)).toBe("none");
   });
 
-  test("tells Envoy of an endpoint before the ring names it, and answers 304 while nothing changes", async () => {
+  test("tells Envoy of an endpoint before the ring names it, and keeps who has the latest waiting: 304 where nothing changes", async () => {
     const question = { node: { id: "test" }, resource_names: ["channel"], type_url: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment" };
     serve("channel", "cs-0", 7001);
     const first = await until("the endpoint", async () => {
@@ -99,7 +100,11 @@ describe("charm's door", () => {
     });
     await ring("the server", { "cs-0": "up" });
     const { version_info } = first.json as { version_info: string };
+    const askedAt = performance.now();
     expect((await post(EDS, { ...question, version_info })).status).toBe(304);
+    expect(performance.now() - askedAt).toBeGreaterThan(HOLD_MS - 20); // it was kept for a change
+    serve("channel", "cs-9", 7009);
+    await until("the other endpoint", async () => JSON.stringify((await post(EDS, { ...question, version_info })).json).includes("7009"));
     expect((await post(EDS, { resource_names: ["stranger"] })).json).toMatchObject({ resources: [{ cluster_name: "stranger", endpoints: [] }] });
   });
 

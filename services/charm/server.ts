@@ -1,11 +1,13 @@
 /** charm's one door (registry, Envoy's endpoints, operators) and what carries out the effects of `state.ts`. */
 import { hostname } from "node:os";
+import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, TOPOLOGY_BINARY_KEY, TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import { type Instance, type KvEntry, RegistryError, type Registry } from "../registry/client.ts";
 import { connectRegistry } from "../registry/consul.ts";
 import { openEmbedded } from "../registry/embedded.ts";
 import { kvLimits } from "../registry/kv.ts";
+import { Waiters } from "../registry/waiters.ts";
 import { watch } from "../registry/watch.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -14,7 +16,7 @@ import { createHttp, problemReply, type Routes } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Config } from "./config.ts";
-import { answerEndpoints } from "./eds.ts";
+import { answerEndpoints, HOLD_MS } from "./eds.ts";
 import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./intents.ts";
 import { lead } from "./leader.ts";
 import { type Member, readMember } from "./member.ts";
@@ -57,6 +59,8 @@ class Runner {
   readonly #module: RingModule;
   readonly #log: Log;
   readonly #stopped = new AbortController();
+  /** those that wait for other endpoints; one too many is answered at once */
+  readonly #envoys = new Waiters(limits.endpointWaiters);
   readonly #ignored: Record<Pool, ReadonlyMap<string, string>> = { channel: new Map(), presence: new Map(), gateway: new Map() };
   readonly #counters = { published: 0, unpublished: 0, endpoints: 0, heldChanges: 0 };
   #registry!: Registry;
@@ -80,10 +84,11 @@ class Runner {
       "GET /v1/status": () => ({ status: 200, body: { service: "charm", leading: this.#charm?.leading ?? false, epoch: this.#topology?.epoch ?? null, ...this.#counters } }),
       "POST /v3/discovery:endpoints": (request) => {
         const charm = this.#ready();
-        return answerEndpoints(request, (cluster) => {
+        const addressesOf = (cluster: string): readonly string[] => {
           const pool = pools.find((each) => each === cluster);
           return pool === undefined ? [] : charm.endpoints(pool);
-        });
+        };
+        return answerEndpoints(request, addressesOf, (signal) => (this.#envoys.full ? Promise.resolve() : this.#envoys.wait("endpoints", HOLD_MS, signal)));
       },
       ...operatorRoutes({
         module: this.#module,
@@ -123,6 +128,7 @@ class Runner {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#envoys.close();
     this.#askingWarm.abort();
     clearTimeout(this.#timer);
     await this.#running;
@@ -166,6 +172,7 @@ class Runner {
         break;
       case "endpoints":
         this.#counters.endpoints++;
+        this.#envoys.wake("endpoints");
         this.#log.info({ pool: effect.pool, addresses: effect.addresses.length }, "endpoints changed");
         break;
       case "wake":

@@ -3,7 +3,7 @@ import { parseFlags, UsageError, type Flags, type Parsed } from "../runtime/flag
 
 export const flags = {
   ...serverFlags,
-  "grace-ms": { type: "number", default: 5_000, min: 0, max: 300_000, help: "a user stays active this long after the last gateway took leave or died" },
+  "grace-ms": { type: "number", default: 5_000, min: 0, max: 300_000, env: "RINGWAY_PRESENCE_GRACE_MS", help: "a user stays active this long after the last gateway took leave or died" },
   "settle-ms": { type: "number", default: 2_000, min: 0, max: 60_000, help: "after a start or a change of the ring, users nobody announced are not called away for this long" },
   "link-silence-ms": { type: "number", default: 3_000, min: 100, max: 60_000, help: "a gateway that was silent for this long is taken for dead; gateways ping every second" },
   "max-users": { type: "number", default: 1_000_000, min: 1, max: 10_000_000, help: "users it keeps; what is beyond is refused" },

@@ -1,5 +1,6 @@
 /** All that a gateway needs around it, played by this process: a registry, webapp's answers, and a channel server with its log in memory, over a real link. */
-import { AFTER_HEAD, decodeLink, encodeLink, type LinkFrame } from "../../../services/protocol/link.ts";
+import { LinkTurns } from "../../../services/channel/link-turns.ts";
+import { AFTER_HEAD, decodeLink, encodeLink, type Link, type LinkFrame } from "../../../services/protocol/link.ts";
 import { limits } from "../../../services/protocol/limits.ts";
 import type { Session } from "../../../services/protocol/mesh.ts";
 import { TOPOLOGY_KEY } from "../../../services/protocol/topology.ts";
@@ -84,11 +85,13 @@ export class Feed {
 
   #link(socket: Socket): SocketEvents {
     const number = ++this.#lastSocket;
+    const turns = new LinkTurns(() => socket.queuedBytes <= limits.linkCreditBytes, systemClock);
     socket.send(encodeLink({ type: "hello", v: 1, server: "cs-0", epoch: 1 }));
     return {
       text: () => {},
-      binary: (data) => decodeLink(data).forEach((frame) => this.#frame(`${number}`, socket, frame)),
+      binary: (data) => decodeLink(data).forEach((frame) => this.#frame(`${number}`, socket, turns, frame)),
       closed: () => {
+        turns.close();
         for (const key of this.#subs.keys()) if (key.startsWith(`${number}/`)) this.#end(key);
       },
     };
@@ -100,7 +103,7 @@ export class Feed {
     if (sub !== undefined) this.#byChannel.get(sub.channel)?.delete(sub);
   }
 
-  #frame(number: string, socket: Socket, frame: LinkFrame): void {
+  #frame(number: string, socket: Socket, turns: LinkTurns, frame: LinkFrame): void {
     if (frame.type === "ping") return void socket.send(encodeLink({ type: "pong", at: frame.at }));
     if (!("chan" in frame)) return;
     const { chan } = frame;
@@ -115,15 +118,19 @@ export class Feed {
       this.#byChannel.set(channel, all.add(sub));
       socket.send(encodeLink({ type: "subscribed", chan, head, first: from + 1 }, ...this.#events(channel, chan, from, head)));
     } else if (frame.type === "unsubscribe") this.#end(key);
-    else if (frame.type === "read") {
-      const { channel } = this.#subs.get(key)!;
-      const events: LinkFrame[] = [];
-      let bytes = 0;
-      for (const event of this.#events(channel, chan, frame.after, frame.limit)) {
-        if (event.type !== "event" || (events.length > 0 && (bytes += event.payload.length) > limits.batchBytes)) break;
-        events.push(event);
-      }
-      socket.send(encodeLink({ type: "batch", req: frame.req, chan, head: this.head(channel), events: encodeLink(...events) }));
+    else if (frame.type === "read") void this.#read(this.#subs.get(key)!, turns, frame);
+  }
+
+  /** As a channel server does: in turns, while its gateway takes what is sent. */
+  async #read({ socket, chan, channel }: Subscription, turns: LinkTurns, { req, after, limit }: Link<"read">): Promise<void> {
+    if (!(await turns.begin())) return;
+    const events: LinkFrame[] = [];
+    let bytes = 0;
+    for (const event of this.#events(channel, chan, after, limit)) {
+      if (event.type !== "event" || (events.length > 0 && (bytes += event.payload.length) > limits.batchBytes)) break;
+      events.push(event);
     }
+    socket.send(encodeLink({ type: "batch", req, chan, head: this.head(channel), events: encodeLink(...events) }));
+    turns.end();
   }
 }

@@ -23,7 +23,7 @@ export interface StuckOptions {
   /** how long all read, and how long some don't; both at least, the latter until each of these was cut off */
   readonly readingMs: number;
   readonly stuckMs: number;
-  /** the stuck ones come back so often, with their offsets, to be stuck again, and the loud channel is loud for a quarter of that; 0 = never, and always */
+  /** each of the stuck ones comes back so often, with its offsets, to be stuck again, and the loud channel is loud for a quarter of that; 0 = never, and always */
   readonly againMs: number;
 }
 
@@ -113,13 +113,17 @@ export async function measureStuck({ sockets, stuck, readingMs, stuckMs, againMs
     samples = [];
     let rssPeakMiB = rssBeforeMiB;
     timers.push(setInterval(() => (rssPeakMiB = Math.max(rssPeakMiB, rss())), 50));
-    const stick = (): void => {
-      for (const reader of slow) reader.stick();
-      if (againMs > 0) loudUntil = performance.now() + againMs / 4;
+    for (const reader of slow) reader.stick();
+    const comeBack = (reader: Reader): Promise<void> => open(reader).then(() => reader.stick(), (error: Error) => void failed.push(error.message));
+    // One after the other while it is quiet: this process plays the channel server and all readers, and must not be what the others wait for.
+    const cycle = (): void => {
+      loudUntil = performance.now() + againMs / 4;
+      for (const [i, reader] of slow.entries()) timers.push(setTimeout(() => void comeBack(reader), againMs / 4 + ((againMs / 2) * i) / stuck));
     };
-    stick();
-    const comeBack = (): Promise<void> => Promise.all(slow.map(open)).then(stick, (error: Error) => void failed.push(error.message));
-    if (againMs > 0) timers.push(setInterval(() => void comeBack(), againMs));
+    if (againMs > 0) {
+      cycle();
+      timers.push(setInterval(cycle, againMs));
+    }
     await sleep(stuckMs);
     if (againMs === 0) await until("each stuck reader is cut off", async () => (await cutOff()) >= stuck);
     const during = latency(samples);
