@@ -2,22 +2,21 @@
  * The sockets of the gateways' links. What one turn of the event loop has for a link leaves in one WebSocket message. A gateway
  * that reads slowly is left behind alone: first it gets no transient events and nothing of the past, then its link is closed.
  */
-import { decodeLink, encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { decodeLink, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { LinkOutbox } from "../runtime/link-outbox.ts";
 import type { Attach, Socket } from "../runtime/socket.ts";
 import type { Event } from "./events.ts";
 import { LinkTurns } from "./link-turns.ts";
 
-/** Bytes of payload in one message; with records of at most 600 kB it stays below limits.linkMessageBytes. */
-const messageBytes = 4 * 1024 * 1024;
-
 interface Open {
   readonly socket: Socket;
+  readonly outbox: LinkOutbox;
   readonly turns: LinkTurns;
-  outbox: LinkFrame[];
-  outboxBytes: number;
+  /** that wait for a turn */
+  reads: number;
 }
 
 export class LinkSockets {
@@ -37,8 +36,8 @@ export class LinkSockets {
   /** Takes an accepted socket over as a new link. */
   readonly attach: Attach = (socket) => {
     const link = ++this.#last;
-    const open: Open = { socket, turns: new LinkTurns(() => queued(open) <= limits.linkCreditBytes, this.#clock), outbox: [], outboxBytes: 0 };
-    this.#open.set(link, open);
+    const outbox = new LinkOutbox(socket);
+    this.#open.set(link, { socket, outbox, turns: new LinkTurns(() => outbox.queuedBytes <= limits.linkCreditBytes, this.#clock), reads: 0 });
     this.#take({ type: "linkOpened", link });
     return {
       text: () => this.close(link, 1003, "frames are binary"),
@@ -50,9 +49,8 @@ export class LinkSockets {
   send(link: number, frame: LinkFrame): void {
     const open = this.#open.get(link);
     if (open === undefined) return;
-    if (frame.type === "transient" && queued(open) > limits.linkCreditBytes) return void this.counters.transientsDropped++;
-    open.outbox.push(frame);
-    open.outboxBytes += bytesOf(frame);
+    if (frame.type === "transient" && open.outbox.queuedBytes > limits.linkCreditBytes) return void this.counters.transientsDropped++;
+    open.outbox.add(frame);
     if (this.#flushing) return;
     this.#flushing = true;
     setImmediate(() => this.flush());
@@ -63,24 +61,21 @@ export class LinkSockets {
     this.#flushing = false;
     let full = false;
     for (const [link, open] of this.#open) {
-      const frames = open.outbox;
-      if (frames.length === 0) continue;
-      open.outbox = [];
-      open.outboxBytes = 0;
-      for (const part of split(frames)) open.socket.send(encodeLink(...part));
-      full ||= queued(open) > limits.linkCreditBytes;
-      if (queued(open) > limits.linkQueueBytes) this.#drop(link, open);
+      open.outbox.flush();
+      const { queuedBytes } = open.outbox;
+      full ||= queuedBytes > limits.linkCreditBytes;
+      if (queuedBytes > limits.linkQueueBytes) this.#drop(link, open);
     }
     if (full) this.#dropLongest();
   }
 
   /** Keeps all queues together within their bound. */
   #dropLongest(): void {
-    const links = [...this.#open].sort(([, a], [, b]) => queued(a) - queued(b));
-    let sum = links.reduce((bytes, [, open]) => bytes + queued(open), 0);
+    const links = [...this.#open].sort(([, a], [, b]) => a.outbox.queuedBytes - b.outbox.queuedBytes);
+    let sum = links.reduce((bytes, [, open]) => bytes + open.outbox.queuedBytes, 0);
     while (sum > limits.linksQueueBytes) {
       const [link, open] = links.pop()!;
-      sum -= queued(open);
+      sum -= open.outbox.queuedBytes;
       this.#drop(link, open);
     }
   }
@@ -103,19 +98,24 @@ export class LinkSockets {
     for (const { socket } of this.#open.values()) socket.destroy();
   }
 
-  /** How many wait for a turn on the link. */
-  waiting(link: number): number {
-    return this.#open.get(link)?.turns.waiting ?? 0;
+  /** How many reads wait for a turn on the link; of replays there is one per subscription at most. */
+  reads(link: number): number {
+    return this.#open.get(link)?.reads ?? 0;
   }
 
   /** Reads something of the past and sends it, when it is its turn on the link; not at all where that is closed before. */
-  async inTurn(link: number, work: () => Promise<void>): Promise<void> {
-    const turns = this.#open.get(link)?.turns;
-    if (turns === undefined || !(await turns.begin())) return;
+  async inTurn(link: number, what: "read" | "replay", work: () => Promise<void>): Promise<void> {
+    const open = this.#open.get(link);
+    if (open === undefined) return;
+    const reads = what === "read" ? 1 : 0;
+    open.reads += reads;
+    const mayGo = await open.turns.begin();
+    open.reads -= reads;
+    if (!mayGo) return;
     try {
       await work();
     } finally {
-      turns.end();
+      open.turns.end();
     }
   }
 
@@ -142,27 +142,4 @@ export class LinkSockets {
     open.turns.close();
     this.#take({ type: "linkClosed", link });
   }
-}
-
-/** Bytes that the kernel has not taken yet. */
-function queued({ socket, outboxBytes }: Open): number {
-  return socket.queuedBytes + outboxBytes;
-}
-
-function bytesOf(frame: LinkFrame): number {
-  return "payload" in frame ? frame.payload.length : "events" in frame ? frame.events.length : 0;
-}
-
-function split(frames: readonly LinkFrame[]): LinkFrame[][] {
-  const parts: LinkFrame[][] = [[]];
-  let bytes = 0;
-  for (const frame of frames) {
-    bytes += bytesOf(frame);
-    if (bytes > messageBytes && parts.at(-1)!.length > 0) {
-      parts.push([]);
-      bytes = 0;
-    }
-    parts.at(-1)!.push(frame);
-  }
-  return parts;
 }

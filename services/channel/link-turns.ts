@@ -24,10 +24,6 @@ export class LinkTurns {
     this.#clock = clock;
   }
 
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   /** Waits for a turn, in the order of the calls; each needs one `end`. @returns false where the link is closed: there is no turn then */
   begin(): Promise<boolean> {
     return new Promise((resolve) => {

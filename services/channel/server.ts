@@ -205,7 +205,7 @@ class ChannelServer {
   }
 
   #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<void> {
-    return this.links.inTurn(link, async () => {
+    return this.links.inTurn(link, "replay", async () => {
       const entries = await this.#orUndefined(this.#store.after(channel, after, limit));
       this.take({ type: "replayed", channel, sub, entries: entries === undefined ? undefined : batchOf(entries) });
     });
@@ -213,8 +213,8 @@ class ChannelServer {
 
   async #read({ link, ...read }: Extract<Effect, { type: "read" }>): Promise<void> {
     const refuse = (reason: Reason, retryAfterMs: number): void => this.links.send(link, { type: "refused", req: read.req, reason, detail: "", retryAfterMs });
-    if (this.links.waiting(link) >= limits.linkPendingReads) return refuse("rate_limited", queueFullMs);
-    return this.links.inTurn(link, async () => {
+    if (this.links.reads(link) >= limits.linkPendingReads) return refuse("rate_limited", queueFullMs);
+    return this.links.inTurn(link, "read", async () => {
       const answer = await this.#orUndefined(answerRead(read, this.#store, clock.now()));
       if (answer === undefined) refuse("store_unavailable", 0);
       else this.links.send(link, answer);

@@ -52,7 +52,10 @@ export class Connection {
       this.#socket = socket;
       this.#aliveAt = performance.now();
       return {
-        text: (text) => this.#text(text),
+        text: (text) => {
+          this.#aliveAt = performance.now();
+          this.#text(text);
+        },
         binary: () => this.#end("a binary frame"),
         alive: () => void (this.#aliveAt = performance.now()),
         closed: (code, reason) => this.#end(`closed with ${code}${reason === "" ? "" : ` ${reason}`}`),

@@ -141,7 +141,14 @@ export class Boot {
   #done(session: Session): void {
     this.#core.cancel(session.timer);
     session.timer = undefined;
+    this.#forgetOffsets(session);
     this.#hooks.booted(session);
+  }
+
+  /** Those that are used up: a session is long, and they may be thousands. A channel may still be found late. */
+  #forgetOffsets(session: Session): void {
+    const { ticketed, members } = session;
+    if (ticketed !== undefined) session.ticketed = { ...ticketed, offsets: Object.fromEntries(Object.entries(ticketed.offsets).filter(([channel]) => !members.has(channel))) };
   }
 
   #refuse(session: SessionId, reason: Reason, detail: string): void {

@@ -16,6 +16,7 @@ export const flags = {
   "drain-ms": { type: "number", default: 2_000, min: 0, max: 8_000, help: "a gateway that is told to stop says goodbye to all its clients within this time; to keep to the rate, drain it first" },
   "publish-within-ms": { type: "number", default: 10_000, min: 500, max: 60_000, help: "a message that no server took for this long is refused as unavailable" },
   ...rateFlags,
+  "user-presence-per-second": { type: "number", default: 1_000, min: 0, max: 1_000_000, env: "RINGWAY_USER_PRESENCE_PER_SECOND", help: "users that one user may ask about by presence_sub and presence_query; more is answered rate_limited; 0 = no limit" },
   "user-typing-per-second": { type: "number", default: 50, min: 0, max: 1_000_000, env: "RINGWAY_USER_TYPING_PER_SECOND", help: "typing frames of one user that are passed on, the others are dropped; 0 = no limit" },
   "link-ping-ms": { type: "number", default: 1_000, min: 50, max: 30_000, help: "how often a link is pinged" },
   "link-silence-ms": { type: "number", default: 3_000, min: 100, max: 60_000, help: "a link that was silent for this long is broken; at least twice --link-ping-ms" },

@@ -23,6 +23,7 @@ export interface Options {
   /** token buckets of each user at this gateway: how many a second, and how many seconds of that at once; 0 or absent = no limit */
   readonly userMessagesPerSecond?: number;
   readonly userTypingPerSecond?: number;
+  readonly userPresencePerSecond?: number;
   readonly burstSeconds?: number;
   readonly linkPingMs: number;
   /** a link that was silent for this long is broken */

@@ -4,6 +4,7 @@ import type { LinkFrame } from "../protocol/link.ts";
 import type { Session as Ticketed } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Pool, Server } from "../protocol/topology.ts";
+import type { MemoryUse } from "../runtime/memory.ts";
 
 /** A session's ID: a random safe integer above 0, unique in the plane; it is the `origin` of what the session publishes. */
 export type SessionId = number;
@@ -40,7 +41,7 @@ export type Event =
   | { readonly type: "linkFrames"; readonly conn: number; readonly frames: readonly LinkFrame[] }
   | { readonly type: "linkClosed"; readonly conn: number }
   /** how much memory the process uses, and may use; told now and then */
-  | { readonly type: "pressure"; readonly usedBytes: number; readonly ceilingBytes: number }
+  | ({ readonly type: "pressure" } & MemoryUse)
   /** the answer to `weigh`: bytes that wait to be written */
   | { readonly type: "weighed"; readonly queues: readonly (readonly [SessionId, number])[] }
   /** the process is told to stop: drain */

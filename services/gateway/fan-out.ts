@@ -1,4 +1,5 @@
 /** Client sockets by session, and the writing of one event to many of them. */
+import { NO_ORIGIN } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { deflatedFrame, textFrame, type Socket } from "../runtime/socket.ts";
 import type { Outgoing, SessionId } from "./events.ts";
@@ -9,6 +10,7 @@ const transientShare = 0.5;
 
 interface Client extends Outlet {
   readonly session: SessionId;
+  isGone: boolean;
   /** bytes of replays that are not written out yet; they come at the client's own pace and do not make it a slow one */
   replaying: number;
 }
@@ -24,6 +26,8 @@ export class FanOut {
   readonly #deflateBytes: number;
   readonly #clients = new Map<SessionId, Client>();
   readonly #gatherer: Gatherer<Client>;
+  /** Lists of sessions as the state lends them, which never change: looked up once, not for each event. */
+  readonly #resolved = new WeakMap<readonly SessionId[], readonly Client[]>();
 
   /** @param overflow called when more comes for a socket that has more queued than limits.socketQueueBytes */
   constructor({ gatherMs, deflateBytes }: FanOutOptions, overflow: (session: SessionId) => void, clock?: Clock) {
@@ -47,7 +51,7 @@ export class FanOut {
   }
 
   add(session: SessionId, socket: Socket): void {
-    this.#clients.set(session, { ...newOutlet(socket), session, replaying: 0 });
+    this.#clients.set(session, { ...newOutlet(socket), session, isGone: false, replaying: 0 });
   }
 
   get(session: SessionId): Socket | undefined {
@@ -61,6 +65,9 @@ export class FanOut {
   }
 
   remove(session: SessionId): void {
+    const client = this.#clients.get(session);
+    if (client === undefined) return;
+    client.isGone = true;
     this.#clients.delete(session);
   }
 
@@ -77,15 +84,20 @@ export class FanOut {
   /** Each frame is built once, and all of them are one write per socket. The sender of an event does not get it. */
   deliver(to: readonly SessionId[], events: readonly Outgoing[], transient: boolean): void {
     const plain = new Frames(events, textFrame);
-    const deflated = new Frames(events, this.#deflated);
-    const senders = new Set(events.map(({ origin }) => origin).filter((origin) => this.#clients.has(origin)));
-    for (const session of to) {
-      const client = this.#clients.get(session);
-      if (client === undefined || (transient && client.socket.queuedBytes > limits.socketQueueBytes * transientShare)) continue;
-      const frames = client.socket.deflates ? deflated : plain;
-      const bytes = senders.size > 0 && senders.has(session) ? frames.without(session) : frames.whole;
+    let deflated: Frames | undefined;
+    const hasSender = events.some(({ origin }) => origin !== NO_ORIGIN && this.#clients.has(origin));
+    for (const client of this.#clientsOf(to)) {
+      if (client.isGone || (transient && client.socket.queuedBytes > limits.socketQueueBytes * transientShare)) continue;
+      const frames = client.socket.deflates ? (deflated ??= new Frames(events, this.#deflated)) : plain;
+      const bytes = hasSender ? frames.without(client.session) : frames.whole;
       if (bytes.length > 0) this.#gatherer.add(client, bytes, true);
     }
+  }
+
+  #clientsOf(to: readonly SessionId[]): readonly Client[] {
+    let clients = this.#resolved.get(to);
+    if (clients === undefined) this.#resolved.set(to, (clients = to.flatMap((session) => this.#clients.get(session) ?? [])));
+    return clients;
   }
 
   /** @param written called when the process has handed all of it to the kernel */
@@ -129,6 +141,7 @@ class Frames {
   }
 
   without(origin: SessionId): Buffer {
+    if (!this.#events.some((event) => event.origin === origin)) return this.whole;
     return join(this.#all.filter((_, i) => this.#events[i]!.origin !== origin));
   }
 

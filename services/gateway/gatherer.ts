@@ -11,8 +11,9 @@ const gatheredBytes = 64 * 1024;
 /** A client's socket, and the frames that are ready for it. */
 export interface Outlet {
   readonly socket: Socket;
-  /** in order; empty between two writes */
-  readonly frames: Uint8Array[];
+  /** frames in order; none between two writes. Most writes carry one */
+  first: Uint8Array | undefined;
+  others: Uint8Array[] | undefined;
   bytes: number;
   /** when it was written to last, ms of `Clock.now` */
   wroteAt: number;
@@ -20,7 +21,7 @@ export interface Outlet {
 }
 
 export function newOutlet(socket: Socket): Outlet {
-  return { socket, frames: [], bytes: 0, wroteAt: -Infinity, due: "none" };
+  return { socket, first: undefined, others: undefined, bytes: 0, wroteAt: -Infinity, due: "none" };
 }
 
 export interface Clock {
@@ -62,7 +63,9 @@ export class Gatherer<O extends Outlet> {
 
   /** One more frame (or several, whole ones) for a socket. @param waits whether it may wait for others where the socket is busy */
   add(outlet: O, frame: Uint8Array, waits: boolean): void {
-    outlet.frames.push(frame);
+    if (outlet.first === undefined) outlet.first = frame;
+    else if (outlet.others === undefined) outlet.others = [frame];
+    else outlet.others.push(frame);
     outlet.bytes += frame.length;
     if (outlet.due === "turn") return;
     const isBusy = waits && this.#gatherMs > 0 && outlet.bytes < gatheredBytes && this.#now() - outlet.wroteAt < this.#gatherMs;
@@ -78,12 +81,12 @@ export class Gatherer<O extends Outlet> {
   /** Writes what waits for the socket now. */
   flush(outlet: O): void {
     outlet.due = "none";
-    const { frames } = outlet;
-    if (frames.length === 0) return;
+    const { first, others } = outlet;
+    if (first === undefined) return;
     this.counters.writes++;
-    this.counters.frames += frames.length;
-    const bytes = frames.length === 1 ? frames[0]! : this.#join(frames);
-    frames.length = 0;
+    this.counters.frames += 1 + (others?.length ?? 0);
+    const bytes = others === undefined ? first : this.#join(first, others);
+    outlet.first = outlet.others = undefined;
     outlet.bytes = 0;
     outlet.wroteAt = this.#now();
     this.#written(outlet, outlet.socket.writeFrame(bytes) - bytes.length);
@@ -119,10 +122,10 @@ export class Gatherer<O extends Outlet> {
     this.#parts = [];
   };
 
-  #join(frames: readonly Uint8Array[]): Uint8Array {
+  #join(first: Uint8Array, others: readonly Uint8Array[]): Uint8Array {
     const parts = this.#parts;
-    if (parts.length === frames.length && frames.every((frame, i) => frame === parts[i])) return this.#joined;
-    this.#parts = frames.slice();
-    return (this.#joined = Buffer.concat(frames));
+    if (parts.length === others.length + 1 && parts[0] === first && others.every((frame, i) => frame === parts[i + 1])) return this.#joined;
+    this.#parts = [first, ...others];
+    return (this.#joined = Buffer.concat(this.#parts));
   }
 }

@@ -2,16 +2,14 @@
  * The sockets of the links. Frames of one turn of the event loop travel as one message, and those that arrive in one
  * turn are handed on together, so that a burst in a channel becomes one write per subscriber.
  */
-import { decodeLink, encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { decodeLink, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import type { Log } from "../runtime/log.ts";
+import { LinkOutbox } from "../runtime/link-outbox.ts";
 import { connectSocket, type Socket } from "../runtime/socket.ts";
 import type { LinkPool } from "./events.ts";
 
-/** Frames, and about as many bytes, that are encoded into one message; one frame more stays well below limits.linkMessageBytes. */
-const framesPerMessage = 500;
-const bytesPerMessage = 4 * 1024 * 1024;
 const handshakeMs = 2_000;
 
 interface Conn {
@@ -19,8 +17,7 @@ interface Conn {
   socket: Socket | undefined;
   over: boolean;
   inbox: LinkFrame[];
-  outbox: LinkFrame[];
-  outboxBytes: number;
+  outbox: LinkOutbox | undefined;
 }
 
 export interface LinkEvents {
@@ -43,10 +40,11 @@ export class LinkSockets {
   }
 
   connect(number: number, pool: LinkPool, server: string): void {
-    const conn: Conn = { url: `${this.#base}/${pool}/${server}`, socket: undefined, over: false, inbox: [], outbox: [], outboxBytes: 0 };
+    const conn: Conn = { url: `${this.#base}/${pool}/${server}`, socket: undefined, over: false, inbox: [], outbox: undefined };
     this.#conns.set(number, conn);
     connectSocket(conn.url, limits.linkMessageBytes, handshakeMs, (socket) => {
       conn.socket = socket;
+      conn.outbox = new LinkOutbox(socket);
       return {
         text: () => this.#fault(number, conn, "a text message"),
         binary: (data) => this.#receive(number, conn, data),
@@ -69,10 +67,9 @@ export class LinkSockets {
 
   send(number: number, frame: LinkFrame): void {
     const conn = this.#conns.get(number);
-    if (conn === undefined) return;
-    if (frame.type === "publish") conn.outboxBytes += frame.draft.length;
-    if (conn.outbox.push(frame) === 1) setImmediate(() => this.#flush(conn));
-    else if (conn.outbox.length >= framesPerMessage || conn.outboxBytes >= bytesPerMessage) this.#flush(conn);
+    if (conn?.outbox === undefined) return;
+    if (conn.outbox.isEmpty) setImmediate(() => this.#flush(conn));
+    conn.outbox.add(frame);
   }
 
   /** Sends what waits, then ends it; `closed` is not called. */
@@ -89,13 +86,11 @@ export class LinkSockets {
   }
 
   #flush(conn: Conn): void {
-    if (conn.outbox.length === 0 || conn.socket === undefined || conn.over) return;
-    const frames = conn.outbox;
-    conn.outbox = [];
-    conn.outboxBytes = 0;
-    if (conn.socket.send(encodeLink(...frames)) <= limits.linkQueueBytes) return;
+    if (conn.outbox === undefined || conn.over) return;
+    conn.outbox.flush();
+    if (conn.outbox.queuedBytes <= limits.linkQueueBytes) return;
     this.#log.warn({ url: conn.url }, "link queue is full; opening it anew");
-    conn.socket.destroy();
+    conn.socket?.destroy();
   }
 
   #receive(number: number, conn: Conn, data: Buffer): void {

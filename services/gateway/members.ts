@@ -26,7 +26,7 @@ export class Members {
   join(session: Session, channel: string, after: number | undefined): void {
     if (session.members.has(channel)) return;
     const known = Math.max(after ?? -1, session.left.get(channel) ?? -1);
-    const member: Member = { sub: this.#subs.acquire(channel), mode: "boot", after: known < 0 ? undefined : known };
+    const member: Member = { sub: this.#subs.acquire(channel), mode: "boot", after: known < 0 ? undefined : known, place: -1 };
     session.members.set(channel, member);
     if (session.phase === "live") {
       this.start(session, member);
@@ -58,7 +58,7 @@ export class Members {
       sub.waiters.add(session.id);
     } else {
       member.mode = "live";
-      sub.live.add(session.id);
+      sub.live.add(session.id, member);
     }
   }
 
@@ -68,14 +68,14 @@ export class Members {
     if (member?.mode !== "fresh") return;
     this.#tellGap(session, sub);
     member.mode = "live";
-    sub.live.add(session.id);
+    sub.live.add(session.id, member);
   }
 
   caughtUp(sub: Subscription, id: SessionId): void {
     const member = this.#sessions.get(id)?.members.get(sub.channel);
     if (member === undefined) return;
     member.mode = "live";
-    sub.live.add(id);
+    sub.live.add(id, member);
   }
 
   /** From the user's own channel, to all of the user's sessions. @returns false where the session holds more than it may */
@@ -91,10 +91,11 @@ export class Members {
     this.#core.emit({ type: "send", session: session.id, text: gap({ channel: sub.channel, head: sub.last }) });
   }
 
-  #end(session: Session, channel: string, { sub }: Member): void {
+  #end(session: Session, channel: string, member: Member): void {
+    const { sub } = member;
     session.members.delete(channel);
     sub.waiters.delete(session.id);
-    sub.live.remove(session.id);
+    sub.live.remove(member);
     this.#catchUps.cancel(sub, session.id);
     this.#subs.release(sub);
   }

@@ -4,7 +4,11 @@
  */
 import { limits } from "../protocol/limits.ts";
 import type { Core } from "./core.ts";
+import type { MemoryUse } from "../runtime/memory.ts";
 import type { SessionId } from "./events.ts";
+
+/** So long after its socket was closed a queue may still be counted as resident, ms. */
+const settleMs = 2_000;
 
 export interface PressureHooks {
   /** whose queues can be given back */
@@ -18,6 +22,8 @@ export class Pressure {
   readonly #hooks: PressureHooks;
   #percent = 0;
   #excessBytes = 0;
+  /** what was given back lately, and may still be resident */
+  readonly #shed: { readonly at: number; readonly bytes: number }[] = [];
 
   constructor(core: Core, hooks: PressureHooks) {
     this.#core = core;
@@ -34,18 +40,23 @@ export class Pressure {
     return Math.round(this.#percent);
   }
 
-  measured(usedBytes: number, ceilingBytes: number): void {
-    this.#percent = (100 * usedBytes) / ceilingBytes;
-    this.#excessBytes = usedBytes - (ceilingBytes * limits.memoryFullPercent) / 100;
+  measured({ rssBytes, spareBytes, ceilingBytes, heapShare }: MemoryUse): void {
+    this.#percent = 100 * Math.max((rssBytes - spareBytes) / ceilingBytes, heapShare);
+    // Queues are no part of V8's heap: to close their sockets helps where all that is resident is too much, and shows after a while.
+    while (this.#shed.length > 0 && this.#shed[0]!.at + settleMs <= this.#core.now) this.#shed.shift();
+    const givenBack = this.#shed.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#excessBytes = rssBytes - (ceilingBytes * limits.memoryFullPercent) / 100 - givenBack;
     if (this.#excessBytes > 0) this.#core.emit({ type: "weigh", sessions: this.#hooks.sessions() });
   }
 
   /** @param queues bytes that wait to be written, per session */
   weighed(queues: readonly (readonly [SessionId, number])[]): void {
+    let bytesShed = 0;
     for (const [session, bytes] of [...queues].sort(([, a], [, b]) => b - a)) {
-      if (this.#excessBytes <= 0 || bytes < limits.shedQueueBytes) return;
-      this.#excessBytes -= bytes;
+      if (this.#excessBytes <= bytesShed || bytes < limits.shedQueueBytes) break;
+      bytesShed += bytes;
       this.#hooks.shed(session);
     }
+    if (bytesShed > 0) this.#shed.push({ at: this.#core.now, bytes: bytesShed });
   }
 }

@@ -1,11 +1,12 @@
 /** The sessions of this gateway, by ID and by user. */
 import type { MembershipControl, Session as Ticketed } from "../protocol/mesh.ts";
 import type { SessionId } from "./events.ts";
+import type { Placed } from "./subscribers.ts";
 import type { Subscription } from "./subscriptions.ts";
 import type { Timer } from "../runtime/timers.ts";
 
 /** A session's part in one channel. */
-export interface Member {
+export interface Member extends Placed {
   readonly sub: Subscription;
   /** boot: before hello; fresh: waits for its first subscription; catching: reads the past; live: in the subscriber list */
   mode: "boot" | "fresh" | "catching" | "live";

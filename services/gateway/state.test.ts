@@ -264,30 +264,50 @@ describe("a session's boot", () => {
   });
 });
 
+test("channels that are too many for one step are subscribed a little later", () => {
+  const t = booted();
+  const channels = Array.from({ length: limits.subscribesAtOnce + 5 }, (_, i) => `C${i}`);
+  t.connect(2, "UADA").take();
+  const subscribes = (lines: readonly string[]): number => lines.filter((line) => line.includes(" subscribe ")).length;
+  const first = subscribes(t.tell({ type: "listed", session: 2, channels }).take());
+  expect(first).toBe(limits.subscribesAtOnce);
+  expect(subscribes(t.wait(10).take())).toBe(channels.length - 1 - first); // C1 was subscribed before
+});
+
 describe("memory", () => {
   const MiB = 2 ** 20;
+  const pressure = (rss: number, { spare = 0, heapShare = 0.1 } = {}): Event => ({ type: "pressure", rssBytes: rss * MiB, spareBytes: spare * MiB, ceilingBytes: 100 * MiB, heapShare });
 
   test("at 80 % of its ceiling it takes nobody new, and goes on as soon as it is below", () => {
     const t = booted();
     const upgrade = (session: number): string[] => t.tell({ type: "upgrade", session, ticket: "U.s" }).take();
-    t.tell({ type: "pressure", usedBytes: 79 * MiB, ceilingBytes: 100 * MiB });
+    t.tell(pressure(79));
     expect(upgrade(2)).toEqual(["redeem 2"]);
-    t.tell({ type: "pressure", usedBytes: 80 * MiB, ceilingBytes: 100 * MiB });
+    t.tell(pressure(80));
     expect(upgrade(3)).toEqual(["refuse 3: overloaded"]);
     expect(t.state.status()).toMatchObject({ memoryPercent: 80, sessions: 2 });
-    t.tell({ type: "pressure", usedBytes: 50 * MiB, ceilingBytes: 100 * MiB });
+    t.tell(pressure(50));
     expect(upgrade(4)).toEqual(["redeem 4"]);
+    t.tell(pressure(50, { heapShare: 0.85 }));
+    expect(upgrade(5)).toEqual(["refuse 5: overloaded"]);
+    t.tell(pressure(85, { spare: 10 }));
+    expect(upgrade(6)).toEqual(["redeem 6"]);
+  });
+
+  test("it closes nobody for a heap that is full: queues are no part of it", () => {
+    expect(booted().tell(pressure(50, { heapShare: 0.95 })).take()).toEqual([]);
   });
 
   test("beyond 90 % it closes those with the longest queues until so much is given back, and nobody who reads", () => {
     const t = booted();
     for (const session of [2, 3, 4]) t.connect(session, "UADA").tell({ type: "listed", session, channels: ["C1"] });
     t.take();
-    expect(t.tell({ type: "pressure", usedBytes: 92 * MiB, ceilingBytes: 100 * MiB }).take()).toEqual(["weigh 1,2,3,4"]);
+    expect(t.tell(pressure(92)).take()).toEqual(["weigh 1,2,3,4"]);
     t.tell({ type: "weighed", queues: [[1, 0.5 * MiB], [2, 1 * MiB], [3, 1.5 * MiB], [4, 10]] });
     expect(t.take().filter((line) => line.startsWith("close"))).toEqual(["close 3: slow_consumer now", "close 2: slow_consumer now"]);
     expect(t.state.status()).toMatchObject({ sessions: 2, counters: { shed: 2 } });
-    t.tell({ type: "pressure", usedBytes: 99 * MiB, ceilingBytes: 100 * MiB });
+    expect(t.tell(pressure(92)).take()).toEqual([]); // what was given back is still counted as resident
+    t.tell(pressure(99));
     t.tell({ type: "weighed", queues: [[1, limits.shedQueueBytes - 1], [4, 10]] });
     expect(t.take()).toEqual(["weigh 1,4"]);
   });
@@ -429,6 +449,16 @@ describe("rate limits", () => {
     for (const session of [1, 1, 2, 3]) t.say(session, { type: "typing", id: 1, channel: "C1" });
     expect(t.take().map((line) => line.replace(/ origin=\d/, ""))).toEqual(["→ cs-0 typing chan=2 user=UADA", "→ cs-0 typing chan=2 user=UADA", "→ cs-0 typing chan=2 user=UBOB"]);
     expect(t.state.status()["counters"]).toMatchObject({ typingDropped: 1 });
+  });
+
+  test("so many users as are asked about are counted, and what is too many is told when to come again", () => {
+    const t = three({ userPresencePerSecond: 100, burstSeconds: 1 });
+    const ids = Array.from({ length: limits.presenceSubUsers }, (_, i) => `U${i}`);
+    t.say(1, { type: "presence_sub", ids }).take();
+    t.say(1, { type: "presence_query", id: 7, ids: ["UX", "UY"] });
+    expect(t.take()).toEqual([expect.stringMatching(/^to 1: .*"reply_to":7.*"code":7.*"x_retry_after_ms":20/)]);
+    t.wait(20).say(2, { type: "presence_query", id: 8, ids: ["UX", "UY"] });
+    expect(t.take().join()).not.toContain("reply_to");
   });
 });
 

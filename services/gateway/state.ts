@@ -183,7 +183,7 @@ export class Gateway {
       case "linkClosed":
         return this.#links.closed(event.conn);
       case "pressure":
-        return this.#pressure.measured(event.usedBytes, event.ceilingBytes);
+        return this.#pressure.measured(event);
       case "weighed":
         return this.#pressure.weighed(event.queues);
       case "stop":
@@ -208,6 +208,7 @@ export class Gateway {
       case "unlisted":
         return this.#boot.unlisted(session);
       case "text":
+        session.aliveAt = this.#core.now;
         return this.#text(session, event.text);
       case "binary":
         return this.#close(session, "protocol");
@@ -297,9 +298,12 @@ export class Gateway {
         return;
       }
       case "presence_sub":
-        return this.#presence.watch(session, frame.users);
-      case "presence_query":
+      case "presence_query": {
+        const waitMs = this.#rates.presence(session.user, frame.users.length);
+        if (waitMs > 0) return this.#tooMany(session, frame.id, waitMs);
+        if (frame.type === "presence_sub") return this.#presence.watch(session, frame.users);
         return this.#presence.query(session, frame.users) ? undefined : this.#tooMany(session, frame.id, queueFullMs);
+      }
       case "tickle":
         return;
       case "refused":

@@ -1,41 +1,46 @@
 import type { SessionId } from "./events.ts";
 
+/** Remembers where its session stands in a list; there are as many as memberships, too many for a map. */
+export interface Placed {
+  /** -1: nowhere */
+  place: number;
+}
+
 /**
  * The sessions that get a channel's live events: a dense array, so that a fan-out is one loop. Adding and removing cost O(1);
  * an array that was handed out is copied before the next change, so that cost is never more than that of the fan-out before it.
  */
 export class Subscribers {
   #list: SessionId[] = [];
-  readonly #place = new Map<SessionId, number>();
+  readonly #placed: Placed[] = [];
   #lent = false;
 
   get size(): number {
     return this.#list.length;
   }
 
-  has(session: SessionId): boolean {
-    return this.#place.has(session);
-  }
-
   /** @returns false when it was there already */
-  add(session: SessionId): boolean {
-    if (this.#place.has(session)) return false;
+  add(session: SessionId, placed: Placed): boolean {
+    if (placed.place >= 0) return false;
     this.#own();
-    this.#place.set(session, this.#list.length);
+    placed.place = this.#list.length;
     this.#list.push(session);
+    this.#placed.push(placed);
     return true;
   }
 
   /** @returns false when it was not there */
-  remove(session: SessionId): boolean {
-    const place = this.#place.get(session);
-    if (place === undefined) return false;
+  remove(placed: Placed): boolean {
+    const { place } = placed;
+    if (place < 0) return false;
     this.#own();
-    this.#place.delete(session);
-    const last = this.#list.pop()!;
-    if (last !== session) {
-      this.#list[place] = last;
-      this.#place.set(last, place);
+    placed.place = -1;
+    const last = this.#placed.pop()!;
+    const session = this.#list.pop()!;
+    if (last !== placed) {
+      this.#list[place] = session;
+      this.#placed[place] = last;
+      last.place = place;
     }
     return true;
   }

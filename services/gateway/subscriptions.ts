@@ -15,6 +15,8 @@ import { Subscribers } from "./subscribers.ts";
 import type { Timer } from "../runtime/timers.ts";
 
 const backOff = { least: 20, most: 250 };
+/** When those are asked for that were too many for one step, ms. */
+const askLaterMs = 10;
 /** A hole that is still there after this many replays is one in the log: it is reported and passed over. */
 const holeTries = 3;
 /** `last` before any owner answered. */
@@ -73,6 +75,9 @@ export class Subscriptions {
   /** by the number of the read that asks about their gap */
   readonly #gapped = new Map<number, Subscription>();
   #lastChan = 0;
+  /** of this step: how many owners were asked, and which links the others wait for */
+  #asked = { step: 0, count: 0 };
+  readonly #askLater = new Set<Link>();
 
   constructor(core: Core, links: Links, hooks: SubscriptionHooks) {
     this.#core = core;
@@ -270,6 +275,10 @@ export class Subscriptions {
   }
 
   #ask(sub: Subscription, link: Link): void {
+    if (!this.#mayAsk(link)) {
+      sub.state = "waiting";
+      return;
+    }
     sub.state = "asked";
     sub.conn = link.conn;
     do this.#lastChan = nextU32(this.#lastChan);
@@ -278,6 +287,21 @@ export class Subscriptions {
     this.#byChan.set(sub.chan, sub);
     this.#links.tellEpoch(link, Math.max(this.#core.ring?.epoch ?? 0, sub.ahead));
     this.#links.send(sub.conn, { type: "subscribe", chan: sub.chan, after: sub.last === UNKNOWN ? AFTER_HEAD : sub.last, id: sub.channel });
+  }
+
+  /** A gateway that has a link again has all that it holds there to ask for: by and by, so that no queue is full of it. */
+  #mayAsk(link: Link): boolean {
+    if (this.#asked.step !== this.#core.stepNumber) this.#asked = { step: this.#core.stepNumber, count: 0 };
+    if (++this.#asked.count <= limits.subscribesAtOnce) return true;
+    if (!this.#askLater.has(link)) {
+      this.#askLater.add(link);
+      this.#core.after(askLaterMs, () => {
+        this.#askLater.delete(link);
+        if (link.state !== "open") return;
+        for (const sub of this.#byChannel.values()) if (sub.state === "waiting" && sub.link === link) this.#ask(sub, link);
+      });
+    }
+    return false;
   }
 
   /** At the same server, for the events that are missing. */

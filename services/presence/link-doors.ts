@@ -1,15 +1,13 @@
 /** The links that gateways opened, by number; frames of one turn of the event loop travel as one message. */
-import { decodeLink, encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { decodeLink, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
+import { LinkOutbox } from "../runtime/link-outbox.ts";
 import type { Socket, SocketEvents } from "../runtime/socket.ts";
-
-/** Frames that are encoded into one message. */
-const framesPerMessage = 500;
 
 interface Door {
   readonly socket: Socket;
-  outbox: LinkFrame[];
+  readonly outbox: LinkOutbox;
 }
 
 export interface DoorEvents {
@@ -29,7 +27,7 @@ export class LinkDoors {
 
   open(socket: Socket): SocketEvents {
     const link = ++this.#last;
-    this.#doors.set(link, { socket, outbox: [] });
+    this.#doors.set(link, { socket, outbox: new LinkOutbox(socket) });
     this.#events.opened(link);
     return {
       text: () => this.#fault(link, "a link takes binary messages only"),
@@ -50,8 +48,8 @@ export class LinkDoors {
   send(link: number, frame: LinkFrame): void {
     const door = this.#doors.get(link);
     if (door === undefined) return;
-    if (door.outbox.push(frame) === 1) setImmediate(() => this.#flush(link, door));
-    else if (door.outbox.length >= framesPerMessage) this.#flush(link, door);
+    if (door.outbox.isEmpty) setImmediate(() => this.#flush(link, door));
+    door.outbox.add(frame);
   }
 
   /** The state closed it and knows. */
@@ -72,11 +70,10 @@ export class LinkDoors {
   }
 
   #flush(link: number, door: Door): void {
-    if (door.outbox.length === 0 || !this.#doors.has(link)) return;
-    const frames = door.outbox;
-    door.outbox = [];
+    if (!this.#doors.has(link)) return;
+    door.outbox.flush();
     // A gateway that does not read is cut off; it opens a new link and announces all again.
-    if (door.socket.send(encodeLink(...frames)) > limits.linkQueueBytes) door.socket.destroy();
+    if (door.outbox.queuedBytes > limits.linkQueueBytes) door.socket.destroy();
   }
 
   #fault(link: number, detail: string): void {

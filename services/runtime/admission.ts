@@ -1,26 +1,35 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { limits } from "../protocol/limits.ts";
 
-/** The requests that a door serves at one time, and the bodies that come with them: what would be too many is refused before its body is read. */
+/** A request that was admitted. */
+export interface Admitted {
+  /** Holds room for bytes of its body that have come. @returns false where there is none: the request is to be refused */
+  hold(bytes: number): boolean;
+}
+
+/** The requests that a door serves at one time, and the bytes of their bodies that are here: what would be too many is refused. */
 export class Admission {
   #requests = 0;
   #bytes = 0;
 
-  /**
-   * Holds room for a request until its response is over.
-   * @param bodyBytes bound of its body, which one of unknown length may use up
-   * @returns whether there was room
-   */
-  admit(req: IncomingMessage, res: ServerResponse, bodyBytes: number): boolean {
-    const { "content-length": length = 0, "transfer-encoding": encoding } = req.headers;
-    const bytes = encoding === undefined ? Math.min(Number(length), bodyBytes) : bodyBytes;
-    if (this.#requests >= limits.doorRequests || (bytes > 0 && this.#bytes + bytes > limits.doorBodyBytes)) return false;
+  /** Holds room for a request until its response is over. What counts of its body is what has come of it: what is only announced takes nobody's room. */
+  admit(res: ServerResponse): Admitted | undefined {
+    if (this.#requests >= limits.doorRequests) return undefined;
     this.#requests++;
-    this.#bytes += bytes;
+    let held = 0;
+    let isOver = false;
     res.once("close", () => {
+      isOver = true;
       this.#requests--;
-      this.#bytes -= bytes;
+      this.#bytes -= held;
     });
-    return true;
+    return {
+      hold: (bytes) => {
+        if (isOver || this.#bytes + bytes > limits.doorBodyBytes) return false;
+        this.#bytes += bytes;
+        held += bytes;
+        return true;
+      },
+    };
   }
 }

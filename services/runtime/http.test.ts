@@ -65,7 +65,7 @@ test("an https door is asked by TLS", async () => {
   await expect(ask(url.replace("http:", "https:"))).rejects.toMatchObject({ code: expect.stringMatching(/^E(PROTO|RR_SSL)/) as unknown });
 });
 
-test("bodies that would be too many bytes together are refused unread, and taken again once others are done", async () => {
+test("bodies that are too many bytes together are refused, and taken again once others are done; what is only announced takes no room", async () => {
   const mebibytes = limits.doorBodyBytes / 2 ** 20;
   const wide = createHttp({ "POST /": async ({ bytes }) => ({ status: 200, body: String((await bytes()).length) }) }, createLog("test", "door", "silent"), 2 ** 20);
   const address = await wide.listen("127.0.0.1:0");
@@ -73,6 +73,8 @@ test("bodies that would be too many bytes together are refused unread, and taken
   const post = (): ReturnType<typeof ask> => ask(`http://${address}/`, { method: "POST", body });
   const held = Array.from({ length: mebibytes }, () => connect(Number(address.split(":")[1]), "127.0.0.1"));
   for (const socket of held) socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\nbegun`);
+  expect((await post()).json).toBe(body.length);
+  for (const socket of held) socket.write(body.subarray(6));
   await vi.waitFor(async () => expect((await post()).json).toMatchObject({ status: 503, reason: "overloaded" }), 5_000);
   expect((await post()).headers["retry-after"]).toBe("1");
   expect((await ask(`http://${address}/`, { method: "POST", body: Buffer.alloc(0) })).status).toBe(200);

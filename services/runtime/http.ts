@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server as HttpServer, type Ser
 import { limits } from "../protocol/limits.ts";
 import { nestedTooDeep } from "../protocol/nesting.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type Admitted } from "./admission.ts";
 import type { Log } from "./log.ts";
 
 export interface Request {
@@ -17,9 +17,9 @@ export interface Request {
   readonly headers: IncomingMessage["headers"];
   /** aborted when the client is gone */
   readonly signal: AbortSignal;
-  /** @throws ProtocolError body_too_large */
+  /** @throws ProtocolError body_too_large, overloaded */
   bytes(): Promise<Buffer>;
-  /** @throws ProtocolError body_too_large, bad_json */
+  /** @throws ProtocolError body_too_large, overloaded, bad_json */
   json(): Promise<unknown>;
 }
 
@@ -53,7 +53,8 @@ export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.
   const table = Object.entries(routes).map(([key, handler]) => compile(key, handler));
   const admission = new Admission();
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
-    if (admission.admit(req, res, bodyBytes)) return void answer(table, req, res, log, bodyBytes);
+    const admitted = admission.admit(res);
+    if (admitted !== undefined) return void answer(table, req, res, log, { limit: bodyBytes, admitted });
     if (!req.complete) res.setHeader("connection", "close");
     send(res, problemReply(problem("overloaded")));
   });
@@ -91,9 +92,15 @@ function compile(key: string, handler: Handler): Route {
   return { method, pattern: new RegExp(`^${source}$`), handler };
 }
 
-async function answer(table: readonly Route[], req: IncomingMessage, res: ServerResponse, log: Log, bodyBytes: number): Promise<void> {
+/** What a request's body may take. */
+interface Room {
+  readonly limit: number;
+  readonly admitted: Admitted;
+}
+
+async function answer(table: readonly Route[], req: IncomingMessage, res: ServerResponse, log: Log, room: Room): Promise<void> {
   try {
-    send(res, await dispatch(table, req, res, bodyBytes));
+    send(res, await dispatch(table, req, res, room));
   } catch (error) {
     const failed = error instanceof ProtocolError ? problem(error.reason, error.detail) : problem("internal");
     if (!(error instanceof ProtocolError)) log.error({ err: error, url: req.url }, "request failed");
@@ -111,7 +118,7 @@ function retryAfter(status: number): Record<string, string> {
   return status === 503 || status === 429 ? { "retry-after": "1" } : {};
 }
 
-async function dispatch(table: readonly Route[], req: IncomingMessage, res: ServerResponse, bodyBytes: number): Promise<Reply> {
+async function dispatch(table: readonly Route[], req: IncomingMessage, res: ServerResponse, room: Room): Promise<Reply> {
   const url = req.url ?? "/";
   const mark = url.indexOf("?");
   const path = mark < 0 ? url : url.slice(0, mark);
@@ -124,7 +131,7 @@ async function dispatch(table: readonly Route[], req: IncomingMessage, res: Serv
     const gone = new AbortController();
     res.once("close", () => gone.abort());
     let body: Promise<Buffer> | undefined;
-    const bytes = (): Promise<Buffer> => (body ??= readBody(req, bodyBytes));
+    const bytes = (): Promise<Buffer> => (body ??= readBody(req, room));
     return await route.handler({
       method: req.method,
       params: decodeParams(match.groups ?? {}),
@@ -157,7 +164,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
+function readBody(req: IncomingMessage, { limit, admitted }: Room): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -166,6 +173,9 @@ function readBody(req: IncomingMessage, limit: number): Promise<Buffer> {
       if (size > limit) {
         req.pause();
         reject(new ProtocolError("body_too_large", `more than ${limit} bytes`));
+      } else if (!admitted.hold(chunk.length)) {
+        req.pause();
+        reject(new ProtocolError("overloaded"));
       } else chunks.push(chunk);
     });
     req.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));

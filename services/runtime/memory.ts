@@ -7,8 +7,13 @@ const containerShare = 0.75;
 const machineShare = 0.5;
 
 export interface MemoryUse {
-  readonly usedBytes: number;
+  /** resident */
+  readonly rssBytes: number;
+  /** of it what V8 keeps for later: it is used again before the process grows */
+  readonly spareBytes: number;
   readonly ceilingBytes: number;
+  /** how much of its own limit V8's heap has used, 0..1: the process ends at 1 */
+  readonly heapShare: number;
 }
 
 /** @param mebibytes the ceiling; 0: three quarters of what the process's container may use, half of the machine's memory where it is in none */
@@ -19,9 +24,7 @@ export function memoryCeiling(mebibytes: number): number {
   return container > 0 && container < machine ? container * containerShare : machine * machineShare;
 }
 
-/** What is nearest to its end: the memory below the ceiling, or V8's own heap, whose end is the process's. */
 export function memoryUse(ceilingBytes: number): MemoryUse {
-  const rss = process.memoryUsage.rss();
-  const { used_heap_size: heap, heap_size_limit: heapLimit } = getHeapStatistics();
-  return heap / heapLimit > rss / ceilingBytes ? { usedBytes: heap, ceilingBytes: heapLimit } : { usedBytes: rss, ceilingBytes };
+  const { used_heap_size: used, total_heap_size: total, heap_size_limit: limit } = getHeapStatistics();
+  return { rssBytes: process.memoryUsage.rss(), spareBytes: Math.max(0, total - used), ceilingBytes, heapShare: used / limit };
 }

@@ -13,6 +13,9 @@ const { Sender } = ws as unknown as { Sender: { frame(data: Uint8Array, options:
 /** A peer that does not answer a Close for so long, ms, is cut off: what is queued for one that does not read is let go then. */
 const closeWithinMs = 2_000;
 
+/** Of the window in which repeats are found, log2 of its bytes (RFC 7692, 7.1.2.1): what most clients that have a wish ask for. One that wants less is not compressed for. */
+const windowBits = 12;
+
 /** An open WebSocket, whichever side opened it. */
 export interface Socket {
   /** Sends one message. Returns the bytes now queued in the process (not those the kernel holds). */
@@ -32,7 +35,7 @@ export interface Socket {
 export interface SocketEvents {
   text(text: string): void;
   binary(data: Buffer): void;
-  /** any sign of life: a frame, a ping or a pong */
+  /** a ping or a pong: like a message, a sign of life */
   alive?(): void;
   /** once, after which nothing is called any more */
   closed(code: number, reason: string): void;
@@ -54,7 +57,7 @@ export type Attach = (socket: Socket) => SocketEvents;
  * @param deflate whether permessage-deflate (RFC 7692) is agreed to where it is offered: without context takeover, so that what is compressed once suits every socket
  */
 export function acceptSockets(server: HttpServer, maxBytes: number, open: (request: UpgradeRequest) => Attach | Promise<Attach>, deflate = false): void {
-  const perMessageDeflate = deflate && { serverNoContextTakeover: true, clientNoContextTakeover: true };
+  const perMessageDeflate = deflate && { serverNoContextTakeover: true, clientNoContextTakeover: true, serverMaxWindowBits: windowBits };
   const options = { noServer: true, maxPayload: maxBytes, perMessageDeflate, clientTracking: false, closeTimeout: closeWithinMs }; // the last is missing in the published types
   const acceptor = new WebSocketServer(options);
   // What an open socket's listeners can see lives as long as it does: none of them is made where the request is in sight.
@@ -71,15 +74,18 @@ function destroyIt(this: Duplex): void {
 async function upgrade(acceptor: ws.WebSocketServer, open: (request: UpgradeRequest) => Attach | Promise<Attach>, req: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
   const url = req.url ?? "/";
   const mark = url.indexOf("?");
+  let attach: Attach;
   try {
-    const attach = await open({ path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers });
-    acceptor.handleUpgrade(req, stream, head, (ws) => new WsSocket(ws, attach));
+    attach = await open({ path: mark < 0 ? url : url.slice(0, mark), query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)), headers: req.headers });
   } catch (error) {
     const reason: Reason = error instanceof ProtocolError ? error.reason : "internal";
     // Node lets the client keep its end open; nobody would ever close it.
     stream.once("finish", destroyIt);
     stream.end(raw(problems[reason][0], problem(reason, error instanceof ProtocolError ? error.detail : undefined)));
+    return;
   }
+  // What goes wrong from here on is no fault of the peer's, and must not end as text on its WebSocket.
+  acceptor.handleUpgrade(req, stream, head, (ws) => new WsSocket(ws, attach));
 }
 
 /** Opens a WebSocket; `attach` is called when it is open. Rejects with the refusal's status in the message. */
@@ -150,7 +156,6 @@ class WsSocket implements Socket {
   }
 
   #message(data: Buffer, isBinary: boolean): void {
-    this.#events.alive?.();
     if (isBinary) this.#events.binary(data);
     else this.#events.text(data.toString("utf8"));
   }
@@ -167,7 +172,7 @@ export function textFrame(payload: Uint8Array): Buffer {
 /** The same, compressed, for sockets with `deflates`. */
 export function deflatedFrame(payload: Uint8Array): Buffer {
   // A flushed block ends with four bytes that the receiver adds by itself (RFC 7692, 7.2.1).
-  return frame(deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4), true);
+  return frame(deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH, windowBits }).subarray(0, -4), true);
 }
 
 function frame(payload: Uint8Array, rsv1: boolean): Buffer {

@@ -29,12 +29,12 @@ export class TokenBuckets {
     return this.#young.size + this.#old.size;
   }
 
-  /** Takes a token. @returns 0, or in how many ms there is one */
-  take(key: string, now: number): number {
+  /** Takes tokens: 1, or so many as a full bucket has at most. @returns 0, or in how many ms there are so many */
+  take(key: string, now: number, tokens = 1): number {
     if (this.#everyMs === 0) return 0;
     if (now >= this.#turnAt) this.#turn(now);
     const known = this.#young.get(key) ?? this.#old.get(key) ?? 0;
-    const fullAt = Math.max(known, now) + this.#everyMs;
+    const fullAt = Math.max(known, now) + this.#everyMs * tokens;
     const waitMs = fullAt - now - this.#fillMs;
     if (waitMs > slackMs) return Math.ceil(waitMs);
     this.#young.set(key, fullAt);

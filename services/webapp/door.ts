@@ -1,6 +1,6 @@
 /** webapp's HTTP door. The only importer of `express`. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import express, { type ErrorRequestHandler, type Request, type Response } from "express";
+import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
@@ -32,15 +32,10 @@ export function createDoor({ house, webApi, log, isReady, status, page }: DoorPa
   const app = express();
   // Case-sensitive, as Envoy's routes are: `/V1/…` passes the edge, and must not be the `/v1/…` that the edge keeps from strangers.
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
-  const admission = new Admission();
-  app.use((req, res, next) => {
-    if (!admission.admit(req, res, limits.bodyBytes)) throw new ProtocolError("overloaded");
-    next();
-  });
-  // One reader of bodies for all types: what a body must be is decided per door, with this door's own errors.
-  const body = express.raw({ type: () => true, limit: limits.bodyBytes });
+  // Clients must not take the room of the gateways, which bring their tickets.
+  const [ofClients, ofServices] = [bodies(), bodies()];
 
-  app.use("/api", body, async (req, res) => {
+  app.use("/api", ofClients, async (req, res) => {
     if (req.method !== "GET" && req.method !== "POST") return sendApi(res, refusal(new ApiError("method_not_allowed")));
     const mark = req.originalUrl.indexOf("?");
     const { "content-type": contentType, authorization } = req.headers;
@@ -48,7 +43,7 @@ export function createDoor({ house, webApi, log, isReady, status, page }: DoorPa
     sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req) }));
   });
 
-  app.post("/v1/sessions", body, async (req, res) => {
+  app.post("/v1/sessions", ofServices, async (req, res) => {
     const { ticket } = (parseJson(bytesOf(req)) ?? {}) as { ticket?: unknown };
     if (typeof ticket !== "string") throw new ProtocolError("bad_request", "ticket is missing");
     res.json(await house.tickets.redeem(ticket));
@@ -82,6 +77,23 @@ export function createDoor({ house, webApi, log, isReady, status, page }: DoorPa
     else socket.destroy();
   });
   return server;
+}
+
+/** Admits requests, and reads their bodies whatever their type: what a body must be is decided per door, with this door's own errors. */
+function bodies(): RequestHandler {
+  const admission = new Admission();
+  const read = express.raw({ type: () => true, limit: limits.bodyBytes });
+  return (req, res, next) => {
+    const admitted = admission.admit(res);
+    if (admitted === undefined) throw new ProtocolError("overloaded");
+    read(req, res, next);
+    req.on("data", (chunk: Buffer) => {
+      if (res.headersSent || admitted.hold(chunk.length)) return;
+      req.unpipe().pause();
+      res.set("connection", "close");
+      next(new ProtocolError("overloaded"));
+    });
+  };
 }
 
 /** Whatever went wrong becomes the answer of the door it came through. */

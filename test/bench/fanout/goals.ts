@@ -32,7 +32,7 @@ export function goals(rows: readonly Row[], connections: readonly ConnectionRow[
   const two = row("ringway-gateway-x2", "spread");
   if (one !== undefined && two !== undefined) {
     const ratio = two.deliveriesPerS.median / one.deliveriesPerS.median;
-    found.push({ goal: "a second gateway, on what the load leaves of its core: more deliveries/s", measured: `${ratio.toFixed(2)}×, at ${(two.cpuUs.median / one.cpuUs.median).toFixed(2)}× the CPU of one`, passed: ratio > 1 });
+    found.push({ goal: "a second gateway, on what the load leaves of its core: more deliveries/s", measured: `${ratio.toFixed(2)}×, at ${(two.cpuUs.median / one.cpuUs.median).toFixed(2)}× the CPU of one`, passed: two.deliveriesPerS.min > one.deliveriesPerS.max });
   }
 
   const plane = row("ringway-envoy", "mixed", "100/s");

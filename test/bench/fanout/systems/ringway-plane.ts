@@ -55,6 +55,9 @@ class People {
   }
 }
 
+/** One user publishes more here than people do. */
+const noLimits = { RINGWAY_USER_MESSAGES_PER_SECOND: "0", RINGWAY_CHANNEL_MESSAGES_PER_SECOND: "0" };
+
 async function start(isThroughEdge: boolean): Promise<Started> {
   const data = await mkdtemp(join(tmpdir(), "ringway-bench-"));
   const config = readConfig(["--data", data, "--store", "lmdb", "--channels", "1", "--gateways", "1", "--presences", "1", "--log-level", "error"]);
@@ -72,7 +75,7 @@ async function start(isThroughEdge: boolean): Promise<Started> {
     const envoyFile = join(data, "envoy.json");
     await writeFile(envoyFile, await envoyConfig(fileHere("../../../envoy/envoy.yaml"), { host, ports, wasmFile: fileHere("../../../build/filter.wasm"), ringKey: DEV_KEY, zone: "local" }));
     for (const { name, role, args, env, address } of serviceSpecs(config, ports, data, DEV_KEY)) {
-      const server = ServerProcess.node(role, args, { ...env, ...(role === "channel" ? { RINGWAY_STORE: "memory" } : {}) });
+      const server = ServerProcess.node(role, args, { ...env, ...noLimits, ...(role === "channel" ? { RINGWAY_STORE: "memory" } : {}) });
       servers.push(server);
       if (name === "charm") await server.until(() => ok(`http://${address}/readyz`));
     }

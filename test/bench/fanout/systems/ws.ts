@@ -1,3 +1,4 @@
+import { nodeFlags } from "../../../../services/launch/node.ts";
 import { freePorts } from "../../../e2e/ports.ts";
 import { fileHere, ServerProcess } from "../server-process.ts";
 import type { System } from "../system.ts";
@@ -8,7 +9,7 @@ const bare = (name: string): System => ({
   driver: "ws",
   async start() {
     const port = await freePorts(1);
-    const server = ServerProcess.node(name, [fileHere(`servers/${name}.ts`), String(port)]);
+    const server = ServerProcess.node(name, [...nodeFlags("gateway"), fileHere(`servers/${name}.ts`), String(port)]);
     await server.listens(port);
     return { parts: [server], target: { host: "127.0.0.1", port }, stop: () => server.stop() };
   },
