@@ -21,7 +21,7 @@ import { isGone } from "./probe.ts";
 import { answerRead, batchOf } from "./reads.ts";
 import { keepSweeping, sweeperOf } from "./retention.ts";
 import { channelRoutes } from "./routes.ts";
-import { ChannelState, queueFullMs } from "./state.ts";
+import { ChannelState } from "./state.ts";
 import { runAtStore } from "./store-effects.ts";
 
 /** How long a stopping server waits for its appends, ms. */
@@ -213,7 +213,7 @@ class ChannelServer {
 
   async #read({ link, ...read }: Extract<Effect, { type: "read" }>): Promise<void> {
     const refuse = (reason: Reason, retryAfterMs: number): void => this.links.send(link, { type: "refused", req: read.req, reason, detail: "", retryAfterMs });
-    if (this.links.reads(link) >= limits.linkPendingReads) return refuse("rate_limited", queueFullMs);
+    if (this.links.reads(link) >= limits.linkPendingReads) return refuse("rate_limited", limits.queueFullMs);
     return this.links.inTurn(link, "read", async () => {
       const answer = await this.#orUndefined(answerRead(read, this.#store, clock.now()));
       if (answer === undefined) refuse("store_unavailable", 0);

@@ -6,7 +6,7 @@
  */
 import { NO_ORIGIN, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
-import { nestedTooDeep } from "../protocol/nesting.ts";
+import { parseJson } from "../protocol/json.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
 import { TokenBuckets } from "../runtime/token-buckets.ts";
 import type { Channel } from "./channel.ts";
@@ -26,8 +26,6 @@ export type { Effect, Event } from "./events.ts";
 const epochWaitMs = 1_000;
 /** How often the next slots are checked and silent links are looked for, ms. */
 const patrolMs = 500;
-/** What did not fit into a queue may fit so much later, ms. */
-export const queueFullMs = 1_000;
 
 type Request = Extract<Event, { type: "request" }>;
 
@@ -300,7 +298,7 @@ export class ChannelState implements Host, LinkHost {
     const asker = this.#admit({ link: sub.link, req }, draft.length, sub.channel);
     if (asker === undefined) return;
     try {
-      const publish = parsePublish({ kind: "message", user, key, draft: parse(draft), origin });
+      const publish = parsePublish({ kind: "message", user, key, draft: parseJson(draft), origin });
       this.#errand(sub.channel, asker, (channel) => channel.publish({ asker, publish, tries: 0 }));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -348,7 +346,7 @@ export class ChannelState implements Host, LinkHost {
     return waitMs;
   }
 
-  refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs = reason === "rate_limited" ? queueFullMs : 0): void {
+  refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs = reason === "rate_limited" ? limits.queueFullMs : 0): void {
     this.#backlog.answered(asker);
     this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
     if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail, retryAfterMs } });
@@ -376,15 +374,5 @@ export class ChannelState implements Host, LinkHost {
     this.#links.forget(sub);
     const owner = this.#ownership.elsewhere(this.#slotOf(sub.channel));
     this.emit({ type: "send", link: sub.link, frame: { type: "moved", chan: sub.chan, epoch: this.epoch, owner } });
-  }
-}
-
-function parse(bytes: Uint8Array): unknown {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  if (nestedTooDeep(text)) throw new ProtocolError("bad_json", `nested deeper than ${limits.jsonDepth} levels`);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new ProtocolError("bad_json");
   }
 }

@@ -1,7 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { constants, inflateRawSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { limits } from "../protocol/limits.ts";
-import { textFrame, type Socket } from "../runtime/socket.ts";
+import { deflatedFrame, textFrame, type Socket } from "../runtime/socket.ts";
 import type { SessionId } from "./events.ts";
 import { FanOut } from "./fan-out.ts";
 import type { Clock } from "./gatherer.ts";
@@ -59,6 +60,8 @@ class Loop implements Clock {
   now = (): number => this.#ms;
   soon = (run: () => void): void => void this.#soon.push(run);
   later = (ms: number, run: () => void): void => void this.#later.push({ at: this.#ms + ms, run });
+  atWork = 0;
+  workShare = (): number => this.atWork;
   /** To the end of a turn, `ms` later. */
   turn(ms = 0): void {
     this.#ms += ms;
@@ -166,6 +169,14 @@ describe("FanOut", () => {
     expect(inflateRawSync(Buffer.concat([compressed.subarray(2), Buffer.from("0000ffff", "hex")]), { finishFlush: constants.Z_SYNC_FLUSH })).toEqual(long);
   });
 
+  test("a compressed event is read by a client that keeps 4 KiB in mind, however far apart its repeats are", () => {
+    const noise = randomBytes(6_000).toString("base64");
+    const compressed = deflatedFrame(Buffer.from(noise + noise));
+    expect(compressed[1]).toBe(126);
+    const inflated = inflateRawSync(Buffer.concat([compressed.subarray(4), Buffer.from("0000ffff", "hex")]), { finishFlush: constants.Z_SYNC_FLUSH, windowBits: 12 });
+    expect(inflated.toString()).toBe(noise + noise);
+  });
+
   test("a busy socket is written to once per gathering, a quiet one at once, and an answer waits for nothing", () => {
     const { clients, sockets: [socket], loop } = fanOut(1);
     const after = (ms: number, text: string): string[][] => {
@@ -181,6 +192,25 @@ describe("FanOut", () => {
     expect(texts(socket!.writes.splice(0))).toEqual([["e", "pong"]]);
     loop.turn(gatherMs);
     expect(after(0, "quiet again")).toEqual([["quiet again"]]);
+  });
+
+  test("where the loop has no pause left a quiet socket waits for the next gathering, too; an answer still does not", () => {
+    const { clients, sockets: [first, second], loop } = fanOut(1, 2);
+    loop.atWork = 0.9;
+    loop.turn(100);
+    clients.deliver([1, 2], [event("a")], false);
+    loop.turn();
+    clients.deliver([2, 1], [event("b")], false);
+    clients.send(2, "pong");
+    loop.turn();
+    expect([texts(first!.writes), texts(second!.writes)]).toEqual([[], [["a", "b", "pong"]]]);
+    loop.turn(gatherMs);
+    expect(texts(first!.writes)).toEqual([["a", "b"]]);
+    loop.atWork = 0.5;
+    loop.turn(100);
+    clients.deliver([1], [event("c")], false);
+    loop.turn();
+    expect(texts(first!.writes)).toEqual([["a", "b"], ["c"]]);
   });
 
   test("a busy socket for which much is ready does not wait", () => {

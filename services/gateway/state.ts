@@ -26,8 +26,6 @@ export type { Effect, Event, Ring } from "./events.ts";
 
 /** Turns are so much further apart than the rate demands: clients do not come back to the millisecond. */
 const turnRoom = 1.1;
-/** What did not fit into a queue may fit so much later, ms. */
-const queueFullMs = 1_000;
 /** A client that leaves by itself has so long after its turn when the gateway stops, ms. */
 const stopPatienceMs = 500;
 
@@ -302,7 +300,7 @@ export class Gateway {
         const waitMs = this.#rates.presence(session.user, frame.users.length);
         if (waitMs > 0) return this.#tooMany(session, frame.id, waitMs);
         if (frame.type === "presence_sub") return this.#presence.watch(session, frame.users);
-        return this.#presence.query(session, frame.users) ? undefined : this.#tooMany(session, frame.id, queueFullMs);
+        return this.#presence.query(session, frame.users) ? undefined : this.#tooMany(session, frame.id, limits.queueFullMs);
       }
       case "tickle":
         return;
@@ -313,7 +311,7 @@ export class Gateway {
 
   #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>): void {
     if (!session.members.has(frame.channel) || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
-    const waitMs = this.#publishes.full(session.id) ? queueFullMs : this.#rates.message(session.user);
+    const waitMs = this.#publishes.full(session.id) ? limits.queueFullMs : this.#rates.message(session.user);
     if (waitMs > 0) return this.#tooMany(session, frame.id, waitMs);
     this.#publishes.add(this.#subs.acquire(frame.channel), {
       session: session.id,

@@ -31,6 +31,8 @@ export const limits = {
   reactionsBytes: 64 * 1024,
   /** Appends of one channel that wait for the store, and requests that wait for a slot or a channel to be loaded; more is refused as `rate_limited`. */
   channelPendingAppends: 1_000,
+  /** What did not fit into a queue may fit so much later, ms: the refusal says so. */
+  queueFullMs: 1_000,
   /** Channels that a gateway subscribes in one step; the others come 10 ms later. */
   subscribesAtOnce: 20_000,
   /** Polls for endpoints that wait at a charm for a change; more are answered at once. */

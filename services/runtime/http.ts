@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
 import { limits } from "../protocol/limits.ts";
-import { nestedTooDeep } from "../protocol/nesting.ts";
+import { parseJson } from "../protocol/json.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { Admission, type Admitted } from "./admission.ts";
 import type { Log } from "./log.ts";
@@ -150,17 +150,6 @@ function decodeParams(groups: Record<string, string>): Record<string, string> {
     return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]));
   } catch {
     throw new ProtocolError("bad_request", "the path is not valid percent-encoding");
-  }
-}
-
-/** @throws ProtocolError bad_json */
-export function parseJson(bytes: Uint8Array): unknown {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-  if (nestedTooDeep(text)) throw new ProtocolError("bad_json", `nested deeper than ${limits.jsonDepth} levels`);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ProtocolError("bad_json", (error as Error).message);
   }
 }
 

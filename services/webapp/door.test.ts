@@ -43,8 +43,8 @@ test("calls whose bodies are too many bytes together are told ratelimited; those
   const { hostname, port } = new URL(it.url);
   const held = Array.from({ length: limits.doorBodyBytes / limits.bodyBytes }, () => connect(Number(port), hostname));
   for (const socket of held) socket.write(`POST /api/chat.postMessage HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${limits.bodyBytes}\r\n\r\n${"x".repeat(limits.bodyBytes - 1)}`);
-  const call = (): ReturnType<typeof ask> => ask(`${it.url}/api/auth.test`, { method: "POST", body: {}, headers: bearer });
-  await expect.poll(async () => (await call()).status).toBe(429);
+  const call = (): ReturnType<typeof ask> => ask(`${it.url}/api/auth.test`, { method: "POST", body: { text: "x".repeat(1_000) }, headers: bearer });
+  await expect.poll(async () => (await call()).status, { timeout: 10_000 }).toBe(429);
   const { headers, json } = await call();
   expect([headers["retry-after"], json]).toEqual(["1", { ok: false, error: "ratelimited" }]);
   expect(await at("/v1/sessions", { method: "POST", body: { ticket: "U0ADA.x" } })).toMatchObject([401, { reason: "bad_ticket" }]);

@@ -2,10 +2,11 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { isId } from "../protocol/ids.ts";
+import { parseJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
 import { Admission } from "../runtime/admission.ts";
-import { parseJson, raw } from "../runtime/http.ts";
+import { raw } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import { StoreUnavailable } from "../store/log.ts";
 import { ApiError } from "./errors.ts";

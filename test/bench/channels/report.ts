@@ -1,5 +1,6 @@
 /** The rows and how they are printed: Markdown, as they stand in docs/benchmarks.md. */
 import type { Memory } from "./memory.ts";
+import type { Goal } from "../goals.ts";
 
 export interface Row extends Memory {
   readonly kind: string;
@@ -37,18 +38,6 @@ export function printSlopes(list: readonly Slope[]): void {
 /** A channel's share where 16 million are to fit into 24 GiB. */
 const goalBytes = 1_536;
 
-export interface Goal {
-  readonly goal: string;
-  readonly measured: string;
-  readonly passed: boolean;
-}
-
 export function goals(list: readonly Slope[], subscribed: string): Goal[] {
   return list.filter(({ kind }) => kind === subscribed).map(({ kind, own }) => ({ goal: `${kind}: ≤ ${goalBytes} bytes`, measured: own.toFixed(0), passed: own <= goalBytes }));
-}
-
-/** A miss is said and fails nothing: it is a measurement. */
-export function printGoals(list: readonly Goal[]): void {
-  console.log("\n## Goals\n\n| goal | measured | |\n|:--|:--|:--|");
-  for (const { goal, measured, passed } of list) console.log(`| ${goal} | ${measured} | ${passed ? "pass" : "**miss**"} |`);
 }

@@ -11,11 +11,12 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { machineFacts, printFacts } from "../facts.ts";
+import { printGoals } from "../goals.ts";
 import { Child } from "./child.ts";
 import { Link } from "./link.ts";
 import type { Memory } from "./memory.ts";
 import { openPlane, statusOf, type Plane } from "./plane.ts";
-import { goals, printGoals, printRows, printSlopes, slopes, type Row } from "./report.ts";
+import { goals, printRows, printSlopes, slopes, type Row } from "./report.ts";
 import { fill } from "./store.ts";
 
 const { values: options } = parseArgs({ options: { quick: { type: "boolean", default: false }, channels: { type: "string" }, json: { type: "string" }, folder: { type: "string", default: "." } } });

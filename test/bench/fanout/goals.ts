@@ -1,16 +1,12 @@
 /** The goals of the fan-out beside what was measured. A miss is said, not hidden, and fails nothing: it is a measurement. */
+import { flags } from "../../../services/gateway/config.ts";
+import type { Goal } from "../goals.ts";
 import type { ConnectionRow, Row } from "./report.ts";
-
-export interface Goal {
-  readonly goal: string;
-  readonly measured: string;
-  readonly passed: boolean;
-}
 
 /** More than this many ms between two latencies is no noise. */
 const NOISE_MS = 1;
-/** Most that the gateway gathers (--gather-ms), ms. */
-const GATHER_MS = 20;
+/** Most that the gateway gathers, ms. */
+const GATHER_MS = flags["gather-ms"].default;
 
 /** Only those of which all rows were measured. */
 export function goals(rows: readonly Row[], connections: readonly ConnectionRow[]): Goal[] {
@@ -54,10 +50,4 @@ export function goals(rows: readonly Row[], connections: readonly ConnectionRow[
     if (few !== undefined && many !== undefined) atMost(`${system}: cost per delivery at 10,000 channels ≤ 1.3× that at 10`, 1.3, many.cpuUs.median / few.cpuUs.median, (ratio) => `${ratio.toFixed(2)}×`);
   }
   return found;
-}
-
-export function printGoals(goals: readonly Goal[]): void {
-  if (goals.length === 0) return;
-  console.log("\n### Goals\n\n| goal | measured | |\n|:--|:--|:--|");
-  for (const { goal, measured, passed } of goals) console.log(`| ${goal} | ${measured} | ${passed ? "met" : "**missed**"} |`);
 }

@@ -5,6 +5,7 @@
  *   --only A,B        these scenarios: single, burst, spread, mixed, subscribers, channels, latency, idle, storm
  *   --systems A,B     these systems; --list names them
  *   --rounds N        instead of 3
+ *   --sockets N       in idle, instead of 2,000; a multiple of 100. Each takes a file of the system and one of the load: mind `ulimit -n`
  *   --json FILE       the same rows, for a program
  *   --profile DIR     instead of figures to compare: where the Node servers' CPU goes, by V8's profiler, which slows them; the profiles stay in DIR
  */
@@ -15,10 +16,11 @@ import { parseArgs } from "node:util";
 import { buildWasm } from "../../../services/launch/build.ts";
 import { fact, machineFacts, printFacts } from "../facts.ts";
 import { isPinned } from "../pin.ts";
+import { printGoals } from "../goals.ts";
 import { Bench } from "./bench.ts";
 import { measure, type Effort } from "./cells.ts";
 import { idleKiB, idles, storm, type Storm } from "./connections.ts";
-import { goals, printGoals } from "./goals.ts";
+import { goals } from "./goals.ts";
 import { printProfiles } from "./profile.ts";
 import { connectionRow, printConnections, printRows, rowOf, stormRows, type ConnectionRow, type Row } from "./report.ts";
 import { connectionScenarios, scenarios } from "./scenarios.ts";
@@ -26,7 +28,7 @@ import type { System } from "./system.ts";
 import { systems as allSystems } from "./systems.ts";
 
 const flag = { type: "boolean", default: false } as const;
-const { values: options } = parseArgs({ options: { quick: flag, list: flag, only: { type: "string" }, systems: { type: "string" }, rounds: { type: "string" }, json: { type: "string" }, profile: { type: "string" } } });
+const { values: options } = parseArgs({ options: { quick: flag, list: flag, only: { type: "string" }, systems: { type: "string" }, rounds: { type: "string" }, sockets: { type: "string" }, json: { type: "string" }, profile: { type: "string" } } });
 const say = (line: string): void => console.error(`${performance.now().toFixed(0).padStart(7)} ms  ${line}`);
 
 /** With --quick nothing is begun after this. A machine that is busy with other things gets through less, and it is said. */
@@ -36,7 +38,7 @@ const quickSystems = ["ringway-gateway", "ringway-envoy", "ws-gathered", "ws-gat
 
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
 const effort: Effort = options.quick ? { rounds, ms: 600, longestMs: 1_500, warmUpMs: 400 } : { rounds, ms: 1_500, warmUpMs: 1_000 };
-const idleSockets = options.quick ? 1_000 : 2_000;
+const idleSockets = Number(options.sockets ?? (options.quick ? 1_000 : 2_000));
 const stormShape = { groups: 1, socketsPerGroup: options.quick ? 500 : 1_000, channelsPerGroup: 20 };
 
 /** @throws Error that names what is not there */
@@ -150,7 +152,7 @@ for (const { name, title, about } of scenarios) {
 }
 if (connections.length > 0) printConnections(connections, rounds);
 const reached = goals(rows, connections);
-printGoals(reached);
+printGoals(reached, 3);
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ rows, connections, goals: reached }, null, 2)}\n`);
 if (options.profile !== undefined) await printProfiles(options.profile);
 for (const row of [...rows, ...connections]) if (row.failed !== undefined) failures.push({ failed: row.failed, system: row.system });

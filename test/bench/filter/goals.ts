@@ -1,16 +1,8 @@
 /** The goals of the filter beside what was measured. A miss is said, not hidden, and fails nothing: it is a measurement. */
 import { spread } from "../stats.ts";
 import type { Fact } from "../facts.ts";
+import { NOT_MEASURED, type Goal } from "../goals.ts";
 import type { Row } from "./report.ts";
-
-export interface Goal {
-  readonly goal: string;
-  readonly measured: string;
-  readonly passed: boolean;
-}
-
-/** Where a quick run had to leave the rows out. */
-export const NOT_MEASURED = "not measured";
 
 /** How much a figure may rise with streams or servers, beyond what the same does to native ring_hash, and still be called flat. */
 const FLAT = 1.1;

@@ -4,7 +4,6 @@ import { spread, type Spread } from "../stats.ts";
 import type { Samples } from "./cell.ts";
 import type { Variant } from "./config.ts";
 import { BUCKET_NAMES, type Histogram } from "./histogram.ts";
-import { NOT_MEASURED, type Goal } from "./goals.ts";
 
 export interface Row {
   readonly servers: number;
@@ -62,9 +61,4 @@ export function printHistograms(title: string, histograms: readonly Histogram[])
   const us = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
   console.log(`\n## ${title}\n\n| | ${BUCKET_NAMES.join(" | ")} | median µs | p99.9 µs | max µs |\n|:--|${"--:|".repeat(BUCKET_NAMES.length + 3)}`);
   for (const { name, counts, medianUs, p999Us, maxUs } of histograms) console.log(`| ${name} | ${counts.join(" | ")} | ${us(medianUs)} | ${us(p999Us)} | ${us(maxUs)} |`);
-}
-
-export function printGoals(goals: readonly Goal[]): void {
-  console.log("\n## Goals\n\n| goal | measured | |\n|:--|:--|:--|");
-  for (const { goal, measured, passed } of goals) console.log(`| ${goal} | ${measured} | ${measured === NOT_MEASURED ? "" : passed ? "pass" : "**miss**"} |`);
 }

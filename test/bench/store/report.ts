@@ -3,6 +3,7 @@ import { show } from "../facts.ts";
 import { spread, type Spread } from "../stats.ts";
 import type { Sample } from "./subject.ts";
 import type { Kind } from "./workload.ts";
+import type { Goal } from "../goals.ts";
 
 export interface Row {
   readonly engine: string;
@@ -38,20 +39,8 @@ export function printRows(rows: readonly Row[]): void {
 /** How much longer than with the bare engine the slowest hundredth may take. */
 const limit = 2;
 
-export interface Goal {
-  readonly goal: string;
-  readonly measured: string;
-  readonly passed: boolean;
-}
-
 export function goals(rows: readonly Row[]): Goal[] {
   return rows.flatMap(({ engine, writers, kind, p99OfBare }) =>
     kind !== "ringway" || p99OfBare === undefined ? [] : [{ goal: `${engine}, ${writers} writers: p99 ≤ ${limit}× bare`, measured: `${show(p99OfBare, 2)}×`, passed: p99OfBare.median <= limit }],
   );
-}
-
-/** A miss is said and fails nothing: it is a measurement. */
-export function printGoals(list: readonly Goal[]): void {
-  console.log("\n## Goals\n\n| goal | measured | |\n|:--|:--|:--|");
-  for (const { goal, measured, passed } of list) console.log(`| ${goal} | ${measured} | ${passed ? "pass" : "**miss**"} |`);
 }

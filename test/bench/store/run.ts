@@ -10,10 +10,11 @@ import { loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { fact, printFacts, type Fact } from "../facts.ts";
+import { printGoals } from "../goals.ts";
 import { machine, syncTimes } from "./machine.ts";
 import { startServer } from "./postgres.ts";
 import { Subject } from "./process.ts";
-import { goals, printGoals, printRows, rowsOf, type Row } from "./report.ts";
+import { goals, printRows, rowsOf, type Row } from "./report.ts";
 import type { Sample } from "./subject.ts";
 import { kinds, type Kind } from "./workload.ts";
 
