@@ -1,7 +1,7 @@
 /**
- * When a presence server may call a user away whom nobody announced. After a start, or when users have moved between
- * presence servers, it knows less than the gateways: it waits until each gateway of the ring said that it announced all, at
- * most `settleMs`. Other changes of the topology take no user from any server, and begin no such wait: there are many in a row.
+ * When a presence server may call a user away whom nobody announced. After a start, when users have moved between
+ * presence servers, or when a gateway's link broke, it knows less than the gateways: it waits until each gateway of the ring said
+ * that it announced all, at most `settleMs`. Other changes of the topology take no user from any server, and begin no such wait: there are many in a row.
  */
 import type { Timer, Timers } from "../runtime/timers.ts";
 
@@ -49,9 +49,12 @@ export class Settle {
     this.#check();
   }
 
-  /** What it announced is void. */
-  gone(gateway: string): void {
+  /** What it announced is void. Who came to it since then, it may have announced elsewhere. */
+  gone(gateway: string, now: number): void {
     this.#announced.delete(gateway);
+    if (!this.#settled || !this.#expected.includes(gateway)) return;
+    this.#settled = false;
+    this.#timer = this.#timers.set(now + this.#settleMs, () => this.#settle());
   }
 
   #check(): void {

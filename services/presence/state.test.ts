@@ -188,6 +188,15 @@ describe("a server that does not know enough yet", () => {
     expect(t.wait(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
   });
 
+  test("a gateway whose link broke begins it anew: who came to it meanwhile it may have announced elsewhere", () => {
+    const t = settled().dead("gw-0").from("gw-1", watch("UADA"));
+    expect(t.wait(100).take()).toEqual([]);
+    t.link("gw-0", 1).from("gw-0", online("UADA"), { type: "announced", epoch: 1 });
+    expect(t.take()).toEqual(["→ gw-1 presence UADA 1"]);
+    t.dead("gw-0").from("gw-1", watch("UBOB")).take();
+    expect(t.wait(2_000).take()).toEqual(["→ gw-1 presence UBOB 0"]);
+  });
+
   test("users that moved begin it anew: what a gateway announced at an older epoch does not count", () => {
     const t = settled().topology(2, ["gw-0", "gw-1"], "ps-0", "others").from("gw-0", watch("UADA"), { type: "announced", epoch: 1 });
     t.from("gw-1", { type: "announced", epoch: 2 });

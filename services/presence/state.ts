@@ -196,7 +196,7 @@ export class Presence {
     const link = this.#links.get(number);
     if (link === undefined) return;
     this.#links.delete(number);
-    if (link.gateway !== undefined) this.#settle.gone(link.gateway);
+    if (link.gateway !== undefined) this.#settle.gone(link.gateway, this.#now);
     for (const user of link.announced) this.#leave(number, user);
     this.#watches -= link.watched.size;
     for (const user of link.watched) user.watchers.delete(number);

@@ -4,8 +4,8 @@ import type { RingView } from "../../services/ring/ring.ts";
 const slots = 65_536;
 /** Looks at each so-many-th slot: 512 of them. */
 const stride = 128;
-/** That sample lies off by chance: four standard deviations of it at 5 %. */
-const slack = 0.039;
+/** How far that sample may lie off by chance: four standard deviations of it. */
+const slack = (share: number): number => 4 * Math.sqrt((share * (1 - share) * stride) / slots);
 
 /** @returns the share of the slots (0..1) that servers lost which are neither down nor gone */
 export function takenFromLiving(before: RingView, after: RingView): number {
@@ -30,6 +30,6 @@ export function tooLongAStep(before: RingView, after: RingView, share: number): 
   // A weight is a whole number: one unit more may be more than a step.
   if (changes.reduce((sum, change) => sum + change, 0) <= 1) return undefined;
   const taken = takenFromLiving(before, after);
-  if (taken <= share + slack) return undefined;
+  if (taken <= share + slack(share)) return undefined;
   return `topology ${after.epoch} takes ${(100 * taken).toFixed(1)} % of the channel slots from servers that live, in one step`;
 }
