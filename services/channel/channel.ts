@@ -139,6 +139,13 @@ export class Channel {
     work.unread = [];
   }
 
+  /** Reads where the log ends, where nothing is under way that would find it out by the way. */
+  lookAgain(): void {
+    if (this.#phase !== "ready" || this.#subs.length === 0) return;
+    const work = this.#busy();
+    if (work.flights.empty && work.lookup === undefined) this.#reload(work);
+  }
+
   /** Looks the next waiting publications up, or comes to rest. Called once per event, so that what arrived together stays together. */
   pump(): void {
     const work = this.#work;
@@ -294,7 +301,7 @@ export class Channel {
     }
     const micros = nextMicros(work.micros, wallMs);
     const place = { channel: this.id, offset: work.assigned.offset + 1, ts: formatTs(micros) };
-    const rendered = render(publish, place, "ts" in publish ? current(work, publish.ts, found) : undefined);
+    const rendered = render(publish, place, "ts" in publish ? work.message(publish.ts, found) : undefined);
     if (typeof rendered === "string") {
       this.#refuse(job, rendered, "");
       return [];
@@ -332,6 +339,7 @@ export class Channel {
 
   /** One append failed, so that all after it had to: answers each, then reads where the channel really ends. */
   #recover(work: Work, flights: readonly Flight[]): void {
+    if (flights.some(({ result }) => result === "unavailable")) this.#host.givenUp(this);
     const again: Job[] = [];
     for (const { list, result } of flights) {
       for (const { job, entry, message, followers } of list) {
@@ -389,10 +397,4 @@ export class Channel {
     this.#work!.pending--;
     this.#host.refuse(job.asker, reason, detail, this.slot, retryAfterMs);
   }
-}
-
-/** The message's JSON after all that is under way; undefined where there is none. */
-function current({ flights }: Work, ts: string, found: Found): Uint8Array | undefined {
-  const changed = flights.message(ts);
-  return changed === undefined ? found.messages.get(ts) : (changed.json ?? undefined);
 }

@@ -21,6 +21,8 @@ export interface Host {
   moved(sub: Subscription): void;
   /** The store is down for a channel that was served: `Channel.retry` is wanted later. */
   stalled(channel: Channel): void;
+  /** An append was given up and may land late: `Channel.lookAgain` is wanted later. */
+  givenUp(channel: Channel): void;
   /** The store answers again. */
   recovered(): void;
 }

@@ -189,6 +189,25 @@ describe("publishing", () => {
     expect(bench.last("append").entries.map(({ offset, ts }) => [offset, ts])).toEqual([[2, "1700000000.000002"]]);
   });
 
+  it("looks again for an append that it gave up, and shows what has landed late, though nobody publishes any more", () => {
+    const bench = new Bench("cs-1", "cs-1").owning();
+    bench.subscribe(AFTER_HEAD);
+    bench.publish(say("a"));
+    bench.lookedUp();
+    bench.appended("unavailable");
+    bench.loaded(1, "1700000000.000000");
+    const looks: number[] = [];
+    for (const start = bench.now; bench.now < start + 100_000; bench.now += 500) {
+      bench.step({ type: "linkFrame", link: 1, frame: { type: "ping", at: 0 } });
+      if (!bench.step({ type: "tick" }).some((line) => line.startsWith("load "))) continue;
+      looks.push((bench.now - start) / 1_000);
+      const [head, ts] = looks.length < 3 ? [1, "1700000000.000000"] : [2, "1700000000.000001"];
+      const shown = bench.loaded(head as number, ts as string);
+      if (looks.length === 3) expect(shown).toEqual([expect.stringMatching(/^replay sub=\d+ after=1$/)]);
+    }
+    expect(looks).toEqual([1, 5, 21, 85]);
+  });
+
   it("answers a known key with the entry that it made, and two in flight with one entry", () => {
     const bench = new Bench("cs-1", "cs-1").owning();
     bench.publish(say("old", "k9"));

@@ -17,6 +17,7 @@ import { Links, type LinkHost } from "./links.ts";
 import { Ownership } from "./ownership.ts";
 import { parsePublish } from "./parse-publish.ts";
 import { Slots, type Errand } from "./slots.ts";
+import { SecondLooks } from "./second-looks.ts";
 import { Stalled } from "./stalled.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -59,6 +60,7 @@ export class ChannelState implements Host, LinkHost {
   /** what was sent by one who knows a newer topology */
   readonly #early: Early[] = [];
   readonly #stalled = new Stalled();
+  readonly #looks = new SecondLooks();
   readonly #messages: TokenBuckets;
   readonly #signs: TokenBuckets;
   readonly #backlog = new Backlog();
@@ -169,6 +171,7 @@ export class ChannelState implements Host, LinkHost {
         this.#slots.recheck(this.#now);
         this.#slots.hurry(this.#now);
         for (const channel of this.#stalled.take(this.#now)) channel.retry();
+        for (const channel of this.#looks.take(this.#now)) channel.lookAgain();
         return this.#retryEarly();
       case "stop":
         this.#stopping = true;
@@ -184,7 +187,7 @@ export class ChannelState implements Host, LinkHost {
       if (this.#slots.size === 0 && !this.#drained) this.emit({ type: "drained" });
       this.#drained ||= this.#slots.size === 0;
     }
-    const candidates = this.#stopping ? [this.#slots.leaveAt()] : [this.#slots.leaveAt(), this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
+    const candidates = this.#stopping ? [this.#slots.leaveAt()] : [this.#slots.leaveAt(), this.#early[0]?.until, this.#slots.recheckAt(this.#now), this.#stalled.at, this.#looks.at, this.#links.size > 0 ? this.#now + patrolMs : undefined];
     const at = Math.min(...candidates.filter((one) => one !== undefined));
     if (at >= this.#wakeAt) return;
     this.#wakeAt = at;
@@ -363,6 +366,10 @@ export class ChannelState implements Host, LinkHost {
 
   stalled(channel: Channel): void {
     this.#stalled.add(channel, this.#now);
+  }
+
+  givenUp(channel: Channel): void {
+    this.#looks.add(channel, this.#now);
   }
 
   recovered(): void {

@@ -1,4 +1,5 @@
 import type { Reason } from "../protocol/problems.ts";
+import type { Found } from "./events.ts";
 import { Flights, type Job } from "./flights.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -51,6 +52,12 @@ export class Work {
   lookUp(id: number, jobs: readonly Job[]): void {
     this.lookup = { id, jobs };
     if (this.#flights === noFlights) this.#flights = new Flights();
+  }
+
+  /** A message's JSON after all that is under way; undefined where there is none. */
+  message(ts: string, found: Found): Uint8Array | undefined {
+    const changed = this.flights.message(ts);
+    return changed === undefined ? found.messages.get(ts) : (changed.json ?? undefined);
   }
 
   /** Nothing is left of it. */

@@ -74,7 +74,7 @@ describe("a presence server", () => {
   });
 
   test("a request waits while it is not known who is online", async () => {
-    const address = await serve("--settle-ms", "60000");
+    const address = await serve("--settle-ms", "2000");
     const answer = ask(url(address, "UADA"));
     const gateway = await Gateway.open(address);
     gateway.send({ type: "ping", at: 1 });

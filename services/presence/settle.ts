@@ -1,7 +1,8 @@
 /**
- * When a presence server may call a user away whom nobody announced. After a start, when users have moved between
- * presence servers, or when a gateway's link broke, it knows less than the gateways: it waits until each gateway of the ring said
- * that it announced all, at most `settleMs`. Other changes of the topology take no user from any server, and begin no such wait: there are many in a row.
+ * When a presence server may call a user away whom nobody announced. When users have moved between presence servers, or
+ * when a gateway's link broke, it knows less than the gateways: it waits until each gateway of the ring, and each that is linked
+ * here, said that it announced all, at most `settleMs`. After a start it waits so long in any case: a gateway that is leaving
+ * is in no ring any more, and may still have sessions. Other changes of the topology take no user from any server, and begin no such wait: there are many in a row.
  */
 import type { Timer, Timers } from "../runtime/timers.ts";
 
@@ -16,6 +17,7 @@ export class Settle {
   #placement: string | undefined;
   #timer: Timer | undefined;
   #settled = false;
+  #isNew = true;
 
   /** @param done called each time it becomes settled */
   constructor(timers: Timers, settleMs: number, done: () => void) {
@@ -30,7 +32,7 @@ export class Settle {
 
   /**
    * @param placement of users on presence servers
-   * @param gateways IDs of those that may have users
+   * @param gateways IDs of those that are known to be there
    */
   topology(epoch: number, placement: string, gateways: readonly string[], now: number): void {
     this.#expected = gateways;
@@ -58,13 +60,14 @@ export class Settle {
   }
 
   #check(): void {
-    if (this.#settled || this.#epoch === 0) return;
+    if (this.#settled || this.#isNew) return;
     if (this.#expected.every((gateway) => (this.#announced.get(gateway) ?? 0) >= this.#epoch)) this.#settle();
   }
 
   #settle(): void {
     this.#timers.cancel(this.#timer);
     this.#settled = true;
+    this.#isNew = false;
     this.#done();
   }
 }

@@ -106,8 +106,9 @@ export class Presence {
 
   #topology(ring: Ring): void {
     this.#ring = ring;
-    const gateways = ring.servers("gateway").filter(({ state }) => state !== "down");
-    this.#settle.topology(ring.epoch, ring.placement("presence"), gateways.map(({ id }) => id), this.#now);
+    const gateways = new Set(ring.servers("gateway").flatMap(({ id, state }) => (state === "down" ? [] : [id])));
+    for (const { gateway } of this.#links.values()) if (gateway !== undefined) gateways.add(gateway);
+    this.#settle.topology(ring.epoch, ring.placement("presence"), [...gateways], this.#now);
     for (const user of [...this.#users.values()]) {
       this.#tell(user);
       this.#forgetIdle(user);
