@@ -35,7 +35,7 @@ export const plantedBugs: readonly Planted[] = [
   {
     name: "a session is live before it caught up",
     file: "services/gateway/members.ts",
-    edits: [{ find: `      member.mode = "catching";\n`, replace: `      member.mode = "catching";\n      sub.live.add(session.id);\n` }],
+    edits: [{ find: `      member.mode = "catching";\n`, replace: `      member.mode = "catching";\n      sub.live.add(session.id, member);\n` }],
     says: /left out in silence|twice, or out of order/,
   },
   {

@@ -15,6 +15,8 @@ const faultsMs = 9_000;
 const settleMs = 60_000;
 /** How often that is looked at, ms. */
 const lookMs = 250;
+/** After the last cut a gateway has its links again within this time, and has heard who left a channel meanwhile. */
+const relinkMs = 2_000;
 
 export interface Result {
   readonly seed: number;
@@ -68,6 +70,7 @@ export function simulate(ring: RingModule, seed: number, trace?: (line: string) 
     for (const client of plane.clients) client.start();
     undrainSome(plane);
     settle(plane, () => [...work.unfinished(), ...unsettled(plane)]);
+    kernel.run(kernel.now + relinkMs);
     const probes = work.probe();
     settle(plane, () => [...work.unfinished(), ...misled(plane, probes)]);
     if (random.chance(0.15)) {
@@ -102,6 +105,7 @@ function settle(plane: Plane, reasons: () => string[]): void {
     kernel.run(kernel.now + lookMs);
     const left = reasons();
     if (left.length === 0) return;
+    undrainSome(plane); // a wish that charm could not take at its time may come now
     // More than half of a pool went at once: charm waits for an operator's word.
     if (charm !== undefined && charm.held.length > 0) plane.world.charm?.release();
     if (kernel.now > deadline) throw new Broken(`not settled ${settleMs} ms after the last fault: ${left.join("; ")}`);
