@@ -67,6 +67,7 @@ export class Client {
   #goodbyes = 0;
   /** of the present session, once it had its hello */
   session = 0;
+  helloAt = -Infinity;
   gateway = "";
   gaps = 0;
 
@@ -223,6 +224,7 @@ export class Client {
     this.session = session;
     this.gateway = gateway;
     this.#failures = 0;
+    this.helloAt = this.#world.kernel.now;
     this.#world.trace.line(() => `${gateway} → ${this.name}  hello`);
     if (this.#timer !== undefined) this.#timer.run = undefined;
     this.#beat();

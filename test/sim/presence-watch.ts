@@ -38,6 +38,8 @@ export class PresenceWatch {
   readonly #plane: Plane;
   readonly #pairs: Pair[];
   readonly #lastLive = new Map<string, number>();
+  /** the same, of those who have no live socket, and of those who have one again: before that */
+  readonly #lastLiveBefore = new Map<string, number>();
   /** the presence servers' processes and the topology, and since when they are these */
   #servers = "";
   #sameSince = 0;
@@ -61,7 +63,7 @@ export class PresenceWatch {
     // Who left has time to come back, unless the server that knows of it is gone.
     const allowed = now - this.#sameSince > graceMs ? graceMs - travelMs : 0;
     const calm = now - pair.calmSince;
-    if (this.#trouble(pair) || calm < bounds.calmMs || ago > allowed) return;
+    if (this.#trouble(pair) || calm < bounds.calmMs || ago > allowed || this.#isBack(user, now)) return;
     throw new Broken(`${watcher.name} is told that ${user} is away, who had a live socket ${Math.round(ago)} ms ago, with nothing in the way for ${Math.round(calm)} ms`);
   }
 
@@ -80,6 +82,7 @@ export class PresenceWatch {
     const now = this.#now;
     const { clients, world } = this.#plane;
     for (const { user, live } of clients) if (live) this.#lastLive.set(user, now);
+    for (const { user } of clients) if (!this.#isLive(user)) this.#lastLiveBefore.set(user, this.#lastSeen(user));
     this.#lookAtServers(now);
     for (const pair of this.#pairs) {
       const { watcher, user } = pair;
@@ -105,6 +108,12 @@ export class PresenceWatch {
     this.longest[what] = Math.max(this.longest[what], forMs);
     if (forMs <= (told ? bounds.activeMs : bounds.awayMs)) return;
     throw new Broken(`${pair.watcher.name} has seen ${pair.user} ${what} for ${Math.round(forMs)} ms, who is not, with nothing in the way`);
+  }
+
+  /** Who was away for long and is back is still called away by what was said before. */
+  #isBack(user: string, now: number): boolean {
+    const isFresh = this.#plane.clients.every((client) => client.user !== user || !client.live || now - client.helloAt < travelMs);
+    return isFresh && this.#isLive(user) && now - (this.#lastLiveBefore.get(user) ?? -Infinity) > graceMs;
   }
 
   #isLive(user: string): boolean {
