@@ -9,7 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { Timers } from "../runtime/timers.ts";
 import type { Effect, Event, Ring } from "./events.ts";
 import { Settle } from "./settle.ts";
-import { createUser, describeUser, hasChosen, isActive, isIdle, type User } from "./users.ts";
+import { createUser, describeUser, hasChosen, isActive, isIdle, isNeeded, type User } from "./users.ts";
 
 export type { Effect, Event, Ring } from "./events.ts";
 
@@ -255,12 +255,12 @@ export class Presence {
   #knows(user: User): boolean {
     if (user.announcers.size > 0) return true;
     if (this.#ring === undefined) return false;
-    return this.#owns(user.id) ? this.#settle.settled : this.#now - user.neededSince >= this.#options.settleMs;
+    return this.#owns(user.id) ? this.#settle.settled : isNeeded(user) && this.#now - user.neededSince >= this.#options.settleMs;
   }
 
   /** The user of a server that seems to be gone: the gateways come here one by one, and the ring says nothing yet. */
   #settleLater(user: User): void {
-    if (user.settling !== undefined || this.#ring === undefined || this.#owns(user.id)) return;
+    if (user.settling !== undefined || this.#ring === undefined || this.#owns(user.id) || !isNeeded(user)) return;
     user.settling = this.#timers.set(user.neededSince + this.#options.settleMs, () => {
       user.settling = undefined;
       this.#tell(user);
@@ -275,7 +275,8 @@ export class Presence {
   #need(id: string): User | undefined {
     const known = this.#users.get(id);
     if (known !== undefined) {
-      if (this.#remembered.delete(known)) known.neededSince = this.#now;
+      this.#remembered.delete(known);
+      if (!isNeeded(known)) known.neededSince = this.#now;
       return known;
     }
     if (this.#users.size >= this.#options.maxUsers) {

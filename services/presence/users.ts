@@ -33,9 +33,14 @@ export function isActive(user: User): boolean {
   return isOnline(user) && !user.choice.away;
 }
 
-/** Whether nobody needs the user now. */
+/** Whether anybody wants to know of the user, or tells. */
+export function isNeeded(user: User): boolean {
+  return user.announcers.size > 0 || user.watchers.size > 0 || user.askers.size > 0;
+}
+
+/** Whether the user can be forgotten. */
 export function isIdle(user: User): boolean {
-  return !isOnline(user) && user.watchers.size === 0 && user.askers.size === 0;
+  return !isOnline(user) && !isNeeded(user);
 }
 
 /** Whether a choice would be lost by forgetting the user: a gateway that was cut off may still bring an older one. */

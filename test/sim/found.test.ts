@@ -16,6 +16,12 @@ const found: readonly (readonly [rule: string, seeds: readonly number[]])[] = [
   ["an append follows the entry that its caller knows, or is a conflict", [2, 9, 10]],
   // Two gateways lose their links to a presence server; the first that is back asks it about a user whom the second announced elsewhere meanwhile.
   ["nobody is called away by a presence server that a gateway's link to was broken, before that gateway has announced again", [1380]],
+  // A gateway that is told to stop is in no ring any more while its clients leave in their turns; a presence server that starts then must not miss it.
+  ["a presence server that started waits for gateways that are leaving, too", [3697]],
+  // In the place of a server that died, one that served the user once remembers nothing that counts.
+  ["a user who comes back to a presence server is as unknown to it as any", [7257]],
+  // The only publisher of a channel left it after an append that was carried out late.
+  ["what the store carried out late is shown though nobody publishes", [3459]],
 ];
 
 test.each(found.flatMap(([rule, seeds]) => seeds.map((seed) => [rule, seed] as const)))("%s: seed %i", (_rule, seed) => {
