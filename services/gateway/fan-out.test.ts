@@ -60,8 +60,6 @@ class Loop implements Clock {
   now = (): number => this.#ms;
   soon = (run: () => void): void => void this.#soon.push(run);
   later = (ms: number, run: () => void): void => void this.#later.push({ at: this.#ms + ms, run });
-  atWork = 0;
-  workShare = (): number => this.atWork;
   /** To the end of a turn, `ms` later. */
   turn(ms = 0): void {
     this.#ms += ms;
@@ -192,25 +190,6 @@ describe("FanOut", () => {
     expect(texts(socket!.writes.splice(0))).toEqual([["e", "pong"]]);
     loop.turn(gatherMs);
     expect(after(0, "quiet again")).toEqual([["quiet again"]]);
-  });
-
-  test("where the loop has no pause left a quiet socket waits for the next gathering, too; an answer still does not", () => {
-    const { clients, sockets: [first, second], loop } = fanOut(1, 2);
-    loop.atWork = 0.9;
-    loop.turn(100);
-    clients.deliver([1, 2], [event("a")], false);
-    loop.turn();
-    clients.deliver([2, 1], [event("b")], false);
-    clients.send(2, "pong");
-    loop.turn();
-    expect([texts(first!.writes), texts(second!.writes)]).toEqual([[], [["a", "b", "pong"]]]);
-    loop.turn(gatherMs);
-    expect(texts(first!.writes)).toEqual([["a", "b"]]);
-    loop.atWork = 0.5;
-    loop.turn(100);
-    clients.deliver([1], [event("c")], false);
-    loop.turn();
-    expect(texts(first!.writes)).toEqual([["a", "b"], ["c"]]);
   });
 
   test("a busy socket for which much is ready does not wait", () => {

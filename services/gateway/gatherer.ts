@@ -1,15 +1,12 @@
 /**
  * When what is ready for a socket is written. A write costs the same whether it carries one frame or twenty, here and in the proxy in front, so frames of one turn
  * of the event loop are one write; and a socket that was written to within the last `gatherMs` is busy: what comes for it then waits for more, until the next
- * gathering, at most `gatherMs`. A quiet socket waits for nothing but the end of the turn, unless the event loop itself has hardly a pause left: then all are busy.
+ * gathering, at most `gatherMs`. A quiet socket waits for nothing but the end of the turn.
  */
 import type { Socket } from "../runtime/socket.ts";
 
 /** What waits for one socket at most, bytes; with more it is written at the end of the turn, however busy. */
 const gatheredBytes = 64 * 1024;
-
-/** A loop that was at work for more than this share of the time is busy, and how often it is looked at, ms. */
-const busyLoop = { share: 0.8, lookMs: 50 };
 
 /** A client's socket, and the frames that are ready for it. */
 export interface Outlet {
@@ -33,22 +30,12 @@ export interface Clock {
   /** runs at the end of this turn of the event loop */
   soon(run: () => void): void;
   later(ms: number, run: () => void): void;
-  /** share of the time since the last call in which the event loop was at work, 0..1 */
-  workShare(): number;
 }
-
-let lookedAt = performance.eventLoopUtilization();
 
 export const eventLoop: Clock = {
   now: () => performance.now(),
   soon: (run) => void setImmediate(run),
   later: (ms, run) => void setTimeout(run, ms),
-  workShare: () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, lookedAt);
-    lookedAt = now;
-    return utilization;
-  },
 };
 
 export class Gatherer<O extends Outlet> {
@@ -62,8 +49,6 @@ export class Gatherer<O extends Outlet> {
   #joined: Uint8Array = Buffer.alloc(0);
   /** when this turn first asked for the time; to ask for each frame costs more than it tells */
   #turnAt: number | undefined;
-  #isLoopBusy = false;
-  #lookAt = -Infinity;
   readonly counters = { writes: 0, frames: 0, gathered: 0 };
 
   /**
@@ -83,8 +68,10 @@ export class Gatherer<O extends Outlet> {
     else outlet.others.push(frame);
     outlet.bytes += frame.length;
     if (outlet.due === "turn") return;
-    const maySoon = !waits || this.#gatherMs === 0 || outlet.bytes >= gatheredBytes;
-    if (maySoon || !(this.#now() - outlet.wroteAt < this.#gatherMs || this.#isLoopBusy)) {
+    const mayWait = waits && outlet.bytes < gatheredBytes;
+    if (outlet.due === "gathering" && mayWait) return;
+    const isBusy = mayWait && this.#gatherMs > 0 && this.#now() - outlet.wroteAt < this.#gatherMs;
+    if (!isBusy) {
       outlet.due = "turn";
       if (this.#turn.push(outlet) === 1) this.#clock.soon(this.#endTurn);
     } else if (outlet.due === "none") {
@@ -110,10 +97,6 @@ export class Gatherer<O extends Outlet> {
   #now(): number {
     if (this.#turnAt === undefined) {
       this.#turnAt = this.#clock.now();
-      if (this.#turnAt >= this.#lookAt) {
-        this.#isLoopBusy = this.#clock.workShare() > busyLoop.share;
-        this.#lookAt = this.#turnAt + busyLoop.lookMs;
-      }
       this.#clock.soon(this.#forgetTime);
     }
     return this.#turnAt;
