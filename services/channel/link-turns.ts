@@ -9,6 +9,8 @@ import type { Clock } from "../runtime/clock.ts";
 const atOnce = 8;
 /** How often a link that is full is looked at, ms; one timer for all that wait. */
 const lookMs = 5;
+/** On a link that had no room for so long one goes all the same, ms: it is slow, and its channels must not fall silent. */
+const patienceMs = 2_000;
 
 export class LinkTurns {
   readonly #hasRoom: () => boolean;
@@ -16,6 +18,8 @@ export class LinkTurns {
   readonly #waiting = new Set<(mine: boolean) => void>();
   #busy = 0;
   #looking = false;
+  /** looks in vain since the last turn */
+  #looks = 0;
   #over = false;
 
   /** @param hasRoom whether more may be queued on the link */
@@ -46,7 +50,8 @@ export class LinkTurns {
 
   #next(): void {
     for (const resolve of this.#waiting) {
-      if (!this.#over && (this.#busy >= atOnce || !this.#hasRoom())) break;
+      if (!this.#over && (this.#busy >= atOnce || !(this.#hasRoom() || this.#looks * lookMs >= patienceMs))) break;
+      this.#looks = 0;
       this.#waiting.delete(resolve);
       if (!this.#over) this.#busy++;
       resolve(!this.#over);
@@ -58,6 +63,7 @@ export class LinkTurns {
     this.#looking = true;
     await this.#clock.sleep(lookMs);
     this.#looking = false;
+    this.#looks++;
     this.#next();
   }
 }

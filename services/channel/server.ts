@@ -206,6 +206,7 @@ class ChannelServer {
 
   #replay({ link, sub, channel, after, limit }: Extract<Effect, { type: "replay" }>): Promise<void> {
     return this.links.inTurn(link, "replay", async () => {
+      if (!this.state.wants(channel, sub)) return;
       const entries = await this.#orUndefined(this.#store.after(channel, after, limit));
       this.take({ type: "replayed", channel, sub, entries: entries === undefined ? undefined : batchOf(entries) });
     });

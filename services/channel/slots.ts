@@ -349,7 +349,7 @@ export class Slots {
   /** Sends everybody away who is still here. */
   #end(slot: Slot): void {
     this.#leaving.delete(slot);
-    this.#slots.delete(slot.number);
+    if (this.#slots.get(slot.number) === slot) this.#slots.delete(slot.number);
     for (const channel of slot.channels.values()) this.#letGo(slot, channel);
     for (const errand of slot.waiting.splice(0)) errand.refuse("misdirected", "");
   }
@@ -357,10 +357,11 @@ export class Slots {
   #letGo(slot: Slot, channel: Channel): void {
     slot.channels.delete(channel.id);
     this.#doubting.delete(channel);
-    channel.leave();
+    // Before what waits is refused: its gateway then knows where to send it again.
     for (const sub of [...channel.subscriptions]) {
       channel.unsubscribe(sub);
       this.#host.moved(sub);
     }
+    channel.leave();
   }
 }

@@ -588,8 +588,8 @@ describe("ownership", () => {
     `);
     expect(bench.handedOver()).toMatchInlineSnapshot(`
       [
-        "answer 3: refused misdirected owner=cs-2",
         "link 1: moved chan=1 epoch=2 owner=cs-2",
+        "answer 3: refused misdirected owner=cs-2",
         "answer 4: refused misdirected owner=cs-2",
       ]
     `);

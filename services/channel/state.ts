@@ -263,6 +263,11 @@ export class ChannelState implements Host, LinkHost {
     this.#slots.route(errand, this.#now);
   }
 
+  /** Whether a subscription still waits for its replay: many may have waited for their turn. */
+  wants(id: string, sub: number): boolean {
+    return this.#slots.channel(this.#slotOf(id), id)?.subscriptions.some((one) => one.id === sub) === true;
+  }
+
   #at(id: string, action: (channel: Channel) => void): void {
     const channel = this.#slots.channel(this.#slotOf(id), id);
     if (channel === undefined) return;

@@ -9,6 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import type { Gap } from "./client-frames.ts";
 import { doubtMs, type Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
+import type { Timer } from "../runtime/timers.ts";
 import type { Links } from "./links.ts";
 import { UNKNOWN, type Subscription } from "./subscriptions.ts";
 import { Turns } from "./turns.ts";
@@ -28,6 +29,8 @@ export interface CatchUp {
   read: number;
   /** a batch is being written */
   writing: boolean;
+  /** the owner could not answer: asked again when this is due, whatever comes meanwhile */
+  rest: Timer | undefined;
   /** the owner has said what of it lies in the client's window; what it reads later grew old while it waited */
   bounded: boolean;
   /** the owner confirmed that the client's offset, beyond our own, exists */
@@ -59,7 +62,7 @@ export class CatchUps {
 
   /** @param after offset of the last event the client has */
   start(sub: Subscription, session: SessionId, after: number): void {
-    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, bounded: false, confirmed: false, doubtedAt: undefined };
+    const catchUp: CatchUp = { sub, session, cursor: after, read: 0, writing: false, rest: undefined, bounded: false, confirmed: false, doubtedAt: undefined };
     sub.catching.set(session, catchUp);
     this.#go(catchUp);
   }
@@ -68,6 +71,7 @@ export class CatchUps {
     const catchUp = sub.catching.get(session);
     if (catchUp === undefined) return;
     this.#reads.delete(catchUp.read);
+    this.#core.cancel(catchUp.rest);
     sub.catching.delete(session);
     this.#yield(catchUp);
   }
@@ -85,6 +89,8 @@ export class CatchUps {
   /** Answers to reads that are under way may never come. */
   lost(sub: Subscription): void {
     for (const catchUp of sub.catching.values()) {
+      this.#core.cancel(catchUp.rest); // who is asked next knows nothing of it
+      catchUp.rest = undefined;
       if (catchUp.read === 0) continue;
       this.#reads.delete(catchUp.read);
       catchUp.read = 0;
@@ -129,15 +135,16 @@ export class CatchUps {
   onRefused(frame: Frame<"refused">): void {
     const catchUp = this.#answered(frame.req);
     if (catchUp === undefined) return;
-    if (frame.reason !== "misdirected" && frame.reason !== "unavailable") return this.#later(catchUp);
+    if (frame.reason !== "misdirected" && frame.reason !== "unavailable") return this.#later(catchUp, frame.retryAfterMs);
     this.#yield(catchUp);
     this.#hooks.misdirected(catchUp.sub);
   }
 
-  #later(catchUp: CatchUp): void {
+  #later(catchUp: CatchUp, afterMs = 0): void {
     this.#yield(catchUp);
-    this.#core.after(readAgainMs, () => {
-      if (catchUp.sub.catching.get(catchUp.session) === catchUp) this.#go(catchUp);
+    catchUp.rest = this.#core.after(Math.max(readAgainMs, afterMs), () => {
+      catchUp.rest = undefined;
+      this.#go(catchUp);
     });
   }
 
@@ -169,6 +176,7 @@ export class CatchUps {
   #go(catchUp: CatchUp): void {
     const { sub, session } = catchUp;
     if (catchUp.read !== 0 || catchUp.writing || sub.last === UNKNOWN) return;
+    if (catchUp.rest !== undefined) return this.#yield(catchUp);
     if (catchUp.cursor === sub.last) {
       sub.catching.delete(session);
       this.#hooks.caughtUp(sub, session);

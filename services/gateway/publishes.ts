@@ -101,10 +101,14 @@ export class Publishes {
     this.#forget(pending);
   }
 
-  /** @returns false when the number is not that of a publish */
-  onRefused(frame: Frame<"refused">): boolean {
+  /**
+   * @param conn the connection that it came on: one that the channel has left says nothing of what was sent again elsewhere
+   * @returns false when the number is not that of a publish
+   */
+  onRefused(conn: number, frame: Frame<"refused">): boolean {
     const pending = this.#pending.get(frame.req);
     if (pending === undefined) return false;
+    if (pending.sub.conn !== conn) return true;
     if (frame.reason === "misdirected" || frame.reason === "unavailable") {
       pending.sent = false;
       this.#hooks.misdirected(pending.sub);

@@ -570,6 +570,15 @@ describe("events of a channel", () => {
     ]);
   });
 
+  test("a late refusal of a server that the channel has left says nothing of the publish that was sent again elsewhere", () => {
+    const t = booted().open("cs-1").say(1, { type: "message", id: 1, channel: "C1", text: "x", client_msg_id: "k" });
+    t.from("cs-0", { type: "moved", chan: 2, epoch: 1, owner: "cs-1" }).from("cs-1", subscribed(3, 7));
+    t.take();
+    t.from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "", retryAfterMs: 0 }, { type: "refused", req: 1, reason: "misdirected", detail: "", retryAfterMs: 0 });
+    expect(t.quiet()).toEqual([]);
+    expect(t.from("cs-1", { type: "ack", req: 1, offset: 8, ts: "1.8" }).take().at(-1)).toContain('"ok":true');
+  });
+
   /** cs-0 answers each `subscribe` for C1 with this head. */
   const answerAll = (t: Trace, head: number, ms: number): void => {
     for (const end = t.now + ms; t.now < end; t.wait(10)) {
@@ -782,6 +791,13 @@ describe("resume", () => {
     const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "store_unavailable", detail: "", retryAfterMs: 0 });
     t.take();
     expect(t.wait(250).quiet()).toEqual(["→ cs-0 read req=2 chan=2 after=5 limit=200 window=300000/10000"]);
+  });
+
+  test("a read that was one too many is tried again when the owner says, not with each event that comes meanwhile", () => {
+    const t = resume(5).from("cs-0", { type: "refused", req: 1, reason: "rate_limited", detail: "", retryAfterMs: 1_000 });
+    t.take();
+    for (let offset = 8; offset < 18; offset++) expect(t.wait(90).from("cs-0", event(2, offset, offset)).quiet()).toEqual([`to 1: ${offset}`]);
+    expect(t.wait(100).quiet()).toEqual(["→ cs-0 read req=2 chan=2 after=5 limit=200 window=300000/10000"]);
   });
 });
 

@@ -254,7 +254,7 @@ export class Gateway {
       case "ack":
         return this.#publishes.onAck(frame);
       case "refused":
-        return this.#publishes.onRefused(frame) || this.#subs.onRefused(frame) ? undefined : this.#catchUps.onRefused(frame);
+        return this.#publishes.onRefused(conn, frame) || this.#subs.onRefused(frame) ? undefined : this.#catchUps.onRefused(frame);
       case "batch":
         return this.#catchUps.onBatch(frame);
       case "window":

@@ -6,6 +6,9 @@
  */
 import type { Timer, Timers } from "../runtime/timers.ts";
 
+/** It is settled after so many times `settleMs` at the latest, however often links break meanwhile. */
+const unsettledMost = 3;
+
 export class Settle {
   readonly #timers: Timers;
   readonly #settleMs: number;
@@ -17,6 +20,7 @@ export class Settle {
   #placement: string | undefined;
   #timer: Timer | undefined;
   #settled = false;
+  #unsettledAt = 0;
   #isNew = true;
 
   /** @param done called each time it becomes settled */
@@ -39,6 +43,7 @@ export class Settle {
     if (placement !== this.#placement) {
       this.#placement = placement;
       this.#epoch = epoch;
+      if (this.#settled) this.#unsettledAt = now;
       this.#settled = false;
       this.#timers.cancel(this.#timer);
       this.#timer = this.#timers.set(now + this.#settleMs, () => this.#settle());
@@ -54,9 +59,12 @@ export class Settle {
   /** What it announced is void. Who came to it since then, it may have announced elsewhere. */
   gone(gateway: string, now: number): void {
     this.#announced.delete(gateway);
-    if (!this.#settled || !this.#expected.includes(gateway)) return;
+    if (this.#isNew || !this.#expected.includes(gateway)) return;
+    if (this.#settled) this.#unsettledAt = now;
     this.#settled = false;
-    this.#timer = this.#timers.set(now + this.#settleMs, () => this.#settle());
+    this.#timers.cancel(this.#timer);
+    // A link that breaks again and again must not keep everybody else unknown.
+    this.#timer = this.#timers.set(Math.min(now + this.#settleMs, this.#unsettledAt + unsettledMost * this.#settleMs), () => this.#settle());
   }
 
   #check(): void {
