@@ -6,6 +6,7 @@
  *   --events N         of each other kind (default 1)
  *   --minutes N        instead: at random, for so long; without it and without --only: once through all kinds, in their short form
  *   --seconds N        begin no event after this time, and say which were left out
+ *   --begin-with ROW   once through all kinds, beginning with this one
  *   --store lmdb|postgres
  *   --json FILE        the figures, for a program
  *   --keep             keep the logs, whatever comes of it
@@ -51,7 +52,7 @@ process.exitCode = await chaos();
 async function chaos(): Promise<number> {
   const data = await mkdtemp(join(tmpdir(), "ringway-chaos-"));
   const postgres = options.store === "postgres" ? await startPostgres() : undefined;
-  const wanted = options.only === undefined ? rowNames : [...options.only.keys()];
+  const wanted = options.only === undefined ? [...rowNames.slice(options.first), ...rowNames.slice(0, options.first)] : [...options.only.keys()];
   const means: Means = {
     cuttable: isInside && postgres === undefined,
     smallDisk: isInside && options.store === "lmdb" && wanted.includes("disk-full"),
@@ -164,6 +165,7 @@ function readOptions() {
       events: { type: "string", default: "1" },
       minutes: { type: "string" },
       seconds: { type: "string" },
+      "begin-with": { type: "string", default: rowNames[0]! },
       store: { type: "string", default: "lmdb" },
       json: { type: "string" },
       keep: { type: "boolean", default: false },
@@ -184,9 +186,11 @@ function readOptions() {
   }));
   if (!["lmdb", "postgres"].includes(values.store)) refuse(`--store is lmdb or postgres, not '${values.store}'`);
   if (values.store === "postgres" && findPostgres() === undefined) refuse("--store postgres needs PostgreSQL's binaries (Debian: apt-get install postgresql; elsewhere set PG_BIN to their folder)");
+  const first = rowNames.findIndex((known) => known === values["begin-with"]);
+  if (first < 0) refuse(`--begin-with: '${values["begin-with"]}' is none of ${rowNames.join(", ")}`);
   const minutes = whole("minutes", 1);
   const seconds = whole("seconds", 1);
-  return { seed: whole("seed", 0)!, events: whole("events", 1)!, only, minutes, forMs: seconds !== undefined ? seconds * 1_000 : minutes !== undefined ? minutes * 60_000 : Infinity, store: values.store, json: values.json, keep: values.keep, plain: values.plain };
+  return { seed: whole("seed", 0)!, events: whole("events", 1)!, only, first, minutes, forMs: seconds !== undefined ? seconds * 1_000 : minutes !== undefined ? minutes * 60_000 : Infinity, store: values.store, json: values.json, keep: values.keep, plain: values.plain };
 }
 
 function refuse(text: string): never {
