@@ -115,6 +115,9 @@ export class ChaosPlane {
     await old.ended();
   }
 
+  /** processes that ended though nobody ended them, so far */
+  endedByThemselves = 0;
+
   async drain(server: string, on: boolean): Promise<void> {
     const answer = await ask(`${this.#charm}/v1/charm/servers/${server}`, { method: "PUT", body: { drain: on } });
     if (answer.status !== 200) throw new Error(`charm refused to drain ${server}: ${answer.status} ${answer.bytes.toString("utf8")}`);
@@ -134,6 +137,7 @@ export class ChaosPlane {
       // lmdb's native part may end a process whose write failed (docs/decisions/0013).
       if (!this.proc(name).isRunning) {
         this.#options.say(`${name} had ended by itself, and is started again`);
+        this.endedByThemselves++;
         this.startAgain(name);
       } else await exec("prlimit", ["--pid", String(this.proc(name).pid), `--fsize=${on ? 8_192 : "unlimited"}:unlimited`]);
     }

@@ -136,6 +136,7 @@ function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean
 async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pulse): Promise<Figures> {
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const from = performance.now();
+  const endedBefore = plane.endedByThemselves;
   await act.begin(plane);
   await pause(act.forMs);
   await act.end(plane);
@@ -153,8 +154,10 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
   const to = performance.now();
   const { publishMs, deliveryMs, endToEndMs, refused } = run.timeline.between(from, to);
   const liveMs = pulse.silenceMs(from, to);
+  // Among what the plane refused, so that no target is met by a server that was started again.
+  const ended = plane.endedByThemselves - endedBefore;
   await pause(300);
-  return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused, ...(broken === undefined ? {} : { broken }) };
+  return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused: ended === 0 ? refused : { ...refused, server_ended: ended }, ...(broken === undefined ? {} : { broken }) };
 }
 
 function readOptions() {
