@@ -33,7 +33,7 @@ export class Backlog {
   }
 
   departs(append: number, entries: readonly Entry[]): void {
-    const bytes = bytesOf(entries);
+    const bytes = entries.reduce((sum, entry) => sum + bytesOf(entry), 0);
     this.#appends.set(append, bytes);
     this.#bytes += bytes;
   }
@@ -44,9 +44,7 @@ export class Backlog {
   }
 }
 
-/** Bytes of what is stored for these entries. */
-export function bytesOf(entries: readonly Entry[]): number {
-  let bytes = 0;
-  for (const { payload, view } of entries) bytes += payload.length + (view?.message === payload ? 0 : (view?.message?.length ?? 0));
-  return bytes;
+/** Bytes of what is stored for an entry. */
+export function bytesOf({ payload, view }: Entry): number {
+  return payload.length + (view?.message === payload ? 0 : (view?.message?.length ?? 0));
 }

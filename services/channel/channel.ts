@@ -279,7 +279,7 @@ export class Channel {
       }
       for (const assigned of this.#assign(work, job, found, wallMs)) {
         list.push(assigned);
-        left -= bytesOf([assigned.entry]);
+        left -= bytesOf(assigned.entry);
       }
     }
     return list;

@@ -77,7 +77,7 @@ export class Flights {
   }
 
   depart(append: number, list: readonly Assigned[]): void {
-    this.#list.push({ append, list, bytes: bytesOf(list.map(({ entry }) => entry)), result: undefined });
+    this.#list.push({ append, list, bytes: list.reduce((sum, { entry }) => sum + bytesOf(entry), 0), result: undefined });
   }
 
   arrive(append: number, result: AppendResult): void {

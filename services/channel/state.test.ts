@@ -111,6 +111,17 @@ class Bench {
 
 const stored = (offset: number, key = `k${offset}`): Entry => ({ offset, ts: `1600000000.00000${offset}`, kind: 0, origin: 0, key, payload: Buffer.from("{}") });
 
+/** Somebody listens, and the store gave up the only append. */
+const gaveUp = (): Bench => {
+  const bench = new Bench("cs-1", "cs-1").owning();
+  bench.subscribe(AFTER_HEAD);
+  bench.publish(say("a"));
+  bench.lookedUp();
+  bench.appended("unavailable");
+  bench.loaded(1, "1700000000.000000");
+  return bench;
+};
+
 describe("publishing", () => {
   it("claims the slot, loads the channel, looks the key up, appends, and only then acks and shows", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2");
@@ -190,12 +201,7 @@ describe("publishing", () => {
   });
 
   it("looks again for an append that it gave up, and shows what has landed late, though nobody publishes any more", () => {
-    const bench = new Bench("cs-1", "cs-1").owning();
-    bench.subscribe(AFTER_HEAD);
-    bench.publish(say("a"));
-    bench.lookedUp();
-    bench.appended("unavailable");
-    bench.loaded(1, "1700000000.000000");
+    const bench = gaveUp();
     const looks: number[] = [];
     for (const start = bench.now; bench.now < start + 100_000; bench.now += 500) {
       bench.step({ type: "linkFrame", link: 1, frame: { type: "ping", at: 0 } });
@@ -726,12 +732,7 @@ describe("a store that fails", () => {
   });
 
   it("shows an append that it gave up and that landed late, when its key is asked for again", () => {
-    const bench = new Bench("cs-1", "cs-1").owning();
-    bench.subscribe(AFTER_HEAD);
-    bench.publish(say("a"));
-    bench.lookedUp();
-    bench.appended("unavailable");
-    bench.loaded(1, "1700000000.000000");
+    const bench = gaveUp();
     bench.publish(say("a"));
     expect(bench.lookedUp([["U1:a", stored(2, "U1:a")]])).toMatchInlineSnapshot(`
       [

@@ -6,10 +6,10 @@
  */
 import { decodeLink, eventKinds, type Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Timer } from "../runtime/timers.ts";
 import type { Gap } from "./client-frames.ts";
 import { doubtMs, type Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
-import type { Timer } from "../runtime/timers.ts";
 import type { Links } from "./links.ts";
 import { UNKNOWN, type Subscription } from "./subscriptions.ts";
 import { Turns } from "./turns.ts";

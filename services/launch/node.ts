@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 const main = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 /**
- * What Node is told before the program. A gateway holds many sockets that are quiet: V8 lets its young generation grow to
- * 64 MiB while they come and never gives it back, which is more than the sockets themselves take. Measured by
+ * What Node is told before the program. A gateway holds many sockets that are quiet: V8 lets its young generation grow
+ * while they come and never gives it back, by default to more than the sockets themselves take. Measured by
  * `npm run bench -- --only idle`; docs/operations.md, "Memory".
  */
 export function nodeFlags(role: string): string[] {
