@@ -321,6 +321,24 @@ describe("a link", () => {
     expect(window).toEqual({ type: "window", req: 7, chan: 1, from: 3, head: 5, afterTs: events[0]!.event.ts, fromTs: events[2]!.event.ts });
   });
 
+  it("answers each of more reads of the past than may wait, in order, or tells it to come again; and serves another link meanwhile", async () => {
+    const address = await single(openMemoryLog());
+    await said(address, "C1", "m");
+    const [many, other] = await Promise.all([Peer.open(address), Peer.open(address)]);
+    for (const peer of [many, other]) peer.send({ type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" });
+    await Promise.all([many.until("subscribed"), other.until("subscribed")]);
+    const reqs = upTo(limits.linkPendingReads + 500);
+    many.send(...reqs.map((req): LinkFrame => ({ type: "read", req, chan: 1, after: 0, limit: 1, maxAgeMs: 0, maxEvents: 0 })));
+    await said(address, "C1", "live");
+    await other.until("event");
+    await vi.waitFor(() => expect(many.of("batch").length + many.of("refused").length).toBe(reqs.length), { timeout: waitMs });
+    expect(many.of("refused").length).toBeGreaterThan(0);
+    expect(new Set(many.of("refused").map(({ reason, retryAfterMs }) => `${reason} ${retryAfterMs}`))).toEqual(new Set([`rate_limited ${limits.queueFullMs}`]));
+    const read = many.of("batch").map(({ req }) => req);
+    expect(read).toEqual(read.toSorted((a, b) => a - b));
+    expect(new Set([...read, ...many.of("refused").map(({ req }) => req)]).size).toBe(reqs.length);
+  });
+
   it("is refused where its server ID is another's, and closed for what it should not send", async () => {
     const address = await single(openMemoryLog());
     await expect(Peer.open(address, "cs-1")).rejects.toThrow("421");

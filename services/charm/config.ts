@@ -9,7 +9,7 @@ export const flags = {
   // Envoy polls each refresh_delay (200 ms) plus a random part of up to as much again.
   "settle-ms": { type: "number", default: 500, min: 0, max: 60_000, help: "how long endpoints are known to Envoy before the ring names them" },
   "linger-ms": { type: "number", default: 2_000, min: 0, max: 600_000, help: "how long endpoints stay known after the ring dropped them" },
-  "boot-grace-ms": { type: "number", default: 3_000, min: 0, max: 600_000, help: "after a start, how long members that have not registered again are kept" },
+  "boot-grace-ms": { type: "number", default: 3_000, min: 0, max: 600_000, help: "after a start, or the registry's return, how long members that have not registered again are kept" },
   "guard-window-ms": { type: "number", default: 5_000, min: 100, max: 600_000, help: "more than half of a pool turning critical within this time holds its topology" },
   "step-percent": { type: "number", default: 5, min: 1, max: 100, help: "slots of the channel pool that one step of a rebalance moves at most, in percent; 100 = all at once" },
   "warm-within-ms": { type: "number", default: 5_000, min: 0, max: 600_000, help: "how long a rebalance waits for the servers to have taken a step before the next" },

@@ -13,7 +13,7 @@ export interface Timing {
   readonly guardWindowMs: number;
 }
 
-/** While more than half of a pool has not registered again after a start, it is waited for this many times the grace. */
+/** While more than half of a pool has not registered again, it is waited for this many times the grace. */
 const MISSING_GRACE_FACTOR = 5;
 
 export type Wanted = { readonly servers: readonly Server[]; readonly pins: readonly Pin[] };
@@ -23,12 +23,14 @@ export class PoolState {
   readonly guard: ChurnGuard;
   readonly endpoints: Endpoints;
   readonly #timing: Timing;
-  readonly #bootAt: number;
   /** what the ring has now, by ID */
   #base: ReadonlyMap<string, Server>;
   #members: ReadonlyMap<string, Member> = new Map();
-  /** members of the loaded topology that were not seen since this process began */
+  /** members of the topology that were not seen since this process began, or since the registry was lost */
   readonly #missing: Set<string>;
+  /** since when they are waited for */
+  #missingSince: number;
+  #isLost = false;
 
   constructor(pool: Pool, base: readonly Server[], timing: Timing, bootAt: number) {
     this.pool = pool;
@@ -36,7 +38,7 @@ export class PoolState {
     this.endpoints = new Endpoints(timing.settleMs, timing.lingerMs);
     this.endpoints.remember(base.map((server) => server.addr));
     this.#timing = timing;
-    this.#bootAt = bootAt;
+    this.#missingSince = bootAt;
     this.#base = byId(base);
     this.#missing = new Set(this.#base.keys());
   }
@@ -50,10 +52,20 @@ export class PoolState {
     for (const id of this.#missing) if (!this.#base.has(id)) this.#missing.delete(id);
   }
 
+  /** The registry is lost. When it is back, who is not in its list has not left, but may have yet to register again: it may have forgotten everybody. */
+  lost(): void {
+    this.#isLost = true;
+  }
+
   /** The registry's newest list of the pool's members. */
   take(list: readonly Member[], now: number): void {
     const before = this.#members;
     this.#members = byId(list);
+    if (this.#isLost) {
+      this.#isLost = false;
+      this.#missingSince = now;
+      for (const id of this.#base.keys()) this.#missing.add(id);
+    }
     const seenBefore = (id: string): boolean => before.get(id)?.passing ?? this.#isAlive(id);
     for (const member of this.#members.values()) {
       if (member.passing) this.guard.recovered(member.id, now);
@@ -144,7 +156,7 @@ export class PoolState {
 
   #graceEnds(): number {
     const most = [...this.#base.keys()].filter((id) => this.#missing.has(id)).length > this.#base.size / 2;
-    return this.#bootAt + this.#timing.bootGraceMs * (most ? MISSING_GRACE_FACTOR : 1);
+    return this.#missingSince + this.#timing.bootGraceMs * (most ? MISSING_GRACE_FACTOR : 1);
   }
 }
 

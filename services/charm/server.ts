@@ -116,7 +116,13 @@ class Runner {
     const common = { clock: systemClock, log: this.#log, signal };
     this.#running = Promise.all([
       ...pools.map((pool) =>
-        watch({ ...common, what: pool, ask: (blocking) => registry.instances(`ringway-${pool}`, blocking), take: ({ instances }) => this.#takeInstances(pool, instances) }),
+        watch({
+          ...common,
+          what: pool,
+          ask: (blocking) => registry.instances(`ringway-${pool}`, blocking),
+          take: ({ instances }) => this.#takeInstances(pool, instances),
+          lost: () => this.#step({ type: "lost", pool }),
+        }),
       ),
       watch({ ...common, what: "intents", ask: (blocking) => registry.get(INTENTS_KEY, blocking), take: ({ entry }) => this.#takeIntents(entry) }),
       watch({ ...common, what: "topology", ask: (blocking) => registry.get(TOPOLOGY_KEY, blocking), take: ({ entry }) => this.#takeTopology(entry) }),

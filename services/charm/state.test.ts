@@ -451,6 +451,37 @@ describe("charm's state", () => {
     });
   });
 
+  describe("when the registry is back that was lost", () => {
+    const lost = (trace: Trace): Trace => {
+      trace.send({ type: "lost", pool: "channel" });
+      return trace.pass(60_000).members({ "cs-0": "gone", "cs-1": "gone", "cs-2": "gone" });
+    };
+
+    test("publishes nothing while the members register again that it forgot", () => {
+      const trace = lost(running("cs-0", "cs-1", "cs-2")).pass(400).members({ "cs-1": "up" }).pass(500).members({ "cs-0": "up", "cs-2": "up" }).pass(60_000);
+      expect(trace.text).toBe("\n\n");
+    });
+
+    test("drops a member that does not come back within the grace", () => {
+      expect(lost(running("cs-0", "cs-1", "cs-2")).members({ "cs-0": "up", "cs-1": "up" }).pass(10_000).text).toMatchInlineSnapshot(`
+        "
+        123000 publish 11 cs-0=up cs-1=up
+        125000 endpoints channel: :7000 :7001
+        "
+      `);
+    });
+
+    test("drops one that leaves later at once", () => {
+      const trace = lost(running("cs-0", "cs-1")).members({ "cs-0": "up", "cs-1": "up" }).pass(1_000).members({ "cs-1": "gone" });
+      expect(trace.pass(10_000).text).toMatchInlineSnapshot(`
+        "
+        121000 publish 11 cs-0=up
+        123000 endpoints channel: :7000
+        "
+      `);
+    });
+  });
+
   describe("writing", () => {
     test("only the leader publishes; one that takes over publishes what has changed meanwhile", () => {
       const trace = new Trace({ topology: document(10, up("cs-0", "cs-1")) }, false);

@@ -21,6 +21,8 @@ export interface Timing extends PoolTiming {
 
 export type Event =
   | { readonly type: "members"; readonly pool: Pool; readonly members: readonly Member[] }
+  /** The registry does not answer any more; what comes next is from after that. */
+  | { readonly type: "lost"; readonly pool: Pool }
   | { readonly type: "intents"; readonly intents: Intents }
   /** the registry holds this document now, whoever wrote it; undefined = none, or one that readers don't take */
   | { readonly type: "topology"; readonly topology: Topology | undefined }
@@ -117,6 +119,9 @@ export class Charm {
     switch (event.type) {
       case "members":
         this.#pools[event.pool].take(event.members, now);
+        break;
+      case "lost":
+        this.#pools[event.pool].lost();
         break;
       case "intents":
         this.#intents = event.intents;

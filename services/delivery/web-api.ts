@@ -21,5 +21,6 @@ export async function callApi(api: string, token: string, method: string, args: 
   if (typeof json !== "object" || json === null) throw new NoAnswer(`http_${status}`);
   const result = json as Readonly<Record<string, unknown>>;
   if (result["ok"] === true) return result;
-  throw new NoAnswer(typeof result["error"] === "string" ? result["error"] : `http_${status}`);
+  // What is missing says more than that something is.
+  throw new NoAnswer(String(result["x_reason"] ?? result["error"] ?? `http_${status}`));
 }

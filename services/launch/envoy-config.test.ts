@@ -16,6 +16,14 @@ test("the shipped Envoy configuration gets the plane's addresses, wasm and key, 
   expect(JSON.parse(text)).toMatchObject({ node: { locality: { zone: "zone-b" } } });
 });
 
+test("where the registry is not charm's, it gets a cluster of its own, and the filter reads the topology there", async () => {
+  const text = await envoyConfig(shipped, { ...settings, registry: { host: "127.0.0.1", port: 9005 } });
+  expect(text.match(/\\"topology\\":\{\\"cluster\\":\\"\w+/g)).toEqual(Array(2).fill('\\"topology\\":{\\"cluster\\":\\"registry'));
+  const { clusters } = (JSON.parse(text) as { static_resources: { clusters: { name: string }[] } }).static_resources;
+  const [charm, registry] = ["charm", "registry"].map((name) => JSON.stringify(clusters.find((cluster) => cluster.name === name)));
+  expect(registry).toBe(charm!.replaceAll('"charm"', '"registry"').replace("9003", "9005"));
+});
+
 test("a plane's ports are distinct and follow the edge's", () => {
   const ports = planPorts(8080, { channels: 3, gateways: 2, presences: 2 });
   expect(ports).toEqual({ edge: 8080, mesh: 8081, admin: 8082, charm: 8083, webapp: 8084, channel: [8090, 8091, 8092], presence: [8093, 8094], gateway: [8095, 8096] });

@@ -13,6 +13,8 @@ export interface EnvoySettings {
   /** 32 hex digits */
   readonly ringKey: string;
   readonly zone: string;
+  /** where the registry is, if not in charm */
+  readonly registry?: { readonly host: string; readonly port: number };
 }
 
 type Node = { [key: string]: Node } & { [index: number]: Node };
@@ -20,7 +22,7 @@ type Node = { [key: string]: Node } & { [index: number]: Node };
 /** @returns the configuration as JSON text, which Envoy reads as well as YAML. Throws where the file lacks what is to be set. */
 export async function envoyConfig(file: string, settings: EnvoySettings): Promise<string> {
   const config = parse(await readFile(file, "utf8")) as Record<string, unknown>;
-  const { host, ports } = settings;
+  const { host, ports, registry } = settings;
   setAddress(at(config, "admin", "address"), host, ports.admin);
   setAddress(at(named(config, "listeners", "edge"), "address"), host, ports.edge);
   setAddress(at(named(config, "listeners", "mesh"), "address"), host, ports.mesh);
@@ -28,6 +30,7 @@ export async function envoyConfig(file: string, settings: EnvoySettings): Promis
     const endpoint = at(named(config, "clusters", name), "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address");
     setAddress(endpoint, host, ports[name]);
   }
+  if (registry !== undefined) addRegistry(config, registry);
   const locality = at(config, "node", "locality") as unknown as Record<string, unknown>;
   locality["zone"] = settings.zone;
   let filters = 0;
@@ -37,12 +40,29 @@ export async function envoyConfig(file: string, settings: EnvoySettings): Promis
       filters++;
     }
     if (typeof node["value"] === "string" && node["value"].includes('"hashKey"')) {
-      node["value"] = JSON.stringify({ ...(JSON.parse(node["value"]) as object), hashKey: settings.ringKey });
+      const filter = JSON.parse(node["value"]) as Record<string, unknown>;
+      setFilter(filter, settings);
+      node["value"] = JSON.stringify(filter);
     }
-    if (typeof node["hashKey"] === "string") node["hashKey"] = settings.ringKey;
+    if (typeof node["hashKey"] === "string") setFilter(node, settings);
   });
   if (filters === 0) throw new Error(`${file} loads no filter.wasm`);
   return JSON.stringify(config, null, 1);
+}
+
+function setFilter(filter: Record<string, unknown>, { ringKey, registry }: EnvoySettings): void {
+  filter["hashKey"] = ringKey;
+  if (registry !== undefined) at(filter, "topology")["cluster"] = "registry" as unknown as Node;
+}
+
+/** A cluster like charm's, from which the filter reads the topology then. */
+function addRegistry(config: Record<string, unknown>, { host, port }: { readonly host: string; readonly port: number }): void {
+  const cluster = structuredClone(named(config, "clusters", "charm")) as unknown as Record<string, unknown>;
+  cluster["name"] = "registry";
+  const assignment = at(cluster, "load_assignment") as unknown as Record<string, unknown>;
+  assignment["cluster_name"] = "registry";
+  setAddress(at(assignment, "endpoints", 0, "lb_endpoints", 0, "endpoint", "address"), host, port);
+  (at(config, "static_resources", "clusters") as unknown as unknown[]).push(cluster);
 }
 
 function at(node: unknown, ...path: readonly (string | number)[]): Node {

@@ -183,9 +183,16 @@ function countServers(topology: unknown): number {
   return Object.values(all).reduce((sum, pool) => sum + (pool.servers?.filter((server) => server.state !== "down").length ?? 0), 0);
 }
 
-/** @param hostOf address of a process by its name, where not all are at `config.host` */
-export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, hostOf: (name: string) => string = () => config.host): ChildSpec[] {
-  const registry = ["--registry-url", `http://${hostOf("charm")}:${ports.charm}`];
+/** Where a plane is that is not in one place. */
+export interface Places {
+  /** address of a process by its name */
+  readonly hostOf: (name: string) => string;
+  /** of a registry that is not charm's own */
+  readonly registryUrl?: string;
+}
+
+export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, { hostOf, registryUrl }: Places = { hostOf: () => config.host }): ChildSpec[] {
+  const registry = ["--registry-url", registryUrl ?? `http://${hostOf("charm")}:${ports.charm}`];
   const mesh = ["--mesh-url", `http://${hostOf("envoy")}:${ports.mesh}`];
   const store = ["--data", join(data, "store")];
   const level = ["--log-level", config.logLevel];
@@ -200,7 +207,7 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     logFile: join(data, "logs", `${name}.log`),
   });
   return [
-    spec("charm", "charm", ports.charm, ["--data", join(data, "charm")]),
+    spec("charm", "charm", ports.charm, ["--data", join(data, "charm"), ...(registryUrl === undefined ? [] : registry)]),
     spec("webapp", "webapp", ports.webapp, ["--dev", ...registry, ...mesh, ...store]),
     ...ports.channel.map((port, i) => spec("channel", `cs-${i}`, port, ["--id", `cs-${i}`, ...registry, ...mesh, ...store])),
     ...ports.presence.map((port, i) => spec("presence", `ps-${i}`, port, ["--id", `ps-${i}`, ...registry, ...mesh])),

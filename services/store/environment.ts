@@ -2,7 +2,7 @@
  * The one lmdb environment of a machine: a folder that all its processes open at once. Within a process it is opened
  * once, however many engines stand on it: two handles could wait for each other's write lock.
  */
-import { statfsSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
 import { Groups, type GroupLimits } from "./groups.ts";
@@ -119,7 +119,7 @@ export class Environment {
   }
 
   async #commit(run: () => void): Promise<void> {
-    this.#askDisk();
+    await this.#askDisk();
     const over = this.#guard.watch();
     try {
       const committed = this.#root.transaction(run);
@@ -138,8 +138,8 @@ export class Environment {
   /**
    * A write that fails inside lmdb 3.5.6 may end the process (decision 13): so a disk that is as good as full is found out before.
    */
-  #askDisk(): void {
-    const { bavail, bsize } = statfsSync(this.#path);
+  async #askDisk(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#path);
     if (bavail * bsize < diskReserveBytes) throw new Error(`less than ${diskReserveBytes / 2 ** 20} MiB are free on the disk`);
   }
 

@@ -1,3 +1,5 @@
+import type { Reason } from "../protocol/problems.ts";
+
 /**
  * Every error the Web API answers: `{ok: false, error}` with HTTP 200 (429 for `ratelimited`). Names are those that are
  * publicly documented for the same fault, wherever one is.
@@ -75,6 +77,11 @@ export class ApiError extends Error {
     this.extra = extra;
     this.retryAfterMs = retryAfterMs;
   }
+}
+
+/** @param reason what is missing, where that is known */
+export function serviceUnavailable(reason?: Reason): ApiError {
+  return new ApiError("service_unavailable", reason === undefined ? {} : { x_reason: reason });
 }
 
 /** `invalid_arguments` with its reasons, in the documented shape. */

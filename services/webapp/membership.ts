@@ -8,7 +8,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { Clock } from "../runtime/clock.ts";
 import type { Change, Channel, ChannelType, Directory, User } from "../store/directory.ts";
 import { Announcements, partnerIn } from "./announcements.ts";
-import { ApiError } from "./errors.ts";
+import { serviceUnavailable } from "./errors.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Team } from "./method.ts";
 import { newId } from "./tokens.ts";
@@ -107,7 +107,7 @@ export class Membership {
         // An earlier change to the same end is this one: a call that failed is repeated.
         if (unsettled.member === change.member) return true;
       }
-      throw new ApiError("service_unavailable");
+      throw serviceUnavailable();
     });
   }
 

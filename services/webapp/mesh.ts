@@ -3,7 +3,7 @@ import type { ChannelInfo, History, Message, PresenceInfo, Publish, Published } 
 import type { Problem, Reason } from "../protocol/problems.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask, type Answer, type Ask } from "../runtime/request.ts";
-import { ApiError, invalidArguments, type ApiErrorCode } from "./errors.ts";
+import { ApiError, invalidArguments, serviceUnavailable, type ApiErrorCode } from "./errors.ts";
 
 /** How long a call is tried again before the client is told `service_unavailable`. */
 const patienceMs = 5_000;
@@ -60,11 +60,13 @@ export function connectMesh(url: string, clock: Clock): Mesh {
 /** Asks until there is an answer that is not "nobody could take it", at most `patienceMs`. */
 async function insist(url: string, options: Ask, clock: Clock): Promise<unknown> {
   const deadline = clock.now() + patienceMs;
+  let reason: Reason | undefined;
   for (let wait = backOffMs.least; ; wait = Math.min(wait * 2, backOffMs.most)) {
     const left = deadline - clock.now();
-    if (left <= 0) throw new ApiError("service_unavailable");
+    if (left <= 0) throw serviceUnavailable(reason);
     const answer = await ask(url, { ...options, timeoutMs: left }).catch(() => undefined);
     if (answer !== undefined && !mayPass(answer.status)) return settled(answer);
+    reason = (answer?.json as Partial<Problem> | undefined)?.reason ?? reason;
     await clock.sleep(wait);
   }
 }

@@ -5,7 +5,7 @@ import type { User } from "../store/directory.ts";
 import { methods } from "./api/table.ts";
 import { readArguments } from "./arguments.ts";
 import { readCall, type Incoming } from "./call.ts";
-import { ApiError, type ApiErrorCode } from "./errors.ts";
+import { ApiError, serviceUnavailable, type ApiErrorCode } from "./errors.ts";
 import type { Context, House } from "./method.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import { hashToken } from "./tokens.ts";
@@ -57,7 +57,7 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
   };
 
   const refuse = (error: unknown, request: ApiRequest): ApiAnswer => {
-    const known = error instanceof ApiError ? error : new ApiError(error instanceof StoreUnavailable ? "service_unavailable" : "internal_error");
+    const known = error instanceof ApiError ? error : error instanceof StoreUnavailable ? serviceUnavailable("store_unavailable") : new ApiError("internal_error");
     if (error !== known) log.error({ err: error, method: request.method }, "call failed");
     return refusal(known);
   };

@@ -1,4 +1,4 @@
-/** A whole plane whose processes can be hurt one by one: the launcher's own processes, with nobody who starts them again. */
+/** A whole plane whose processes can be hurt one by one: the launcher's own, with nobody who starts them again, and with the registry outside of charm. */
 import { mkdir, open, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
@@ -14,8 +14,11 @@ import { planPorts, type Ports } from "../../services/launch/ports.ts";
 import type { Topology } from "../../services/protocol/topology.ts";
 import { DEV_KEY } from "../../services/ring/key.ts";
 import { ask } from "../../services/runtime/request.ts";
+import { openDirectory } from "../../services/store/open.ts";
+import { issueToken } from "../../services/webapp/tokens.ts";
 import { freePorts } from "../e2e/ports.ts";
 import { until } from "../e2e/wait.ts";
+import type { Attendee } from "./attendance.ts";
 import { isInside } from "./namespaces.ts";
 import { Net } from "./net.ts";
 import { Proc } from "./proc.ts";
@@ -25,6 +28,8 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 const sizes = { channels: 3, gateways: 2, presences: 2 };
 const names = { channel: ["cs-0", "cs-1", "cs-2"], presence: ["ps-0", "ps-1"], gateway: ["gw-0", "gw-1"] } as const;
 const readyMs = 60_000;
+/** Its port, from the edge's; services/launch/ports.ts leaves it free. */
+const registryOffset = 5;
 /** Envoys of one base ID know each other; it also names what they share in /dev/shm. */
 const baseId = String(process.pid);
 
@@ -35,12 +40,16 @@ export interface PlaneOptions {
   readonly cuttable: boolean;
   /** the store's folder on a disk in memory, that can be filled: its size, MiB */
   readonly diskMiB: number | undefined;
+  /** names of users that it has besides those of development */
+  readonly people: readonly string[];
   say(line: string): void;
 }
 
 export class ChaosPlane {
   readonly #options: PlaneOptions;
   readonly #procs = new Map<string, Proc>();
+  /** `PlaneOptions.people`, once it is started */
+  people: readonly Attendee[] = [];
   #net: Net | undefined;
   #ports!: Ports;
   #envoy!: { readonly spec: ChildSpec; epoch: number; readonly retired: Proc[] };
@@ -66,22 +75,27 @@ export class ChaosPlane {
     await mkdir(join(data, "store"), { recursive: true });
     await mkdir(join(data, "skew"), { recursive: true });
     if (this.#options.diskMiB !== undefined) await exec("mount", ["-t", "tmpfs", "-o", `size=${this.#options.diskMiB}m`, "tmpfs", join(data, "store")]);
-    const all = ["envoy", "charm", "webapp", ...Object.values(names).flat()];
+    this.people = await this.#invite(this.#options.people);
+    const all = ["envoy", "registry", "charm", "webapp", ...Object.values(names).flat()];
     if (this.#options.cuttable) this.#net = await Net.create(all);
     const port = isInside ? 8080 : await freePorts(40);
     const config = readConfig(["--port", String(port), "--data", data, "--store", store, "--channels", String(sizes.channels), "--gateways", String(sizes.gateways), "--presences", String(sizes.presences)]);
     this.#ports = planPorts(port, sizes);
     await buildWasm(say);
     const envoy = await findEnvoy(join(root, ".cache", "envoy"), say);
-    for (const spec of serviceSpecs(config, this.#ports, data, DEV_KEY, (name) => this.#hostOf(name))) this.#procs.set(spec.name, new Proc(this.#placed(this.#skewed(spec))));
+    const registry = this.#registrySpec(config.port + registryOffset);
+    const services = serviceSpecs(config, this.#ports, data, DEV_KEY, { hostOf: (name) => this.#hostOf(name), registryUrl: `http://${registry.address}` });
+    for (const spec of [registry, ...services]) this.#procs.set(spec.name, new Proc(this.#placed(this.#skewed(spec))));
     const file = join(data, "envoy.json");
-    await writeFile(file, await this.#envoyConfig());
+    await writeFile(file, await this.#envoyConfig(config.port + registryOffset));
     const args = ["-c", file, "--base-id", baseId, "--concurrency", "2", "--log-level", "warning", "--drain-time-s", "2", "--parent-shutdown-time-s", "3", "--drain-strategy", "immediate"];
     const spec = this.#placed({ name: "envoy", role: "envoy", address: `${this.#hostOf("envoy")}:${this.#ports.edge}`, command: envoy, args, logFile: join(data, "logs", "envoy.log") });
     this.#envoy = { spec, epoch: 0, retired: [] };
-    this.proc("charm").start();
-    await this.#ready("charm");
-    for (const [name, proc] of this.#procs) if (name !== "charm") proc.start();
+    for (const first of ["registry", "charm"]) {
+      this.proc(first).start();
+      await this.#ready(first);
+    }
+    for (const [name, proc] of this.#procs) if (name !== "registry" && name !== "charm") proc.start();
     this.#startEnvoy();
     await this.whole(readyMs);
   }
@@ -189,12 +203,27 @@ export class ChaosPlane {
   }
 
   async stop(): Promise<void> {
-    const order = [...names.gateway, "envoy", "webapp", ...names.channel, ...names.presence, "charm"];
+    const order = [...names.gateway, "envoy", "webapp", ...names.channel, ...names.presence, "charm", "registry"];
     for (const proc of this.#envoy?.retired ?? []) await proc.stop(2_000);
     for (const name of order) await this.#procs.get(name)?.stop(5_000);
     this.#net?.stop();
     if (!isInside) await rm(`/dev/shm/envoy_shared_memory_${baseId}0`, { force: true });
     if (this.#options.diskMiB !== undefined) await exec("umount", ["-l", join(this.#options.data, "store")]);
+  }
+
+  /** Before anybody else has the store's folder. */
+  async #invite(names: readonly string[]): Promise<Attendee[]> {
+    const directory = openDirectory({ store: this.#options.store, data: join(this.#options.data, "store"), storeConnections: 3, storeStuckKillMs: 0 });
+    try {
+      const people: Attendee[] = [];
+      for (const name of names) {
+        const { token, user } = await issueToken(directory, { name }, Date.now());
+        people.push({ token, user: user.id });
+      }
+      return people;
+    } finally {
+      await directory.close();
+    }
   }
 
   get #charm(): string {
@@ -219,6 +248,12 @@ export class ChaosPlane {
     return { ...spec, args: ["--import", fileURLToPath(new URL("skew.ts", import.meta.url)), ...spec.args], env: { ...spec.env, RINGWAY_CHAOS_SKEW: join(this.#options.data, "skew", spec.name) } };
   }
 
+  #registrySpec(port: number): ChildSpec {
+    const { data } = this.#options;
+    const address = `${this.#hostOf("registry")}:${port}`;
+    return { name: "registry", role: "registry", address, command: process.execPath, args: [fileURLToPath(new URL("registry.ts", import.meta.url)), "--listen", address, "--data", join(data, "charm")], logFile: join(data, "logs", "registry.log") };
+  }
+
   #placed(spec: ChildSpec): ChildSpec {
     if (this.#net === undefined) return spec;
     const [command, args] = this.#net.wrap(spec.name, spec.command, spec.args);
@@ -226,8 +261,9 @@ export class ChaosPlane {
   }
 
   /** The launcher's own, with charm and webapp where they are. */
-  async #envoyConfig(): Promise<string> {
-    const text = await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local" });
+  async #envoyConfig(registryPort: number): Promise<string> {
+    const registry = { host: this.#hostOf("registry"), port: registryPort };
+    const text = await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local", registry });
     return JSON.stringify(JSON.parse(text, (_, value: unknown) => {
       const address = value as { port_value?: number; address?: string } | null;
       for (const name of ["charm", "webapp"] as const) {

@@ -60,6 +60,16 @@ function drain(server: string): Omit<Act, "row"> {
   return { text: `${server} drained and taken back`, forMs: 1_000, begin: (plane) => plane.drained(server), end: (plane) => plane.drain(server, false) };
 }
 
+function away(servers: readonly string[], short: boolean): Omit<Act, "row"> {
+  const forMs = short ? 6_000 : 60_000;
+  return {
+    text: `${servers.join(" and ")} gone for ${forMs / 1_000} s`,
+    forMs,
+    begin: async (plane) => void (await Promise.all(servers.map((server) => plane.proc(server).signal("SIGKILL")))),
+    end: async (plane) => servers.forEach((server) => plane.startAgain(server)),
+  };
+}
+
 /** In the order in which a short run goes through them, so far as its time reaches. */
 export const rows = {
   quiet: { make: () => ({ text: "nothing happens", forMs: 2_000, begin: nothing, end: nothing }) },
@@ -91,12 +101,9 @@ export const rows = {
       return { text: `${server} cut off from everybody for 5 s`, forMs: 5_000, begin: (plane) => plane.net.cutOff(server), end: (plane) => plane.net.rejoin(server) };
     },
   },
-  "charm-down": {
-    make: (_, { short }) => {
-      const forMs = short ? 6_000 : 60_000;
-      return { text: `charm and its registry gone for ${forMs / 1_000} s`, forMs, begin: (plane) => plane.proc("charm").signal("SIGKILL"), end: async (plane) => plane.startAgain("charm") };
-    },
-  },
+  "charm-down": { make: (_, { short }) => away(["charm"], short) },
+  "registry-down": { make: (_, { short }) => away(["registry"], short) },
+  "control-down": { make: (_, { short }) => away(["charm", "registry"], short) },
   "envoy-restart": { make: () => ({ text: "Envoy hot-restarted", forMs: 0, begin: (plane) => plane.hotRestart(), end: nothing }) },
   "pause-short": { make: (random) => pause(one([...channel, ...gateway, ...presence], random), between(1_000, 4_000, random)) },
   "cut-pair": {

@@ -28,6 +28,7 @@ import { CheckError, DeliveryRun } from "../../services/delivery/run.ts";
 import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
+import { Attendance, bounds } from "./attendance.ts";
 import { enter, isInside, moveIn, whyNot } from "./namespaces.ts";
 import { ChaosPlane, root } from "./plane.ts";
 import { Pulse } from "./pulse.ts";
@@ -60,7 +61,7 @@ async function chaos(): Promise<number> {
     postgres,
     short: options.only === undefined && options.minutes === undefined,
   };
-  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, diskMiB: means.smallDisk ? (means.short ? 64 : 1_024) : undefined, say });
+  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, diskMiB: means.smallDisk ? (means.short ? 64 : 1_024) : undefined, people: ["here", "there", "guest", "visitor"], say });
   let interrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   let failed = true;
@@ -71,20 +72,24 @@ async function chaos(): Promise<number> {
     const run = new DeliveryRun({ api: plane.url, tokens, channels: 12, writers: 4, readers: 8, rate: 25, seed: options.seed, patienceMs: 90_000, settleMs: 30_000 });
     await run.start();
     const pulse = new Pulse(plane.url, [tokens[0]!, tokens[1]!], run.channels[0]!);
-    await pulse.start();
+    const [here, there, guest, visitor] = plane.people;
+    const attendance = new Attendance(plane.url, [here!, there!, guest!, visitor!]);
+    await Promise.all([pulse.start(), attendance.start()]);
     const lag = monitorEventLoopDelay({ resolution: 10 });
     lag.enable();
     const beganAt = performance.now();
-    const figures: Figures[] = [];
+    const measured: Measured[] = [];
     for (const act of schedule(wanted, means, () => interrupted || performance.now() - beganAt > options.forMs)) {
       const one = await perform(act, plane, run, pulse);
       if (interrupted) break;
-      figures.push(one);
+      measured.push(one);
       say(`${act.row}: ${act.text}: publish ${Math.round(one.publishMs)} ms, end to end ${Math.round(one.endToEndMs)} ms, live ${Math.round(one.liveMs)} ms${Object.entries(one.refused).map(([reason, times]) => `, ${times} ${reason}`).join("")}${one.broken === undefined ? "" : `; ${one.broken}`}`);
       if (one.broken !== undefined) break;
     }
     const seconds = (performance.now() - beganAt) / 1_000;
-    await pulse.stop();
+    await Promise.all([pulse.stop(), attendance.stop()]);
+    const figures = measured.map((one) => withPresence(one, attendance));
+    for (const { row, text, broken } of figures) if (broken !== undefined) say(`${row}: ${text}: ${broken}`);
     const verdict = await run.stop(false).catch((error: unknown) => {
       if (!(error instanceof CheckError)) throw error;
       say(error.message);
@@ -110,6 +115,22 @@ async function chaos(): Promise<number> {
   }
 }
 
+type Measured = Omit<Figures, "presence">;
+
+/** With what is known when all is over: how wrong presence was meanwhile, which breaks the run where it is more than what is promised. */
+function withPresence(one: Measured, attendance: Attendance): Figures {
+  const presence = attendance.between(one.from, one.to);
+  // The server that knew of somebody's grace period was hurt: the next one does not.
+  const mayBeEarly = one.row === "kill-presence" || one.row === "pause-short";
+  const broken = [
+    one.broken,
+    presence.awayMs > bounds.awayMs ? `somebody who was there was shown as away for ${Math.round(presence.awayMs)} ms` : undefined,
+    presence.activeMs > bounds.activeMs ? `somebody who was gone was shown as active for ${Math.round(presence.activeMs)} ms` : undefined,
+    presence.early > 0 && !mayBeEarly ? `${presence.early} times somebody was called away within their grace period` : undefined,
+  ].filter((fault) => fault !== undefined);
+  return { ...one, presence, ...(broken.length === 0 ? {} : { broken: broken.join("; ") }) };
+}
+
 /** What happens, one after the other, until it is `late`. */
 function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean): Generator<Act> {
   const random = numbers(options.seed);
@@ -133,7 +154,7 @@ function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean
 }
 
 /** One event, from its beginning until the plane is whole and every message is through. */
-async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pulse): Promise<Figures> {
+async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pulse): Promise<Measured> {
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const from = performance.now();
   const endedBefore = plane.endedByThemselves;

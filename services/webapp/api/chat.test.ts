@@ -105,16 +105,16 @@ test("who left a channel can do nothing in it", async () => {
   }
 });
 
-test("when nobody takes it for five seconds it is service_unavailable with Retry-After", async () => {
-  it.mesh.fail("unavailable", 1_000);
+test("when nobody takes it for five seconds it is service_unavailable with Retry-After, and says what was missing", async () => {
+  it.mesh.fail("store_unavailable", 1_000);
   const response = await fetch(`${it.url}/api/chat.postMessage?channel=C0GENERAL&text=x&token=${ada}`);
-  expect([response.status, response.headers.get("retry-after"), await response.json()]).toEqual([200, "1", { ok: false, error: "service_unavailable" }]);
+  expect([response.status, response.headers.get("retry-after"), await response.json()]).toEqual([200, "1", { ok: false, error: "service_unavailable", x_reason: "store_unavailable" }]);
 }, 20_000);
 
 test("a store that does not answer is not called a channel that does not exist", async () => {
   const { directory } = it;
   const user = directory.user.bind(directory);
   const failing = vi.spyOn(directory, "user").mockImplementation((id) => (id === "U0GRACE" ? Promise.reject(new StoreUnavailable("gone")) : user(id)));
-  expect(await it.call(ada, "chat.postMessage", { channel: "U0GRACE", text: "x" })).toMatchObject({ ok: false, error: "service_unavailable" });
+  expect(await it.call(ada, "chat.postMessage", { channel: "U0GRACE", text: "x" })).toMatchObject({ ok: false, error: "service_unavailable", x_reason: "store_unavailable" });
   failing.mockRestore();
 });
