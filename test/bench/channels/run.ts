@@ -12,10 +12,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { machineFacts, printFacts } from "../facts.ts";
 import { printGoals } from "../goals.ts";
+import { openBenchRegistry, type BenchRegistry } from "../registry.ts";
 import { Child } from "./child.ts";
+import { crown, statusOf } from "./crown.ts";
 import { Link } from "./link.ts";
 import type { Memory } from "./memory.ts";
-import { openPlane, statusOf, type Plane } from "./plane.ts";
 import { goals, printRows, printSlopes, slopes, type Row } from "./report.ts";
 import { fill } from "./store.ts";
 
@@ -27,12 +28,12 @@ const most = Math.max(...counts);
 const subscribed = "subscribed by a gateway, silent";
 
 /** @param links gateways that subscribe all channels. @param leave and unsubscribe them again */
-async function ofServer(plane: Plane, folder: string, channels: number, links: number, leave: boolean): Promise<Memory> {
-  const server = await Child.start("server.ts", [plane.registry, folder]);
+async function ofServer(registry: BenchRegistry, folder: string, channels: number, links: number, leave: boolean): Promise<Memory> {
+  const server = await Child.start("server.ts", [registry.url, folder]);
   const address = server.said as string;
   const open: Link[] = [];
   try {
-    await plane.crown(address);
+    await crown(registry, address);
     for (let i = 0; i < links; i++) {
       const link = await Link.open(address);
       open.push(link);
@@ -63,19 +64,19 @@ const add = async (kind: string, channels: number, memory: Promise<Memory>): Pro
   say(`${kind}: ${channels.toLocaleString("en")} channels …`);
   rows.push({ kind, channels, ...(await memory) });
 };
-const plane = await openPlane();
+const registry = await openBenchRegistry();
 try {
   say(`a store of ${most.toLocaleString("en")} channels …`);
   await fill(folder, most);
-  if (!options.quick) await add("in the store, never asked for", most, ofServer(plane, folder, most, 0, false));
-  for (const channels of counts) await add(subscribed, channels, ofServer(plane, folder, channels, 1, false));
+  if (!options.quick) await add("in the store, never asked for", most, ofServer(registry, folder, most, 0, false));
+  for (const channels of counts) await add(subscribed, channels, ofServer(registry, folder, channels, 1, false));
   if (!options.quick) {
-    for (const channels of counts) await add("subscribed by two gateways, silent", channels, ofServer(plane, folder, channels, 2, false));
-    await add("subscribed once, and left", most, ofServer(plane, folder, most, 1, true));
+    for (const channels of counts) await add("subscribed by two gateways, silent", channels, ofServer(registry, folder, channels, 2, false));
+    await add("subscribed once, and left", most, ofServer(registry, folder, most, 1, true));
   }
   for (const channels of counts) await add("at the gateway: subscribed, one member", channels, ofGateway(channels));
 } finally {
-  await plane.close();
+  await registry.close();
   await rm(folder, { recursive: true, force: true });
 }
 const facts = await machineFacts([]);

@@ -1,6 +1,7 @@
 /** Messages: all systems side by side, each in its turn, so that noise hits all alike. */
 import type { Bench, Sample } from "./bench.ts";
 import type { Cell } from "./scenarios.ts";
+import type { Pace } from "./shape.ts";
 
 export interface Effort {
   readonly rounds: number;
@@ -11,6 +12,9 @@ export interface Effort {
   /** Before anything counts: V8 has then compiled what is hot. */
   readonly warmUpMs: number;
 }
+
+/** However slow the cell: V8 leaves what has run some hundred times uncompiled, and a server that has been up for an hour has nothing like that. */
+const warmUpPace: Pace = { inFlight: 8 };
 
 /** What the runs of one system gave: one sample per round, or why there is none. */
 export type Runs = readonly Sample[] | { readonly failed: string };
@@ -32,7 +36,7 @@ export async function measure(benches: readonly Bench[], cell: Cell, { rounds, m
     samples.set(bench, []);
     await attempt(bench, async () => {
       await bench.ready(cell.shape);
-      await bench.run("inFlight" in cell.pace ? cell.pace : { perSecond: Math.max(20, cell.pace.perSecond) }, warmUpMs);
+      await bench.run("inFlight" in cell.pace ? cell.pace : warmUpPace, warmUpMs);
     });
   }
   for (let round = 0; round < rounds; round++) {

@@ -76,7 +76,8 @@ if (options.list) {
   process.exit();
 }
 const only = chosen(options.only, knownScenarios, options.quick ? quickScenarios : knownScenarios);
-const systems = await present(chosen(options.systems, knownSystems, options.quick ? quickSystems.filter((name) => knownSystems.includes(name)) : knownSystems));
+const usualSystems = allSystems.filter(({ isVariant }) => isVariant !== true).map(({ name }) => name);
+const systems = await present(chosen(options.systems, knownSystems, options.quick ? quickSystems : usualSystems));
 await buildWasm(say);
 const busyBefore = loadavg()[0] ?? NaN;
 const rows: Row[] = [];

@@ -3,16 +3,11 @@ import { LinkTurns } from "../../../services/channel/link-turns.ts";
 import { AFTER_HEAD, decodeLink, encodeLink, type Link, type LinkFrame } from "../../../services/protocol/link.ts";
 import { limits } from "../../../services/protocol/limits.ts";
 import type { Session } from "../../../services/protocol/mesh.ts";
-import { TOPOLOGY_KEY } from "../../../services/protocol/topology.ts";
-import { connectRegistry } from "../../../services/registry/consul.ts";
-import { openEmbedded } from "../../../services/registry/embedded.ts";
-import { DEV_KEY } from "../../../services/ring/key.ts";
-import { loadRingModule } from "../../../services/ring/ring.ts";
-import { sealTopology } from "../../../services/ring/seal.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
 import { createHttp } from "../../../services/runtime/http.ts";
 import { createLog } from "../../../services/runtime/log.ts";
 import { acceptSockets, type Socket, type SocketEvents } from "../../../services/runtime/socket.ts";
+import { openBenchRegistry } from "../registry.ts";
 
 interface Subscription {
   readonly socket: Socket;
@@ -35,9 +30,8 @@ export class Feed {
   static async start(): Promise<Feed> {
     const feed = new Feed();
     const log = createLog("bench", "feed", "silent");
-    const registry = await openEmbedded({ clock: systemClock, log });
-    const door = createHttp(registry.routes, log, 512 * 1024);
-    feed.registryUrl = `http://${await door.listen("127.0.0.1:0")}`;
+    const registry = await openBenchRegistry();
+    feed.registryUrl = registry.url;
     const mesh = createHttp(
       {
         "POST /v1/sessions": async (request) => ({ status: 200, body: feed.#tickets.get(((await request.json()) as { ticket: string }).ticket) }),
@@ -47,11 +41,9 @@ export class Feed {
     );
     acceptSockets(mesh.server, limits.linkMessageBytes, () => (socket) => feed.#link(socket));
     feed.meshUrl = `http://${await mesh.listen("127.0.0.1:0")}`;
-    feed.#ends.push(() => mesh.close(50), () => door.close(50), () => registry.close());
-    const none = { servers: [], pins: [] };
-    const servers = [{ id: "cs-0", addr: "127.0.0.1:1", zone: "", weight: 100, state: "up" as const }];
-    const sealed = sealTopology(await loadRingModule(DEV_KEY), { epoch: 1, pools: { channel: { servers, pins: [] }, presence: none, gateway: none } });
-    await connectRegistry(feed.registryUrl).put(TOPOLOGY_KEY, sealed.json);
+    feed.#ends.push(() => mesh.close(50), () => registry.close());
+    // The gateway asks for it by ID, through the mesh.
+    await registry.crown({ channel: ["cs-0", "127.0.0.1:1"] });
     return feed;
   }
 

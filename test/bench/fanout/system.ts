@@ -28,6 +28,8 @@ export interface System {
   readonly usesEnvoy?: boolean;
   /** Names of the only ones that it takes part in. */
   readonly scenarios?: readonly string[];
+  /** It takes part where it is asked for by name, and nowhere else. */
+  readonly isVariant?: boolean;
   /** Why it can't run here, in one line. */
   missing?(): Promise<string | undefined>;
   /**

@@ -58,7 +58,8 @@ class People {
 /** One user publishes more here than people do. */
 const noLimits = { RINGWAY_USER_MESSAGES_PER_SECOND: "0", RINGWAY_CHANNEL_MESSAGES_PER_SECOND: "0" };
 
-async function start(isThroughEdge: boolean): Promise<Started> {
+/** @param patch what becomes of the shipped Envoy's configuration, as JSON */
+async function start(isThroughEdge: boolean, patch: (config: string) => string): Promise<Started> {
   const data = await mkdtemp(join(tmpdir(), "ringway-bench-"));
   const config = readConfig(["--data", data, "--store", "lmdb", "--channels", "1", "--gateways", "1", "--presences", "1", "--log-level", "error"]);
   const ports = planPorts(await freePorts(20), config);
@@ -73,7 +74,8 @@ async function start(isThroughEdge: boolean): Promise<Started> {
     await mkdir(join(data, "store"), { recursive: true });
     directory = openLmdbDirectory(join(data, "store"));
     const envoyFile = join(data, "envoy.json");
-    await writeFile(envoyFile, await envoyConfig(fileHere("../../../envoy/envoy.yaml"), { host, ports, wasmFile: fileHere("../../../build/filter.wasm"), ringKey: DEV_KEY, zone: "local" }));
+    const shipped = await envoyConfig(fileHere("../../../envoy/envoy.yaml"), { host, ports, wasmFile: fileHere("../../../build/filter.wasm"), ringKey: DEV_KEY, zone: "local" });
+    await writeFile(envoyFile, patch(shipped));
     for (const { name, role, args, env, address } of serviceSpecs(config, ports, data, DEV_KEY)) {
       const server = ServerProcess.node(role, args, { ...env, ...noLimits, ...(role === "channel" ? { RINGWAY_STORE: "memory" } : {}) });
       servers.push(server);
@@ -98,9 +100,15 @@ async function start(isThroughEdge: boolean): Promise<Started> {
   }
 }
 
-const plane = (name: string, isThroughEdge: boolean): System => ({ name, driver: "ringway-plane", usesEnvoy: true, start: () => start(isThroughEdge) });
+const plane = (name: string, isThroughEdge: boolean, patch = (config: string): string => config): System => ({ name, driver: "ringway-plane", usesEnvoy: true, start: () => start(isThroughEdge, patch) });
+const variant = (name: string, patch: (config: string) => string): System => ({ ...plane(`ringway-envoy-${name}`, true, patch), isVariant: true });
 
 /** Clients go straight to the gateway and to webapp. Between the services stays Envoy's mesh listener, without which they don't find each other; its part is told apart. */
 export const ringwayPlane = plane("ringway-plane", false);
 /** Clients come through the edge listener, as they do. */
 export const ringwayEnvoy = plane("ringway-envoy", true);
+/** The same with other settings of its Envoy, which is how the shipped ones were chosen: the buffers of a socket (default: 1 MiB), and no idle timer for sockets. */
+export const envoyVariants: readonly System[] = [
+  ...[16, 1_024].map((kiB) => variant(`${kiB}k`, (config) => config.replaceAll(/("per_connection_buffer_limit_bytes": )\d+/g, `$1${kiB * 1_024}`))),
+  variant("no-timer", (config) => config.replace(/("timeout": "0s",\s+"idle_timeout": )"300s"/, '$1"0s"')),
+];

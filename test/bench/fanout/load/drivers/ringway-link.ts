@@ -6,20 +6,17 @@
 import type { Socket as TcpSocket } from "node:net";
 import { AFTER_HEAD, decodeLink, encodeLink, eventKinds, NO_ORIGIN, type LinkFrame } from "../../../../../services/protocol/link.ts";
 import { limits } from "../../../../../services/protocol/limits.ts";
-import { TOPOLOGY_KEY, type Server } from "../../../../../services/protocol/topology.ts";
-import { connectRegistry } from "../../../../../services/registry/consul.ts";
-import { openEmbedded } from "../../../../../services/registry/embedded.ts";
-import { DEV_KEY } from "../../../../../services/ring/key.ts";
-import { loadRingModule } from "../../../../../services/ring/ring.ts";
-import { sealTopology } from "../../../../../services/ring/seal.ts";
-import { systemClock } from "../../../../../services/runtime/clock.ts";
 import { createHttp } from "../../../../../services/runtime/http.ts";
 import { createLog } from "../../../../../services/runtime/log.ts";
 import { acceptSockets, type Socket, type SocketEvents } from "../../../../../services/runtime/socket.ts";
+import { openBenchRegistry } from "../../../registry.ts";
 import { channelName, groupOf, type Shape } from "../../shape.ts";
 import { addressOf, type Driver, type Target } from "../driver.ts";
 import { isHello } from "../hello.ts";
 import { openGreeted, type TakeText } from "../websocket.ts";
+
+/** The servers' address: the gateway asks for them by ID, through the mesh. */
+const nowhere = "127.0.0.1:1";
 
 /** One link as a channel server sees it. */
 interface Link {
@@ -40,9 +37,7 @@ export class RingwayLinkDriver implements Driver {
 
   async prepare(): Promise<Readonly<Record<string, string>>> {
     const log = createLog("bench", "load", "silent");
-    const registry = await openEmbedded({ clock: systemClock, log });
-    const registryDoor = createHttp(registry.routes, log, 512 * 1024);
-    const registryUrl = `http://${await registryDoor.listen("127.0.0.1:0")}`;
+    const registry = await openBenchRegistry();
     const mesh = createHttp(
       {
         "POST /v1/sessions": async (request) => {
@@ -59,12 +54,9 @@ export class RingwayLinkDriver implements Driver {
       return (socket) => this.#link(pool, server, socket);
     });
     const meshUrl = `http://${await mesh.listen("127.0.0.1:0")}`;
-    this.#closing.push(() => mesh.close(50), () => registryDoor.close(50), () => registry.close());
-    const module = await loadRingModule(DEV_KEY);
-    const server = (id: string): Server => ({ id, addr: "127.0.0.1:1", zone: "", weight: 100, state: "up" });
-    const pools = { channel: { servers: [server("cs-0")], pins: [] }, presence: { servers: [server("ps-0")], pins: [] }, gateway: { servers: [], pins: [] } };
-    await connectRegistry(registryUrl).put(TOPOLOGY_KEY, sealTopology(module, { epoch: 1, pools }).json);
-    return { registryUrl, meshUrl };
+    this.#closing.push(() => mesh.close(50), () => registry.close());
+    await registry.crown({ channel: ["cs-0", nowhere], presence: ["ps-0", nowhere] });
+    return { registryUrl: registry.url, meshUrl };
   }
 
   target(target: Target): void {
