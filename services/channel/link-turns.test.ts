@@ -1,12 +1,22 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { systemClock } from "../runtime/clock.ts";
+import { systemClock, type Clock } from "../runtime/clock.ts";
 import { LinkTurns } from "./link-turns.ts";
 
+/** One in which the sleeper is woken when the test says so. */
+class Steps {
+  #wake = (): void => {};
+  readonly clock: Clock = { ...systemClock, sleep: () => new Promise((resolve) => (this.#wake = resolve)) };
+  async look(): Promise<void> {
+    this.#wake();
+    await turn();
+  }
+}
+
 /** A link whose queue has room where the test says so, and who got a turn on it. */
-function link(): { state: { room: boolean }; turns: LinkTurns; begin(name: string): void; log: string[] } {
+function link(clock: Clock = systemClock): { state: { room: boolean }; turns: LinkTurns; begin(name: string): void; log: string[] } {
   const state = { room: true };
-  const turns = new LinkTurns(() => state.room, systemClock);
+  const turns = new LinkTurns(() => state.room, clock);
   const log: string[] = [];
   return { state, turns, log, begin: (name) => void turns.begin().then((mine) => log.push(mine ? name : `${name} is over`)) };
 }
@@ -49,4 +59,21 @@ test("a turn that filled the link holds the next up", async () => {
   expect(log).toEqual(names(8));
   state.room = true;
   await expect.poll(() => log).toEqual(names(9));
+});
+
+test("on a link that never has room one goes all the same when two seconds were waited, and the next waits as long again", async () => {
+  const steps = new Steps();
+  const { state, turns, begin, log } = link(steps.clock);
+  state.room = false;
+  begin("first");
+  begin("second");
+  for (let looks = 0; looks < 399; looks++) await steps.look();
+  expect(log).toEqual([]);
+  await steps.look();
+  expect(log).toEqual(["first"]);
+  turns.end();
+  for (let looks = 0; looks < 399; looks++) await steps.look();
+  expect(log).toEqual(["first"]);
+  await steps.look();
+  expect(log).toEqual(["first", "second"]);
 });

@@ -26,10 +26,8 @@ export class PoolState {
   /** what the ring has now, by ID */
   #base: ReadonlyMap<string, Server>;
   #members: ReadonlyMap<string, Member> = new Map();
-  /** members of the topology that were not seen since this process began, or since the registry was lost */
-  readonly #missing: Set<string>;
-  /** since when they are waited for */
-  #missingSince: number;
+  /** members of the topology that were not seen since this process began, or since the registry was lost, and since when they are waited for */
+  readonly #missing: Map<string, number>;
   #isLost = false;
 
   constructor(pool: Pool, base: readonly Server[], timing: Timing, bootAt: number) {
@@ -38,9 +36,8 @@ export class PoolState {
     this.endpoints = new Endpoints(timing.settleMs, timing.lingerMs);
     this.endpoints.remember(base.map((server) => server.addr));
     this.#timing = timing;
-    this.#missingSince = bootAt;
     this.#base = byId(base);
-    this.#missing = new Set(this.#base.keys());
+    this.#missing = new Map([...this.#base.keys()].map((id) => [id, bootAt]));
   }
 
   get members(): ReadonlyMap<string, Member> {
@@ -49,7 +46,7 @@ export class PoolState {
 
   rebase(base: readonly Server[]): void {
     this.#base = byId(base);
-    for (const id of this.#missing) if (!this.#base.has(id)) this.#missing.delete(id);
+    for (const id of this.#missing.keys()) if (!this.#base.has(id)) this.#missing.delete(id);
   }
 
   /** The registry is lost. When it is back, who is not in its list has not left, but may have yet to register again: it may have forgotten everybody. */
@@ -63,8 +60,8 @@ export class PoolState {
     this.#members = byId(list);
     if (this.#isLost) {
       this.#isLost = false;
-      this.#missingSince = now;
-      for (const id of this.#base.keys()) this.#missing.add(id);
+      // Who was missing before has waited before: a registry that comes and goes must not keep those who left.
+      for (const id of this.#base.keys()) if (!this.#missing.has(id)) this.#missing.set(id, now);
     }
     const seenBefore = (id: string): boolean => before.get(id)?.passing ?? this.#isAlive(id);
     for (const member of this.#members.values()) {
@@ -80,7 +77,8 @@ export class PoolState {
   /** Works out what Envoy must know and what the ring shall be. @param pending addresses of a document that is being published */
   update(pending: Iterable<string>, intents: Intents, now: number): { readonly endpointsChanged: boolean; readonly wanted: Wanted } {
     this.guard.settle(now);
-    if (this.#missing.size > 0 && now >= this.#graceEnds()) this.#missing.clear();
+    const graceMs = this.#graceMs();
+    for (const [id, since] of this.#missing) if (now >= since + graceMs) this.#missing.delete(id);
     const needed = new Set(pending);
     for (const server of this.#base.values()) needed.add(server.addr);
     for (const member of this.#members.values()) needed.add(member.addr);
@@ -91,7 +89,8 @@ export class PoolState {
   /** When `update` may come to something else with no event before. */
   nextDue(now: number): number {
     const due = [this.endpoints.nextDrop(), this.guard.settlesAt()];
-    if (this.#missing.size > 0) due.push(this.#graceEnds());
+    const graceMs = this.#graceMs();
+    for (const since of this.#missing.values()) due.push(since + graceMs);
     for (const at of this.#additions()) due.push(at, at + this.#timing.settleMs);
     return Math.min(...due.filter((at) => at > now));
   }
@@ -154,9 +153,9 @@ export class PoolState {
     return count;
   }
 
-  #graceEnds(): number {
+  #graceMs(): number {
     const most = [...this.#base.keys()].filter((id) => this.#missing.has(id)).length > this.#base.size / 2;
-    return this.#missingSince + this.#timing.bootGraceMs * (most ? MISSING_GRACE_FACTOR : 1);
+    return this.#timing.bootGraceMs * (most ? MISSING_GRACE_FACTOR : 1);
   }
 }
 

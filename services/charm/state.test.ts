@@ -471,6 +471,20 @@ describe("charm's state", () => {
       `);
     });
 
+    test("does not keep one that left for as long as the registry comes and goes", () => {
+      const trace = lost(running("cs-0", "cs-1", "cs-2")).members({ "cs-0": "up", "cs-1": "up" });
+      for (let i = 0; i < 5; i++) {
+        trace.pass(1_000).send({ type: "lost", pool: "channel" });
+        trace.members({});
+      }
+      expect(trace.text).toMatchInlineSnapshot(`
+        "
+        123000 publish 11 cs-0=up cs-1=up
+        125000 endpoints channel: :7000 :7001
+        "
+      `);
+    });
+
     test("drops one that leaves later at once", () => {
       const trace = lost(running("cs-0", "cs-1")).members({ "cs-0": "up", "cs-1": "up" }).pass(1_000).members({ "cs-1": "gone" });
       expect(trace.pass(10_000).text).toMatchInlineSnapshot(`

@@ -53,6 +53,9 @@ export class CatchUps {
   readonly #hooks: CatchUpHooks;
   readonly #reads = new Map<number, CatchUp>();
   readonly #turns = new Turns<CatchUp>(readsPerSession);
+  /** sessions with room for the next of those that wait */
+  readonly #yielded = new Set<SessionId>();
+  #serving = false;
 
   constructor(core: Core, links: Links, hooks: CatchUpHooks) {
     this.#core = core;
@@ -207,9 +210,16 @@ export class CatchUps {
     this.#yield(catchUp);
   }
 
-  /** Lets other channels of the session go on. */
+  /** Lets other channels of the session go on; one after the other, for one that goes on may yield at once, and there may be thousands. */
   #yield(catchUp: CatchUp): void {
     this.#turns.end(catchUp);
-    for (let next = this.#turns.next(catchUp.session); next !== undefined; next = this.#turns.next(catchUp.session)) this.#go(next);
+    this.#yielded.add(catchUp.session);
+    if (this.#serving) return;
+    this.#serving = true;
+    for (const session of this.#yielded) {
+      this.#yielded.delete(session);
+      for (let next = this.#turns.next(session); next !== undefined; next = this.#turns.next(session)) this.#go(next);
+    }
+    this.#serving = false;
   }
 }

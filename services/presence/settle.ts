@@ -13,7 +13,10 @@ export class Settle {
   readonly #timers: Timers;
   readonly #settleMs: number;
   readonly #done: () => void;
-  #expected: readonly string[] = [];
+  #expected = new Set<string>();
+  /** when their links broke, of those that did within `settleMs`: one that leaves is in no ring any more, and comes back to say who is there */
+  readonly #goneAt = new Map<string, number>();
+  readonly #linked = new Set<string>();
   readonly #announced = new Map<string, number>();
   /** epoch of the topology that moved users */
   #epoch = 0;
@@ -36,19 +39,28 @@ export class Settle {
 
   /**
    * @param placement of users on presence servers
-   * @param gateways IDs of those that are known to be there
+   * @param gateways IDs of those that the ring has; those that are linked, or were a moment ago, count as well
    */
   topology(epoch: number, placement: string, gateways: readonly string[], now: number): void {
-    this.#expected = gateways;
+    for (const [gateway, at] of this.#goneAt) if (now - at >= this.#settleMs) this.#goneAt.delete(gateway);
+    this.#expected = new Set([...gateways, ...this.#linked, ...this.#goneAt.keys()]);
     if (placement !== this.#placement) {
       this.#placement = placement;
       this.#epoch = epoch;
-      if (this.#settled) this.#unsettledAt = now;
+      // Other users are here now: what was waited for before has no part in it.
+      this.#unsettledAt = now;
       this.#settled = false;
       this.#timers.cancel(this.#timer);
       this.#timer = this.#timers.set(now + this.#settleMs, () => this.#settle());
     }
     this.#check();
+  }
+
+  /** A gateway has opened a link. */
+  linked(gateway: string): void {
+    this.#linked.add(gateway);
+    this.#expected.add(gateway);
+    this.#goneAt.delete(gateway);
   }
 
   announced(gateway: string, epoch: number): void {
@@ -59,7 +71,9 @@ export class Settle {
   /** What it announced is void. Who came to it since then, it may have announced elsewhere. */
   gone(gateway: string, now: number): void {
     this.#announced.delete(gateway);
-    if (this.#isNew || !this.#expected.includes(gateway)) return;
+    this.#linked.delete(gateway);
+    this.#goneAt.set(gateway, now);
+    if (this.#isNew) return;
     if (this.#settled) this.#unsettledAt = now;
     this.#settled = false;
     this.#timers.cancel(this.#timer);
@@ -69,7 +83,7 @@ export class Settle {
 
   #check(): void {
     if (this.#settled || this.#isNew) return;
-    if (this.#expected.every((gateway) => (this.#announced.get(gateway) ?? 0) >= this.#epoch)) this.#settle();
+    if ([...this.#expected].every((gateway) => (this.#announced.get(gateway) ?? 0) >= this.#epoch)) this.#settle();
   }
 
   #settle(): void {

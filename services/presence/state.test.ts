@@ -215,7 +215,7 @@ describe("a server that does not know enough yet", () => {
     expect(t.state.status()).toMatchObject({ epoch: 51, settled: true });
   });
 
-  test("topologies that move no user do not prolong a wait that has begun; a gateway that left the ring is not waited for", () => {
+  test("topologies that move no user do not prolong a wait that has begun; a gateway that left the ring is waited for as if its link had broken", () => {
     const t = settled().topology(2, ["gw-0", "gw-1"], "ps-0", "others").from("gw-0", watch("UADA"), { type: "announced", epoch: 2 });
     for (let epoch = 3; epoch < 13; epoch++) t.wait(150).topology(epoch, ["gw-0", "gw-1"], "ps-0", "others");
     expect(t.take()).toEqual([]);
@@ -225,7 +225,29 @@ describe("a server that does not know enough yet", () => {
     const other = settled().topology(2, ["gw-0", "gw-1"], "ps-0", "others").from("gw-0", watch("UADA"), { type: "announced", epoch: 2 });
     expect(other.topology(3, ["gw-0"], "ps-0", "others").take()).toEqual([]); // it is still linked
     other.dead("gw-1").topology(4, ["gw-0"], "ps-0", "others");
-    expect(other.take()).toEqual(["→ gw-0 presence UADA 0"]);
+    expect(other.wait(1_999).take()).toEqual([]);
+    expect(other.wait(1).take()).toEqual(["→ gw-0 presence UADA 0"]);
+  });
+
+  test("users who move here are waited for the whole time, however long others have been waited for because links broke", () => {
+    const gateways = ["gw-0", "gw-1"];
+    const t = settled().topology(2, gateways, "ps-1", "others").from("gw-0", { type: "announced", epoch: 2 }).from("gw-1", { type: "announced", epoch: 2 });
+    let number = 100;
+    const flap = (): Trace => t.dead("gw-1").link("gw-1", ++number);
+    for (let i = 0; i < 4; i++) flap().wait(1_400);
+    t.topology(3, gateways, "ps-0").from("gw-0", watch("UADA"), { type: "announced", epoch: 3 }).wait(200);
+    flap();
+    expect(t.wait(1_000).take()).toEqual([]);
+    t.from("gw-1", online("UADA"), { type: "announced", epoch: 3 });
+    expect(t.take()).toEqual(["→ gw-0 presence UADA 1"]);
+  });
+
+  test("a gateway that is in no ring is waited for when its link breaks just as others move here", () => {
+    const t = settled().topology(2, ["gw-0"], "ps-1", "others").from("gw-0", { type: "announced", epoch: 2 }).link("gw-9", 9).from("gw-9", { type: "announced", epoch: 2 });
+    t.dead("gw-9").wait(100).topology(3, ["gw-0"], "ps-0").from("gw-1", { type: "announced", epoch: 3 }).from("gw-0", watch("UADA"), { type: "announced", epoch: 3 });
+    expect(t.wait(400).take()).toEqual([]);
+    t.link("gw-9", 10).from("gw-9", online("UADA"), { type: "announced", epoch: 3 });
+    expect(t.take()).toEqual(["→ gw-0 presence UADA 1"]);
   });
 
   test("in the place of another, a user whom it only remembers is as unknown as any", () => {

@@ -106,9 +106,8 @@ export class Presence {
 
   #topology(ring: Ring): void {
     this.#ring = ring;
-    const gateways = new Set(ring.servers("gateway").flatMap(({ id, state }) => (state === "down" ? [] : [id])));
-    for (const { gateway } of this.#links.values()) if (gateway !== undefined) gateways.add(gateway);
-    this.#settle.topology(ring.epoch, ring.placement("presence"), [...gateways], this.#now);
+    const gateways = ring.servers("gateway").flatMap(({ id, state }) => (state === "down" ? [] : [id]));
+    this.#settle.topology(ring.epoch, ring.placement("presence"), gateways, this.#now);
     for (const user of [...this.#users.values()]) {
       this.#tell(user);
       this.#forgetIdle(user);
@@ -147,6 +146,7 @@ export class Presence {
     // A gateway has one link; an older one is a connection whose end was not noticed yet.
     for (const [other, { gateway: its }] of [...this.#links]) if (other !== number && its === gateway) this.#close(other, "the gateway has a newer link");
     link.gateway = gateway;
+    this.#settle.linked(gateway);
   }
 
   #online(number: number, link: GatewayLink, id: string, choice: Choice): void {

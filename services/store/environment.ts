@@ -2,9 +2,9 @@
  * The one lmdb environment of a machine: a folder that all its processes open at once. Within a process it is opened
  * once, however many engines stand on it: two handles could wait for each other's write lock.
  */
-import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import { open, type Database, type Key, type RootDatabase } from "lmdb";
+import { DiskProbe } from "./disk-probe.ts";
 import { Groups, type GroupLimits } from "./groups.ts";
 import { makeLockFile } from "./lock-file.ts";
 import { StoreUnavailable } from "./log.ts";
@@ -60,13 +60,11 @@ function openAll(root: RootDatabase) {
 
 type Databases = ReturnType<typeof openAll>;
 
-/** With less than this free on its disk the store takes no more writes; a commit needs less. */
-const diskReserveBytes = 4 * 2 ** 20;
-
 export class Environment {
   readonly db: Databases;
   #root: RootDatabase;
-  #path: string;
+  readonly #path: string;
+  readonly #disk: DiskProbe;
   #guard: LockGuard;
   #users = 0;
   #groups: Groups;
@@ -75,6 +73,7 @@ export class Environment {
   private constructor(path: string, { stuckKillMs = 1_500, onKill = () => {}, mapBytes = 2 ** 30 }: EnvironmentOptions) {
     makeLockFile(path);
     this.#path = path;
+    this.#disk = new DiskProbe(path);
     this.#guard = new LockGuard(path, stuckKillMs, onKill);
     this.#groups = new Groups((run) => this.#commit(run), limits);
     // eventTurnBatching leaves a promise of its own unheard, which ends the process when a commit fails; groups are made here.
@@ -119,7 +118,9 @@ export class Environment {
   }
 
   async #commit(run: () => void): Promise<void> {
-    await this.#askDisk();
+    await this.#disk.ask();
+    // A group that was refused meanwhile keeps nobody from closing.
+    if (this.#users <= 0) throw new Error("the store is closed");
     const over = this.#guard.watch();
     try {
       const committed = this.#root.transaction(run);
@@ -133,14 +134,6 @@ export class Environment {
     } finally {
       over();
     }
-  }
-
-  /**
-   * A write that fails inside lmdb 3.5.6 may end the process (decision 13): so a disk that is as good as full is found out before.
-   */
-  async #askDisk(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#path);
-    if (bavail * bsize < diskReserveBytes) throw new Error(`less than ${diskReserveBytes / 2 ** 20} MiB are free on the disk`);
   }
 
   /**
@@ -163,6 +156,7 @@ export class Environment {
     Environment.#opened.delete(this.#path);
     await this.#groups.idle();
     await this.#root.close();
+    await this.#disk.close();
     this.#guard.close();
   }
 }

@@ -66,7 +66,8 @@ async function insist(url: string, options: Ask, clock: Clock): Promise<unknown>
     if (left <= 0) throw serviceUnavailable(reason);
     const answer = await ask(url, { ...options, timeoutMs: left }).catch(() => undefined);
     if (answer !== undefined && !mayPass(answer.status)) return settled(answer);
-    reason = (answer?.json as Partial<Problem> | undefined)?.reason ?? reason;
+    const said = (answer?.json as Partial<Problem> | undefined)?.reason;
+    if (said !== "misdirected") reason = said ?? reason; // that somebody else is owner says nothing of what is missing
     await clock.sleep(wait);
   }
 }

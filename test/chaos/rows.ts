@@ -5,6 +5,8 @@ export interface Act {
   readonly row: RowName;
   /** for people: what happens to whom */
   readonly text: string;
+  /** the one that it happens to, where it is one process */
+  readonly server?: string;
   /** between `begin` and `end` */
   readonly forMs: number;
   begin(plane: ChaosPlane): Promise<void>;
@@ -40,11 +42,12 @@ const noNet = ({ cuttable }: Means): string | undefined => (cuttable ? undefined
 const { channel, gateway, presence } = ChaosPlane.names;
 
 function kill(server: string): Omit<Act, "row"> {
-  return { text: `kill -9 ${server}, started again after 1 s`, forMs: 1_000, begin: (plane) => plane.proc(server).signal("SIGKILL"), end: async (plane) => plane.startAgain(server) };
+  return { server, text: `kill -9 ${server}, started again after 1 s`, forMs: 1_000, begin: (plane) => plane.proc(server).signal("SIGKILL"), end: async (plane) => plane.startAgain(server) };
 }
 
 function pause(server: string, forMs: number): Omit<Act, "row"> {
   return {
+    server,
     text: `${server} stopped for ${(forMs / 1_000).toFixed(1)} s`,
     forMs,
     begin: (plane) => plane.proc(server).signal("SIGSTOP"),
@@ -57,7 +60,7 @@ function pause(server: string, forMs: number): Omit<Act, "row"> {
 }
 
 function drain(server: string): Omit<Act, "row"> {
-  return { text: `${server} drained and taken back`, forMs: 1_000, begin: (plane) => plane.drained(server), end: (plane) => plane.drain(server, false) };
+  return { server, text: `${server} drained and taken back`, forMs: 1_000, begin: (plane) => plane.drained(server), end: (plane) => plane.drain(server, false) };
 }
 
 function away(servers: readonly string[], short: boolean): Omit<Act, "row"> {

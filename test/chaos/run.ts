@@ -28,9 +28,10 @@ import { CheckError, DeliveryRun } from "../../services/delivery/run.ts";
 import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
-import { Attendance, bounds } from "./attendance.ts";
+import { Attendance } from "./attendance.ts";
 import { enter, isInside, moveIn, whyNot } from "./namespaces.ts";
 import { ChaosPlane, root } from "./plane.ts";
+import { broken, type Span } from "./presence-judge.ts";
 import { Pulse } from "./pulse.ts";
 import { makeAct, missing, rowNames, type Act, type Means, type RowName } from "./rows.ts";
 import { markdown, tableOf, type Figures } from "./table.ts";
@@ -83,19 +84,19 @@ async function chaos(): Promise<number> {
       const one = await perform(act, plane, run, pulse);
       if (interrupted) break;
       measured.push(one);
-      say(`${act.row}: ${act.text}: publish ${Math.round(one.publishMs)} ms, end to end ${Math.round(one.endToEndMs)} ms, live ${Math.round(one.liveMs)} ms${Object.entries(one.refused).map(([reason, times]) => `, ${times} ${reason}`).join("")}${one.broken === undefined ? "" : `; ${one.broken}`}`);
-      if (one.broken !== undefined) break;
+      say(`${act.row}: ${act.text}: publish ${Math.round(one.publishMs)} ms, end to end ${Math.round(one.endToEndMs)} ms, live ${Math.round(one.liveMs)} ms${Object.entries(one.refused).map(([reason, times]) => `, ${times} ${reason}`).join("")}`);
+      if (one.broken.length > 0) break;
     }
     const seconds = (performance.now() - beganAt) / 1_000;
-    await Promise.all([pulse.stop(), attendance.stop()]);
-    const figures = measured.map((one) => withPresence(one, attendance));
-    for (const { row, text, broken } of figures) if (broken !== undefined) say(`${row}: ${text}: ${broken}`);
+    const [seen] = await Promise.all([attendance.stop(measured), pulse.stop()]);
+    const figures = measured.map(({ hurtsPresence: _, ...one }, i): Figures => ({ ...one, presence: seen[i]!, broken: [...one.broken, ...broken(seen[i]!)] }));
+    for (const { row, text, broken } of figures) for (const fault of broken) say(`${row}: ${text}: ${fault}`);
     const verdict = await run.stop(false).catch((error: unknown) => {
       if (!(error instanceof CheckError)) throw error;
       say(error.message);
       return undefined;
     });
-    failed = verdict === undefined || verdictOf(verdict) !== "kept" || figures.some((one) => one.broken !== undefined);
+    failed = verdict === undefined || verdictOf(verdict) !== "kept" || figures.some((one) => one.broken.length > 0);
     const faults = verdict?.faults ?? [];
     const table = tableOf(figures, faults);
     process.stdout.write(`${[...(verdict === undefined ? ["nothing is proven"] : lines(run.plan, verdict, seconds)), "", ...markdown(table), "", `measured on a machine with load ${loadavg().map((load) => load.toFixed(1)).join(" ")}; the checker's own event loop was late by at most ${Math.round(lag.max / 1e6)} ms (median / worst are over the events of a row)`].join("\n")}\n`);
@@ -115,21 +116,8 @@ async function chaos(): Promise<number> {
   }
 }
 
-type Measured = Omit<Figures, "presence">;
-
-/** With what is known when all is over: how wrong presence was meanwhile, which breaks the run where it is more than what is promised. */
-function withPresence(one: Measured, attendance: Attendance): Figures {
-  const presence = attendance.between(one.from, one.to);
-  // The server that knew of somebody's grace period was hurt: the next one does not.
-  const mayBeEarly = one.row === "kill-presence" || one.row === "pause-short";
-  const broken = [
-    one.broken,
-    presence.awayMs > bounds.awayMs ? `somebody who was there was shown as away for ${Math.round(presence.awayMs)} ms` : undefined,
-    presence.activeMs > bounds.activeMs ? `somebody who was gone was shown as active for ${Math.round(presence.activeMs)} ms` : undefined,
-    presence.early > 0 && !mayBeEarly ? `${presence.early} times somebody was called away within their grace period` : undefined,
-  ].filter((fault) => fault !== undefined);
-  return { ...one, presence, ...(broken.length === 0 ? {} : { broken: broken.join("; ") }) };
-}
+/** What is known of an event before all is over. */
+type Measured = Omit<Figures, "presence"> & Span;
 
 /** What happens, one after the other, until it is `late`. */
 function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean): Generator<Act> {
@@ -161,7 +149,7 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
   await act.begin(plane);
   await pause(act.forMs);
   await act.end(plane);
-  let broken: string | undefined;
+  const broken: string[] = [];
   try {
     await plane.whole(60_000);
     const deadline = performance.now() + 30_000;
@@ -170,7 +158,7 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
       await pause(20);
     }
   } catch (error) {
-    broken = (error as Error).message;
+    broken.push((error as Error).message);
   }
   const to = performance.now();
   const { publishMs, deliveryMs, endToEndMs, refused } = run.timeline.between(from, to);
@@ -178,7 +166,7 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
   // Among what the plane refused, so that no target is met by a server that was started again.
   const ended = plane.endedByThemselves - endedBefore;
   await pause(300);
-  return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused: ended === 0 ? refused : { ...refused, server_ended: ended }, ...(broken === undefined ? {} : { broken }) };
+  return { row: act.row, text: act.text, from, to, publishMs, deliveryMs, endToEndMs, liveMs, refused: ended === 0 ? refused : { ...refused, server_ended: ended }, broken, hurtsPresence: act.server?.startsWith("ps-") === true };
 }
 
 function readOptions() {

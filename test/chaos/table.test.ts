@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { markdown, tableOf, type Figures } from "./table.ts";
 
-const event = (row: Figures["row"], from: number, publishMs: number, more: Partial<Figures> = {}): Figures => ({ row, text: "", from, to: from + 5_000, publishMs, deliveryMs: 10, endToEndMs: publishMs + 10, liveMs: 60, presence: { awayMs: 20, activeMs: 5_010, early: 0 }, refused: {}, ...more });
+const event = (row: Figures["row"], from: number, publishMs: number, more: Partial<Figures> = {}): Figures => ({ row, text: "", from, to: from + 5_000, publishMs, deliveryMs: 10, endToEndMs: publishMs + 10, liveMs: 60, presence: { awayMs: 20, activeMs: 5_010, untoldMs: 30, early: 0 }, refused: {}, broken: [], ...more });
 
 test("figures are gathered by kind, and held against the issue's targets", () => {
   const rows = tableOf([event("kill-channel", 0, 100), event("kill-channel", 10_000, 250), event("kill-channel", 20_000, 900), event("drain-gateway", 30_000, 50, { refused: { socket_lost: 2 } })], []);
@@ -11,6 +11,12 @@ test("figures are gathered by kind, and held against the issue's targets", () =>
   ]);
   const slow = tableOf([event("kill-channel", 0, 100), event("kill-channel", 10_000, 1_100)], []);
   expect(slow[0]!.goals.map((goal) => goal.isMet)).toEqual([false, false]);
+});
+
+test("of presence the worst counts", () => {
+  const rows = tableOf([event("kill-gateway", 0, 100), event("kill-gateway", 10_000, 100, { presence: { awayMs: 0, activeMs: 7_000, untoldMs: 10, early: 1 } })], []);
+  expect(rows[0]!.presence).toEqual({ awayMs: 20, activeMs: 7_000, untoldMs: 30, early: 1 });
+  expect(markdown(rows).join("\n")).toContain("| 20 / 7000 / 30; 1 |");
 });
 
 test("a store that is down may refuse by its own name alone, and must", () => {

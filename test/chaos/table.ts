@@ -1,6 +1,6 @@
 /** What came of it, one row for each kind of event, beside the issue's targets. */
 import type { Fault, FaultKind } from "../../services/delivery/verify.ts";
-import type { Seen } from "./attendance.ts";
+import type { Seen } from "./presence-judge.ts";
 import type { RowName } from "./rows.ts";
 
 /** Figures of one event, milliseconds. */
@@ -21,7 +21,7 @@ export interface Figures {
   readonly presence: Seen;
   readonly refused: Readonly<Record<string, number>>;
   /** what of the plane's promises was not kept, besides delivery: it was not whole again in time, or presence was wrong for too long */
-  readonly broken?: string;
+  readonly broken: readonly string[];
 }
 
 interface Spread {
@@ -112,13 +112,13 @@ export function tableOf(figures: readonly Figures[], faults: readonly Fault[]): 
 export function markdown(rows: readonly TableRow[]): string[] {
   const pair = ({ median, worst }: Spread): string => `${Math.round(median)} / ${Math.round(worst)}`;
   return [
-    "| event | events | publish, ms | ack to reader, ms | end to end, ms | live silence, ms | presence wrong, ms: away / active; early | refused, sent again | lost / doubled / reordered / false acks | targets |",
+    "| event | events | publish, ms | ack to reader, ms | end to end, ms | live silence, ms | presence wrong, ms: away / active / untold; early | refused, sent again | lost / doubled / reordered / false acks | targets |",
     "|---|---|---|---|---|---|---|---|---|---|",
     ...rows.map(({ row, events, publishMs, deliveryMs, endToEndMs, liveMs, presence, refused, faults, goals }) => {
       const reasons = Object.entries(refused).map(([reason, times]) => `${times} ${reason}`);
       const others = Object.entries(faults).filter(([kind]) => !["lost", "doubled", "reordered", "falseAck"].includes(kind)).map(([kind, times]) => `, ${kind} ${times}`);
       const broken = [faults.lost, faults.doubled, faults.reordered, faults.falseAck].map((times) => times ?? 0).join(" / ") + others.join("");
-      return `| ${row} | ${events} | ${pair(publishMs)} | ${pair(deliveryMs)} | ${pair(endToEndMs)} | ${pair(liveMs)} | ${Math.round(presence.awayMs)} / ${Math.round(presence.activeMs)}; ${presence.early} | ${reasons.join(", ") || "none"} | ${broken} | ${goals.map(({ text, isMet }) => `${isMet ? "met" : "**missed**"}: ${text}`).join("; ") || "–"} |`;
+      return `| ${row} | ${events} | ${pair(publishMs)} | ${pair(deliveryMs)} | ${pair(endToEndMs)} | ${pair(liveMs)} | ${Math.round(presence.awayMs)} / ${Math.round(presence.activeMs)} / ${Math.round(presence.untoldMs)}; ${presence.early} | ${reasons.join(", ") || "none"} | ${broken} | ${goals.map(({ text, isMet }) => `${isMet ? "met" : "**missed**"}: ${text}`).join("; ") || "–"} |`;
     }),
   ];
 }
@@ -134,7 +134,7 @@ function spread(values: readonly number[]): Spread {
 
 function worst(all: readonly Seen[]): Seen {
   const most = (name: keyof Seen): number => Math.max(0, ...all.map((seen) => seen[name]));
-  return { awayMs: most("awayMs"), activeMs: most("activeMs"), early: all.reduce((total, { early }) => total + early, 0) };
+  return { awayMs: most("awayMs"), activeMs: most("activeMs"), untoldMs: most("untoldMs"), early: all.reduce((total, { early }) => total + early, 0) };
 }
 
 function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
