@@ -18,6 +18,8 @@ const rest = { everyMs: 150, ofKiB: 64, tries: 40 };
 
 export class Bench {
   readonly system: System;
+  /** it has run at full speed */
+  isWarm = false;
   readonly #load: Load;
   readonly #started: Started;
   /** that of the cell whose subscribers are all open */

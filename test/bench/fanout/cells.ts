@@ -9,18 +9,20 @@ export interface Effort {
   readonly ms: number;
   /** Also where a cell wants more. */
   readonly longestMs?: number;
-  /** Before anything counts: V8 has then compiled what is hot. */
+  /** Before anything counts, in each cell. */
   readonly warmUpMs: number;
+  /** The same in a system's first cell: V8 has then compiled what is hot. */
+  readonly firstWarmUpMs: number;
 }
 
-/** However slow the cell: V8 leaves what has run some hundred times uncompiled, and a server that has been up for an hour has nothing like that. */
+/** However slow the cell: what has run some hundred times only V8 leaves uncompiled, which a server that has been up for an hour knows nothing of. */
 const warmUpPace: Pace = { inFlight: 8 };
 
 /** What the runs of one system gave: one sample per round, or why there is none. */
 export type Runs = readonly Sample[] | { readonly failed: string };
 
 /** Measures one cell on all of them. Their sockets stay open: the next cell may want the same. */
-export async function measure(benches: readonly Bench[], cell: Cell, { rounds, ms, longestMs, warmUpMs }: Effort): Promise<ReadonlyMap<Bench, Runs>> {
+export async function measure(benches: readonly Bench[], cell: Cell, { rounds, ms, longestMs, warmUpMs, firstWarmUpMs }: Effort): Promise<ReadonlyMap<Bench, Runs>> {
   const samples = new Map<Bench, Sample[]>();
   const failed = new Map<Bench, string>();
   const attempt = async (bench: Bench, work: () => Promise<void>): Promise<void> => {
@@ -36,7 +38,8 @@ export async function measure(benches: readonly Bench[], cell: Cell, { rounds, m
     samples.set(bench, []);
     await attempt(bench, async () => {
       await bench.ready(cell.shape);
-      await bench.run("inFlight" in cell.pace ? cell.pace : warmUpPace, warmUpMs);
+      await bench.run("inFlight" in cell.pace ? cell.pace : warmUpPace, bench.isWarm ? warmUpMs : firstWarmUpMs);
+      bench.isWarm = true;
     });
   }
   for (let round = 0; round < rounds; round++) {

@@ -17,7 +17,7 @@ afterEach(async () => void (await Promise.all(benches.splice(0).map((bench) => b
 
 test("measures systems side by side: everything is delivered, and it costs something; one that breaks does not end the others", async () => {
   benches.push(...(await Promise.all([ringwayGateway, wsGathered].map((system) => Bench.start(system)))));
-  const effort = { rounds: 2, ms: 100, warmUpMs: 20 };
+  const effort = { rounds: 2, ms: 100, warmUpMs: 20, firstWarmUpMs: 20 };
   for (const pace of [{ inFlight: 8 }, { perSecond: 200, random: true }]) {
     for (const [{ system }, runs] of await measure(benches, { label: "tiny", shape, pace }, effort)) {
       if ("failed" in runs) throw new Error(`${system.name}: ${runs.failed}`);

@@ -37,7 +37,7 @@ const quickScenarios = ["single", "burst", "spread", "mixed", "idle"];
 const quickSystems = ["ringway-gateway", "ringway-envoy", "ws-gathered", "ws-gathered+envoy"];
 
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
-const effort: Effort = options.quick ? { rounds, ms: 600, longestMs: 1_500, warmUpMs: 400 } : { rounds, ms: 1_500, warmUpMs: 1_000 };
+const effort: Effort = options.quick ? { rounds, ms: 600, longestMs: 1_500, warmUpMs: 400, firstWarmUpMs: 400 } : { rounds, ms: 1_500, warmUpMs: 1_000, firstWarmUpMs: 6_000 };
 const idleSockets = Number(options.sockets ?? (options.quick ? 1_000 : 2_000));
 const stormShape = { groups: 1, socketsPerGroup: options.quick ? 500 : 1_000, channelsPerGroup: 20 };
 
