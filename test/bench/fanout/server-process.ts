@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onCore } from "../pin.ts";
 
-const startMs = 15_000;
+const startMs = 60_000;
 
 /** Where the profiles of Node servers go, with `--profile`. */
 const profiled = (): string | undefined => process.env["RINGWAY_BENCH_PROFILE_DIR"];
