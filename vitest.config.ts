@@ -10,7 +10,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["services/**/*.test.ts", "test/**/*.test.ts", "filter/**/*.test.ts"], exclude: heavy, maxWorkers: 2, sequence: { groupOrder: 0 } },
+        test: { name: "unit", include: ["services/**/*.test.ts", "test/**/*.test.ts", "filter/**/*.test.ts", "client/**/*.test.ts"], exclude: heavy, maxWorkers: 2, sequence: { groupOrder: 0 } },
       },
       { extends: true, test: { name: "plane", include: heavy, fileParallelism: false, sequence: { groupOrder: 1 } } },
     ],
