@@ -13,6 +13,7 @@ import { status } from "./cli/status.ts";
 import { store } from "./cli/store.ts";
 import { send, tail } from "./cli/talk.ts";
 import { token } from "./cli/token.ts";
+import { top } from "./cli/top.ts";
 import type { Verb } from "./cli/verb.ts";
 import * as gatewayConfig from "./gateway/config.ts";
 import * as launchConfig from "./launch/config.ts";
@@ -30,6 +31,7 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),
   webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: onStore(async (config, log) => (await import("./webapp/server.ts")).start(config, log)) }),
   status,
+  top,
   ring,
   send,
   tail,

@@ -32,6 +32,8 @@ export type State =
 
 /** Errors of `rtm.connect` after which it is no use to try again. */
 const fatal = new Set(["invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"]);
+/** A connection that held for so long was a good one: the next pauses begin anew. */
+const steadyMs = 5_000;
 /** acks that are due on a connection that is left are waited for so long */
 const lastAcksMs = 1_000;
 
@@ -47,6 +49,7 @@ export class RingwayClient extends Emitter<Events> {
   #next: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #watched: readonly string[] = [];
+  #liveSince = 0;
   /** rises with each connect and close: what an older one began is over */
   #era = 0;
 
@@ -139,7 +142,7 @@ export class RingwayClient extends Emitter<Events> {
     const before = this.#live;
     this.#next = undefined;
     this.#live = connection;
-    this.#backoff.reset();
+    this.#liveSince = Date.now();
     if (before !== undefined) setTimeout(() => before.close("goodbye"), lastAcksMs);
     if (this.#watched.length > 0) connection.send({ type: "presence_sub", ids: this.#watched });
     this.#outbox.flush();
@@ -176,8 +179,10 @@ export class RingwayClient extends Emitter<Events> {
   }
 
   #over(connection: Connection, why: string, era: number): void {
-    if (connection === this.#live) this.#live = undefined;
-    else if (connection !== this.#next) return this.#outbox.lost(connection);
+    if (connection === this.#live) {
+      this.#live = undefined;
+      if (Date.now() - this.#liveSince >= steadyMs) this.#backoff.reset();
+    } else if (connection !== this.#next) return this.#outbox.lost(connection);
     if (connection === this.#next) {
       this.#next = undefined;
       this.#failed(new Error(why), era);

@@ -7,9 +7,9 @@ import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { table } from "./output.ts";
+import { percent, sharesOf } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
-const slots = 65_536;
 const answerMs = 1_000;
 const everyMs = 1_000;
 
@@ -66,11 +66,7 @@ async function read({ charmUrl, ringKey }: Options): Promise<PlaneStatus> {
   if (module.keyId !== topology.keyId) throw new UsageError("--ring-key: the topology is of another cluster key");
   const view = module.build(topology);
   const servers = pools.flatMap((pool) => {
-    const owned = new Map<string, number>();
-    for (let slot = 0; slot < slots; slot++) {
-      const id = view.ownerOfSlot(pool, slot)?.id;
-      if (id !== undefined) owned.set(id, (owned.get(id) ?? 0) + 1);
-    }
+    const owned = sharesOf(view, pool);
     return topology.pools[pool].servers.map(async ({ id, zone, addr, state, weight }): Promise<ServerStatus> => {
       const answer = await ask(`http://${addr}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
       return { pool, id, zone, addr, state, weight, slots: owned.get(id) ?? 0, says: answer?.status === 200 ? (answer.json as Record<string, unknown>) : null };
@@ -83,7 +79,7 @@ async function read({ charmUrl, ringKey }: Options): Promise<PlaneStatus> {
 
 function render({ epoch, leading, rebalance, held, servers }: PlaneStatus): string[] {
   const rows = servers.map(({ pool, id, zone, state, weight, slots: owned, says, addr }) => [
-    pool, id, zone, state, String(weight), `${((100 * owned) / slots).toFixed(1)} %`, says === null ? "–" : String(says["epoch"] ?? ""), says === null ? "does not answer" : load(pool, says), addr,
+    pool, id, zone, state, String(weight), percent(owned), says === null ? "–" : String(says["epoch"] ?? ""), says === null ? "does not answer" : load(pool, says), addr,
   ]);
   return [
     `epoch ${epoch}${leading ? "" : "; this charm does not lead"}${rebalance === null ? "" : `; rebalance: ${rebalance.left_percent} % of the slots left to move${rebalance.waiting_for.length > 0 ? `, waiting for ${rebalance.waiting_for.join(", ")}` : ""}`}`,

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { call } from "./client.ts";
 import { people } from "./people.ts";
 import { root, usePlane } from "./plane.ts";
 import { until } from "./wait.ts";
@@ -41,6 +42,28 @@ test("status shows every server of the ring, its share and its load, and a progr
   const { servers } = JSON.parse((await ringway("status", charm, "--json")).out) as { servers: { pool: string; id: string; slots: number; says: object | null }[] };
   for (const pool of ["channel", "presence", "gateway"]) expect(servers.filter((server) => server.pool === pool).reduce((sum, { slots }) => sum + slots, 0), pool).toBe(65_536);
   expect(servers.map(({ says }) => says)).not.toContain(null);
+});
+
+test("top shows what happens while it looks", async () => {
+  const charm = `--charm-url=${(await plane().file()).charm}`;
+  const look = new Ran(["top", charm, "--once", "--every-ms", "4000"]);
+  for (let i = 0; look.process.exitCode === null; i++) await call(plane().url, people.ada.token, "chat.postMessage", { channel: "C0GENERAL", text: `look ${i}` });
+  expect(await look.code, look.err).toBe(0);
+  expect(look.out).toMatch(/^[1-9]\d* messages\/s, \d+ sessions\nto the readers' sockets .*\n\npool +server +CPU +memory +lag p99\nchannel +cs-0 +\d+ % +\d+ MiB +[\d.]+ ms +\d+ stored\/s, \d+ channels, \d+ slots taken over\n/);
+});
+
+test("a pin moves a channel to the server that it names, shows in the ring, and can be taken back", async () => {
+  const charm = `--charm-url=${(await plane().file()).charm}`;
+  const owner = async (): Promise<{ slot: number; owner: string }> => JSON.parse((await ringway("ring", "owner", "C0GENERAL", charm, "--json")).out) as { slot: number; owner: string };
+  const { slot, owner: first } = await owner();
+  const other = first === "cs-0" ? "cs-1" : "cs-0";
+  expect((await ringway("ring", "pin", "C0GENERAL", other, charm)).out).toMatch(new RegExp(`^slot +${slot}\\nserver +${other}$`, "m"));
+  await until("the pin to be in the ring", async () => (await owner()).owner === other);
+  expect((await ringway("ring", "show", charm)).out).toContain(`slot ${slot} of channel is pinned to ${other}\n`);
+  await call(plane().url, people.ada.token, "chat.postMessage", { channel: "C0GENERAL", text: "pinned" });
+  expect((await ringway("ring", "unpin", "C0GENERAL", charm)).code).toBe(0);
+  await until("the pin to be gone", async () => (await owner()).owner === first);
+  expect(await ringway("ring", "unpin", "C0GENERAL", charm)).toEqual({ code: 2, out: "", err: `ringway: slot ${slot} of C0GENERAL is not pinned\n` });
 });
 
 test("what one sends another sees come, with what was said before", async () => {
