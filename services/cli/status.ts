@@ -10,7 +10,7 @@ import { table } from "./output.ts";
 import { percent, sharesOf } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
-const answerMs = 1_000;
+const answerMs = 3_000;
 const everyMs = 1_000;
 
 const flags = {

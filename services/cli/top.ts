@@ -8,7 +8,7 @@ import { table } from "./output.ts";
 import { bucketsBetween, quantile, rate, samplesOf, type Samples } from "./scrape.ts";
 import type { Verb } from "./verb.ts";
 
-const answerMs = 1_000;
+const answerMs = 3_000;
 
 const flags = {
   "charm-url": operatorFlags["charm-url"],
