@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** What starts whole planes or real Envoys: one file at a time, after the rest, so that nothing else takes their two cores. */
-const heavy = ["test/e2e/**/*.test.ts", "test/filter/envoy*.test.ts", "test/readme.test.ts", "test/chaos/chaos.test.ts"];
+/** What starts whole planes or real Envoys and looks at times, or takes both cores: one file at a time, after the rest, so that nothing else takes their two cores. */
+const alone = ["chaos/chaos", "e2e/delivery", "e2e/drain", "e2e/failure", "e2e/held-back", "e2e/launcher", "e2e/moves", "e2e/ringway-client"].map((name) => `test/${name}.test.ts`);
+/** What starts them, and does not mind another one beside. */
+const planes = ["test/e2e/**/*.test.ts", "test/filter/envoy*.test.ts", "test/readme.test.ts"];
 
 export default defineConfig({
   test: {
@@ -10,9 +12,16 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["services/**/*.test.ts", "test/**/*.test.ts", "filter/**/*.test.ts"], exclude: heavy, maxWorkers: 2, sequence: { groupOrder: 0 } },
+        test: {
+          name: "unit",
+          include: ["services/**/*.test.ts", "test/**/*.test.ts", "filter/**/*.test.ts", "client/**/*.test.ts"],
+          exclude: [...planes, ...alone],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
       },
-      { extends: true, test: { name: "plane", include: heavy, fileParallelism: false, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: "planes", include: planes, exclude: alone, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: "alone", include: alone, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },
 });

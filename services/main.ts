@@ -5,11 +5,15 @@ import * as charmConfig from "./charm/config.ts";
 import { checkVerb } from "./cli/check.ts";
 import { checkDelivery } from "./cli/check-delivery.ts";
 import { dev } from "./cli/dev.ts";
+import { completionVerb } from "./cli/completion.ts";
 import { complain } from "./cli/output.ts";
 import { ring } from "./cli/ring.ts";
 import { onStore, serviceVerb } from "./cli/service.ts";
+import { status } from "./cli/status.ts";
 import { store } from "./cli/store.ts";
+import { send, tail } from "./cli/talk.ts";
 import { token } from "./cli/token.ts";
+import { top } from "./cli/top.ts";
 import type { Verb } from "./cli/verb.ts";
 import * as gatewayConfig from "./gateway/config.ts";
 import * as launchConfig from "./launch/config.ts";
@@ -18,7 +22,7 @@ import { describeFlags, UsageError } from "./runtime/flags.ts";
 import * as webappConfig from "./webapp/config.ts";
 
 /** A service is imported when it is run: `ringway ring owner` should not load a store engine. */
-const verbs: Readonly<Record<string, Verb>> = {
+const ownVerbs: Readonly<Record<string, Verb>> = {
   dev,
   // charm works hardest just when slots move, and no message goes through it; its registry needs little, but that it needs: so not more than 5.
   charm: serviceVerb("charm", { ...charmConfig, summary: "ring manager, with the embedded registry", niceness: 5, start: async (config, log) => (await import("./charm/server.ts")).start(config, log) }),
@@ -26,12 +30,17 @@ const verbs: Readonly<Record<string, Verb>> = {
   gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),
   presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),
   webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: onStore(async (config, log) => (await import("./webapp/server.ts")).start(config, log)) }),
+  status,
+  top,
   ring,
+  send,
+  tail,
   check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
   "check-delivery": checkDelivery,
   token,
   store,
 };
+const verbs = { ...ownVerbs, completion: completionVerb(ownVerbs) };
 
 function overview(): string {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length));
@@ -45,7 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(overview());
     return name === undefined ? 2 : 0;
   }
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  const verb: Verb | undefined = Object.hasOwn(verbs, name) ? verbs[name as keyof typeof verbs] : undefined;
   if (verb === undefined) throw new UsageError(`'${name}' is not a verb; ringway --help lists them`);
   if (rest.includes("--help")) {
     process.stdout.write(`usage: ringway ${[name, verb.usage, "[flags]"].filter((word) => word !== undefined).join(" ")}\n${verb.summary}\n\n${describeFlags(verb.flags)}\n`);

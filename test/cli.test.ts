@@ -44,16 +44,20 @@ async function topologyFile(name: string, epoch: number, ids: readonly string[])
   return path;
 }
 
-test("--help lists the verbs; each verb's --help lists its flags", async () => {
+test("--help lists the verbs; each verb's --help lists its flags, and docs/cli.md is made of them", async () => {
   const { code, out } = await ringway("--help");
   expect(code).toBe(0);
   const verbs = [...out.matchAll(/^ {2}([\w-]+) {2,}\S/gm)].map((match) => match[1]!);
-  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "ring", "check", "check-delivery", "token", "store"]);
+  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "status", "top", "ring", "send", "tail", "check", "check-delivery", "token", "store", "completion"]);
   const helps = await Promise.all(verbs.map((verb) => ringway(verb, "--help")));
   for (const help of helps) {
     expect(help.code).toBe(0);
-    expect(help.out).toMatch(/^usage: ringway [\s\S]*\n {2}--\w/);
+    expect(help.out).toMatch(/^usage: ringway [\s\S]*\n( {2}--\w|\n)/);
   }
+  const block = (text: string): string => `\`\`\`\n${text.trimEnd()}\n\`\`\`\n`;
+  const pages = verbs.map((verb, i) => `## ringway ${verb}\n\n${block(helps[i]!.out)}`);
+  const intro = `# The command line\n\n<!-- Made from what --help says by test/cli.test.ts; to change it, change that and run \`npx vitest run test/cli.test.ts -u\`. -->\n\n\`npm run -s ringway -- <verb>\` in the repository, or \`services/main.ts\` by a link named \`ringway\`. \`source <(ringway completion bash)\` teaches a shell its words.\n\n${block(out)}`;
+  await expect([intro, ...pages].join("\n")).toMatchFileSnapshot("../docs/cli.md");
 });
 
 describe("a wrong command line is one line on stderr and exit code 2", () => {

@@ -1,8 +1,10 @@
 /** The README's own snippets, run as they stand there against a running plane; only the address is the test plane's. */
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { expect, test } from "vitest";
+import { freePorts } from "./e2e/ports.ts";
+import { findEnvoy } from "../services/launch/find-envoy.ts";
 import { pythonProgram } from "./e2e/clients/programs.ts";
 import { planPorts } from "../services/launch/ports.ts";
 import { root, usePlane } from "./e2e/plane.ts";
@@ -10,10 +12,14 @@ import { root, usePlane } from "./e2e/plane.ts";
 const plane = usePlane();
 
 async function snippet(name: string): Promise<string> {
-  const readme = await readFile(join(root, "README.md"), "utf8");
-  const found = new RegExp(`<!-- snippet: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(readme);
-  if (found === null) throw new Error(`README.md has no snippet named ${name}`);
-  return found[1]!.replaceAll("http://127.0.0.1:8080", plane().url);
+  return (await snippetOf("README.md", name)).replaceAll("http://127.0.0.1:8080", plane().url);
+}
+
+async function snippetOf(file: string, name: string): Promise<string> {
+  const text = await readFile(join(root, file), "utf8");
+  const found = new RegExp(`<!-- snippet: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\`\`\``).exec(text);
+  if (found === null) throw new Error(`${file} has no snippet named ${name}`);
+  return found[1]!;
 }
 
 interface Ended {
@@ -89,4 +95,26 @@ test("the README's table of ports is what the launcher plans for --port 8080", a
   expect(row("webapp")).toContain(`| ${ports.webapp} |`);
   for (const name of ["channel", "presence", "gateway"] as const) expect(row(name)).toContain(`| ${range(ports[name])} |`);
   for (const folder of ["charm", "webapp", "channel", "presence", "gateway", "registry", "store"]) expect(readme).toContain(`services/${folder}`);
+});
+
+test("the commands of docs/adopt.md bring a plane up by hand, without development users, and prove it", async () => {
+  const folder = await mkdtemp(join(root, ".cache", "adopt-"));
+  const base = await freePorts(40);
+  const here = (script: string): string =>
+    script
+      .replaceAll(/127\.0\.0\.1:80([89]\d)/g, (_, port: string) => `127.0.0.1:${base + Number(port) - 80}`)
+      .replaceAll("npm run -s ringway --", `node ${join(root, "services", "main.ts")}`)
+      .replaceAll("data/", `${folder}/`)
+      .replace('/$RINGWAY_RING_KEY/"', `/$RINGWAY_RING_KEY/; ${[0, 1, 2, 3, 4].map((i) => `s/port_value: 808${i}/port_value: ${base + i}/`).join("; ")}"`);
+  const ready = `until curl -sf http://127.0.0.1:${base}/api/api.test > /dev/null && [ "$(node services/main.ts status --charm-url http://127.0.0.1:${base + 3} 2> /dev/null | grep -c ' up ')" = 4 ]; do sleep 0.2; done`;
+  const script = ["trap 'kill $(jobs -p); wait' EXIT", here(await snippetOf("docs/adopt.md", "services")), ready, here(await snippetOf("docs/adopt.md", "before"))].join("\n");
+  try {
+    const envoy = dirname(await findEnvoy(join(root, ".cache", "envoy"), () => {}));
+    const { code, out } = await run("bash", ["-euo", "pipefail", "-c", script], root, { PATH: [envoy, join(root, "node_modules", ".bin"), process.env["PATH"]].join(delimiter) });
+    expect(out).toMatch(/^channel +cs-1 +local +up /m);
+    expect(out).toMatch(/^kept$/m);
+    expect(code, out).toBe(0);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

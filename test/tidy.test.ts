@@ -63,9 +63,14 @@ describe("imports", () => {
     expect(violations(list, (name) => !name.startsWith("services/store/"))).toEqual([]);
   });
 
-  test.each(["ws", "express", "@assemblyscript/loader", "lmdb", "pg"])("%s has one importing file, or one per engine", (name) => {
+  test.each(["ws", "express", "@assemblyscript/loader", "lmdb", "pg", "prom-client"])("%s has one importing file, or one per engine", (name) => {
     const importers = sources.filter((file) => imports(file).includes(name));
     expect(importers).toHaveLength(1);
+  });
+
+  test("the client imports nothing outside itself, nor anything that a browser lacks", () => {
+    expect(under("client").length).toBeGreaterThan(3);
+    expect(violations(under("client"), (name) => name.startsWith("client/"))).toEqual([]);
   });
 
   test("TypeScript reads build/ring.wasm, never the filter's sources", () => {

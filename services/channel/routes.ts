@@ -2,7 +2,7 @@
 import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
-import { problemReply, type Reply as HttpReply, type Request, type Routes } from "../runtime/http.ts";
+import { problemReply, type Handler, type Reply as HttpReply, type Request, type Routes } from "../runtime/http.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import type { Ask, Query, Released, Reply } from "./events.ts";
 import { parsePublish } from "./parse-publish.ts";
@@ -20,6 +20,7 @@ export interface Door {
   readonly store: LogStore;
   readonly ready: () => boolean;
   readonly status: () => object;
+  readonly metrics: Handler;
 }
 
 /** The routes of a channel server. */
@@ -32,6 +33,7 @@ export function channelRoutes(door: Door): Routes {
     "GET /livez": () => ({ status: 200, body: { ok: true } }),
     "GET /readyz": () => (door.ready() ? { status: 200, body: { ok: true } } : problemReply(problem("unavailable"))),
     "GET /v1/status": () => ({ status: 200, body: door.status() }),
+    "GET /metrics": door.metrics,
     "POST /v1/releases": async (request) => {
       const { epoch, slots } = readReleases(await request.json());
       return await answer(await door.released(epoch, slots), door.store);

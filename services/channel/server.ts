@@ -10,6 +10,7 @@ import { createHttp } from "../runtime/http.ts";
 import { ask } from "../runtime/request.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
+import { Times } from "../runtime/times.ts";
 import { acceptSockets } from "../runtime/socket.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
@@ -19,6 +20,7 @@ import { followHealth } from "./health.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { isGone } from "./probe.ts";
 import { answerRead, batchOf } from "./reads.ts";
+import { channelMetrics } from "./metrics.ts";
 import { keepSweeping, sweeperOf } from "./retention.ts";
 import { channelRoutes } from "./routes.ts";
 import { ChannelState } from "./state.ts";
@@ -47,7 +49,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   let registered = false;
 
   const status = (): object => ({ ...server.state.status(), ...server.links.counters, topology: follower.counters });
-  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status }), log);
+  const door = createHttp(channelRoutes({ ask: server.ask, released: server.released, store, ready: () => registered && server.state.epoch > 0, status, metrics: (request) => metrics.answer(request) }), log);
   acceptSockets(door.server, limits.linkMessageBytes, ({ path }) => {
     const wanted = /^\/v1\/links\/channel\/([^/]+)$/.exec(path)?.[1];
     if (wanted === undefined) throw new ProtocolError("not_found");
@@ -74,6 +76,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
     onUnconfirmed: (error) => log.error({ err: error }, "the topology in use has other tables here than at charm: is this another build?"),
     clock,
   });
+  const metrics = channelMetrics(server.state, server.links, server.appends, follower.counters);
   // A server that knows no ring says no to everybody, and as long as its port answers nobody takes its place.
   const late = new AbortController();
   await Promise.race([answered, clock.sleep(topologyMs, late.signal)]);
@@ -112,6 +115,8 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
 class ChannelServer {
   readonly state: ChannelState;
   readonly links: LinkSockets;
+  /** how long the store takes */
+  readonly appends = new Times();
   readonly #id: string;
   readonly #store: LogStore;
   readonly #log: Log;
@@ -169,8 +174,11 @@ class ChannelServer {
       case "check":
       case "load":
       case "lookup":
-      case "append":
         return this.#later(runAtStore(effect, this.#store, this.#id, this.#storeFailed));
+      case "append": {
+        const from = performance.now();
+        return this.#later(runAtStore(effect, this.#store, this.#id, this.#storeFailed).finally(() => this.appends.observe(performance.now() - from)));
+      }
       case "probe":
         return this.#later(isGone(effect.addr).then((gone) => ({ type: "probed", server: effect.server, gone })));
       case "handOver": {

@@ -19,6 +19,7 @@ import { parsePublish } from "./parse-publish.ts";
 import { Slots, type Errand } from "./slots.ts";
 import { SecondLooks } from "./second-looks.ts";
 import { Stalled } from "./stalled.ts";
+import type { ChannelStatus } from "./status.ts";
 import type { Subscription } from "./subscription.ts";
 
 export type { Effect, Event } from "./events.ts";
@@ -94,8 +95,8 @@ export class ChannelState implements Host, LinkHost {
     return this.#warm;
   }
 
-  /** For people and tests. */
-  status(): object {
+  /** For people, tests and metrics. */
+  status(): ChannelStatus {
     const { channels } = this.#slots;
     return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, pendingBytes: this.#backlog.bytes, ...this.counters };
   }

@@ -20,6 +20,7 @@ import { answerEndpoints, HOLD_MS } from "./eds.ts";
 import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./intents.ts";
 import { lead } from "./leader.ts";
 import { type Member, readMember } from "./member.ts";
+import { charmMetrics } from "./metrics.ts";
 import { operatorRoutes } from "./operator.ts";
 import { Publisher, sameDocument } from "./publisher.ts";
 import { Charm, type Effect, type Event } from "./state.ts";
@@ -63,6 +64,18 @@ class Runner {
   readonly #envoys = new Waiters(limits.endpointWaiters);
   readonly #ignored: Record<Pool, ReadonlyMap<string, string>> = { channel: new Map(), presence: new Map(), gateway: new Map() };
   readonly #counters = { published: 0, unpublished: 0, endpoints: 0, heldChanges: 0 };
+  readonly #metrics = charmMetrics({
+    leading: () => this.#charm?.leading === true,
+    epoch: () => this.#topology?.epoch ?? 0,
+    rebalanceLeft: () => this.#charm?.rebalance(monotonicMs())?.left ?? 0,
+    servers: () => {
+      const count = { up: 0, draining: 0, down: 0 };
+      for (const pool of pools) for (const { state } of this.#topology?.pools[pool].servers ?? []) count[state]++;
+      return count;
+    },
+    held: (pool) => this.#charm?.held(pool).length ?? 0,
+    counters: this.#counters,
+  });
   #registry!: Registry;
   #publisher!: Publisher;
   #charm: Charm | undefined;
@@ -82,6 +95,7 @@ class Runner {
       "GET /livez": () => ({ status: 200, body: { ok: true } }),
       "GET /readyz": () => (this.#charm === undefined ? problemReply(problem("unavailable", "the registry has not answered yet")) : { status: 200, body: { ok: true } }),
       "GET /v1/status": () => ({ status: 200, body: { service: "charm", leading: this.#charm?.leading ?? false, epoch: this.#topology?.epoch ?? null, ...this.#counters } }),
+      "GET /metrics": (request) => this.#metrics.answer(request),
       "POST /v3/discovery:endpoints": (request) => {
         const charm = this.#ready();
         const addressesOf = (cluster: string): readonly string[] => {

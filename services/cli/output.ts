@@ -2,3 +2,9 @@
 export function complain(error: Error): void {
   process.stderr.write(`ringway: ${error.message.replaceAll("\n", " ")}\n`);
 }
+
+/** Rows as lines, each column as wide as its widest cell. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
+}

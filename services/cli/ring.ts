@@ -6,11 +6,13 @@ import { loadRingModule } from "../ring/ring.ts";
 import { encodeTopologyBinary, TopologyError, validateTopology } from "../ring/topology.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
+import { table } from "./output.ts";
+import { percent, sharesOf } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
   ...operatorFlags,
-  pool: { type: "string", default: "channel", oneOf: pools, help: "owner: which pool" },
+  pool: { type: "string", default: "channel", oneOf: pools, help: "owner, pin, unpin: which pool" },
   topology: { type: "string", default: "", help: "owner, diff: a topology document in a file instead of charm's" },
   json: { type: "boolean", help: "print JSON" },
 } as const satisfies Flags;
@@ -19,24 +21,27 @@ type Options = ReturnType<typeof parseFlags<typeof flags>>;
 
 /** Each with its arguments as they are written: exactly so many are taken. */
 const verbs: Record<string, { readonly args: string; readonly run: (options: Options, first: string, second: string) => Promise<unknown> }> = {
+  show: { args: "", run: show },
   owner: { args: "<id>", run: owner },
   diff: { args: "<topology-file>", run: diff },
   seal: { args: "<draft-file> <binary-file>", run: seal },
   drain: { args: "<server>", run: (options, server) => change(options, server, { drain: true }) },
   undrain: { args: "<server>", run: (options, server) => change(options, server, { drain: false }) },
   weight: { args: "<server> <weight>", run: (options, server, weight) => change(options, server, { weight: wholeWeight(weight) }) },
+  pin: { args: "<id> <server>", run: (options, id, server) => pin(options, id, server) },
+  unpin: { args: "<id>", run: (options, id) => pin(options, id, undefined) },
 };
 
 export const ring: Verb = {
-  summary: "owner <id> | diff <topology-file> | seal <draft-file> <binary-file> | drain <server> | undrain <server> | weight <server> <0..65535>",
-  usage: "owner|diff|seal|drain|undrain|weight …",
+  summary: "show | owner <id> | diff <topology-file> | seal <draft-file> <binary-file> | drain <server> | undrain <server> | weight <server> <0..65535> | pin <id> <server> | unpin <id>",
+  usage: "show|owner|diff|seal|drain|undrain|weight|pin|unpin …",
   flags,
   async run(argv) {
     const options = parseFlags(flags, argv, Number.MAX_SAFE_INTEGER);
     const [verb, ...args] = options._;
     const known = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
     if (known === undefined) throw new UsageError(`${verb === undefined ? "ring needs a verb" : `'ring ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
-    if (args.length !== known.args.split(" ").length) throw new UsageError(`usage: ringway ring ${verb} ${known.args}`);
+    if (args.length !== known.args.split(" ").filter((arg) => arg !== "").length) throw new UsageError(`usage: ringway ring ${verb} ${known.args}`.trimEnd());
     const result = await known.run(options, args[0]!, args[1] ?? "").catch((error: unknown) => {
       throw error instanceof TopologyError ? new UsageError(error.message) : error;
     });
@@ -70,6 +75,20 @@ async function fromFile(path: string): Promise<Topology> {
 
 const load = (options: Options): Promise<Topology> => (options.topology === "" ? currentTopology(options.charmUrl) : fromFile(options.topology));
 const module = (options: Options) => loadRingModule(options.ringKey === "" ? DEV_KEY : options.ringKey);
+
+/** Who has how much of each pool, and what is pinned. */
+async function show(options: Options): Promise<Shown> {
+  const [rings, topology] = [await module(options), await load(options)];
+  const view = rings.build(topology);
+  return {
+    epoch: topology.epoch,
+    servers: pools.flatMap((pool) => {
+      const shares = sharesOf(view, pool);
+      return topology.pools[pool].servers.map(({ id, zone, state, weight, addr }) => ({ pool, id, zone, state, weight, slots: shares.get(id) ?? 0, addr }));
+    }),
+    pins: pools.flatMap((pool) => topology.pools[pool].pins.map(([slot, server]) => ({ pool, slot, server }))),
+  };
+}
 
 async function owner(options: Options, id: string): Promise<unknown> {
   const [rings, topology] = [await module(options), await load(options)];
@@ -110,7 +129,30 @@ async function change(options: Options, server: string, body: object): Promise<u
   return { server, drain: changed.drain, weight: changed.weight ?? "as registered" };
 }
 
+/** Binds the slot of an ID, and with it all other IDs of that slot, to a server; or lets it go. */
+async function pin(options: Options, id: string, server: string | undefined): Promise<unknown> {
+  const pool = options.pool as Pool;
+  const slot = (await module(options)).slotOf(id);
+  const { intents } = (await askCharm(options.charmUrl, "/v1/charm/status")) as { intents: { pins: Record<Pool, readonly (readonly [number, string])[]> } };
+  const others = intents.pins[pool].filter(([pinned]) => pinned !== slot);
+  if (server === undefined && others.length === intents.pins[pool].length) throw new UsageError(`slot ${slot} of ${id} is not pinned`);
+  await askCharm(options.charmUrl, "/v1/charm/pins", { method: "PUT", body: { pool, pins: server === undefined ? others : [...others, [slot, server]] } });
+  return { id, pool, slot, server: server ?? "as it hashes" };
+}
+
+interface Shown {
+  readonly epoch: number;
+  readonly servers: readonly { readonly pool: Pool; readonly id: string; readonly zone: string; readonly state: string; readonly weight: number; readonly slots: number; readonly addr: string }[];
+  readonly pins: readonly { readonly pool: Pool; readonly slot: number; readonly server: string }[];
+}
+
+function shownLines({ epoch, servers, pins }: Shown): string[] {
+  const rows = servers.map(({ pool, id, zone, state, weight, slots, addr }) => [pool, id, zone, state, String(weight), percent(slots), addr]);
+  return [`epoch ${epoch}`, "", ...table([["pool", "server", "zone", "state", "weight", "slots", "address"], ...rows]), ...pins.map(({ pool, slot, server }) => `slot ${slot} of ${pool} is pinned to ${server}`)];
+}
+
 function lines(result: unknown): string[] {
+  if (typeof result === "object" && result !== null && "servers" in result && "pins" in result) return shownLines(result as Shown);
   const rows = Object.entries(result as Record<string, unknown>);
   const width = Math.max(0, ...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value)}`);

@@ -1,5 +1,6 @@
 import type { Effect, Ring } from "./events.ts";
 import { Timers, type Timer } from "../runtime/timers.ts";
+import { Times } from "../runtime/times.ts";
 
 /** The knobs of a gateway (config.ts has their ranges and defaults). Times in milliseconds. */
 export interface Options {
@@ -71,6 +72,8 @@ export class Core {
     rateLimited: 0,
     typingDropped: 0,
   };
+  /** from a message until its ack, and from a message's `ts` until it went to its readers */
+  readonly times = { ack: new Times(), delivery: new Times() };
   readonly #timers = new Timers();
   ring: Ring | undefined;
   now = 0;

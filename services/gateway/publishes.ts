@@ -25,6 +25,7 @@ export interface Pending extends Publish {
   readonly key: string;
   readonly sub: Subscription;
   readonly until: number;
+  readonly since: number;
   /** sent on the subscription that its channel has now */
   sent: boolean;
 }
@@ -73,7 +74,7 @@ export class Publishes {
   add(sub: Subscription, publish: Publish): void {
     const req = this.#core.nextReq();
     const key = publish.key ?? `${this.#core.options.id}-${publish.session.toString(36)}-${req}`;
-    const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, sent: false };
+    const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, since: this.#core.now, sent: false };
     this.#pending.set(req, pending);
     this.#bytes += bytesOf(pending);
     this.#perSession.set(publish.session, this.waiting(publish.session) + 1);
@@ -96,6 +97,7 @@ export class Publishes {
     const pending = this.#pending.get(frame.req);
     if (pending === undefined) return;
     this.#core.counters.acked++;
+    this.#core.times.ack.observe(this.#core.now - pending.since);
     pending.sub.open = undefined; // events that follow the ack on the link follow it on the socket too
     this.#hooks.acked(pending, frame.offset, frame.ts);
     this.#forget(pending);

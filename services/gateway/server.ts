@@ -17,6 +17,7 @@ import { acceptSockets, type Attach, type SocketEvents } from "../runtime/socket
 import type { Config } from "./config.ts";
 import type { Effect, Event, SessionId } from "./events.ts";
 import { FanOut } from "./fan-out.ts";
+import { gatewayMetrics } from "./metrics.ts";
 import { LinkSockets } from "./link-sockets.ts";
 import { Gateway } from "./state.ts";
 import { listChannels, redeem } from "./webapp.ts";
@@ -126,6 +127,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       "GET /livez": () => ({ status: 200, body: { ok: true } }),
       "GET /readyz": () => ({ status: registered && state.ready ? 200 : 503, body: { registered, topology: follower.view !== undefined } }),
       "GET /v1/status": () => ({ status: 200, body: { id: config.id, sockets: clients.size, fanOut: clients.counters, topology: follower.counters, ...state.status() } }),
+      "GET /metrics": (request) => metrics.answer(request),
     },
     log,
   );
@@ -146,6 +148,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     onError: (error) => log.warn({ err: error }, "topology not taken"),
     onUnconfirmed: (error) => log.error({ err: error }, "the topology in use has other tables here than at charm: is this another build?"),
   });
+  const metrics = gatewayMetrics(state, clients, follower.counters);
   let address: string;
   try {
     address = await http.listen(config.listen);

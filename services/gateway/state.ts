@@ -8,7 +8,7 @@ import { limits } from "../protocol/limits.ts";
 import { Boot } from "./boot.ts";
 import { CatchUps } from "./catch-up.ts";
 import { ack, gap, goodbye, hello, parseClientFrame, pong, refusal, type ClientFrame, type ReplyTo } from "./client-frames.ts";
-import { Core, type Options } from "./core.ts";
+import { Core, type Counters, type Options } from "./core.ts";
 import type { Effect, Event, Ring, SessionId } from "./events.ts";
 import { Farewell } from "./farewell.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -148,8 +148,16 @@ export class Gateway {
     return this.#core.ring !== undefined && !this.#closedToClients();
   }
 
-  /** Numbers for `/v1/status`. */
-  status(): Record<string, unknown> {
+  get counters(): Readonly<Counters> {
+    return this.#core.counters;
+  }
+
+  get times(): Core["times"] {
+    return this.#core.times;
+  }
+
+  /** Numbers for `/v1/status`; counters beside. */
+  status() {
     return {
       epoch: this.#core.ring?.epoch ?? 0,
       draining: this.#closedToClients(),

@@ -13,6 +13,7 @@ import type { Link, Links } from "./links.ts";
 import type { Pending } from "./publishes.ts";
 import { Subscribers } from "./subscribers.ts";
 import type { Timer } from "../runtime/timers.ts";
+import { messageTime } from "./message-time.ts";
 
 const backOff = { least: 20, most: 250 };
 /** When those are asked for that were too many for one step, ms. */
@@ -221,7 +222,11 @@ export class Subscriptions {
     sub.holes = 0;
     sub.last = frame.offset;
     this.#core.counters.events++;
-    if (frame.kind === eventKinds.client) this.deliver(sub, frame.payload, frame.origin, false);
+    if (frame.kind === eventKinds.client) {
+      const sentAt = messageTime(frame.payload);
+      if (sentAt !== undefined) this.#core.times.delivery.observe(this.#core.now - sentAt);
+      this.deliver(sub, frame.payload, frame.origin, false);
+    }
     else if (frame.kind === eventKinds.control) this.#hooks.control(sub, frame.payload);
     if (sub.catching.size > 0) this.#hooks.advanced(sub);
   }

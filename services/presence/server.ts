@@ -16,6 +16,7 @@ import { acceptSockets } from "../runtime/socket.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event } from "./events.ts";
 import { LinkDoors } from "./link-doors.ts";
+import { presenceMetrics } from "./metrics.ts";
 import { Presence } from "./state.ts";
 
 /** How long the farewell waits for a registry that does not answer, ms: more would use up the time that a stop has. */
@@ -69,6 +70,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       "GET /livez": () => ({ status: 200, body: { ok: true } }),
       "GET /readyz": () => ({ status: registered && state.ready ? 200 : 503, body: { registered, topology: state.ready } }),
       "GET /v1/status": () => ({ status: 200, body: { id: config.id, topology: follower.counters, ...state.status() } }),
+      "GET /metrics": (request) => metrics.answer(request),
       "GET /v1/presence/users/{id}": async (request) => {
         const user = userOf(request);
         return { status: 200, body: await asking((req) => ({ type: "get", req, user })) };
@@ -97,6 +99,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     onError: (error) => log.warn({ err: error }, "topology not taken"),
     onUnconfirmed: (error) => log.error({ err: error }, "the topology in use has other tables here than at charm: is this another build?"),
   });
+  const metrics = presenceMetrics(state, follower.counters);
   let address: string;
   try {
     address = await http.listen(config.listen);

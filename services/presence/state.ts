@@ -39,7 +39,7 @@ export class Presence {
   /** users whom nobody needs now, kept for their choice while there is room; the longest unneeded first */
   readonly #remembered = new Set<User>();
   readonly #links = new Map<number, GatewayLink>();
-  readonly #counters = { changes: 0, graces: 0, flickersSaved: 0, overflow: 0, deadGateways: 0 };
+  readonly counters = { changes: 0, graces: 0, flickersSaved: 0, overflow: 0, deadGateways: 0 };
   #ring: Ring | undefined;
   #effects: Effect[] = [];
   #now = 0;
@@ -77,9 +77,9 @@ export class Presence {
   }
 
   /** Numbers for `/v1/status`. */
-  status(): Record<string, unknown> {
+  status() {
     const gateways = [...this.#links.values()].map((link) => link.gateway).filter((gateway) => gateway !== undefined);
-    return { epoch: this.#ring?.epoch ?? 0, settled: this.#settle.settled, users: this.#users.size, watches: this.#watches, gateways, counters: { ...this.#counters } };
+    return { epoch: this.#ring?.epoch ?? 0, settled: this.#settle.settled, users: this.#users.size, watches: this.#watches, gateways, counters: { ...this.counters } };
   }
 
   #handle(event: Event): void {
@@ -152,7 +152,7 @@ export class Presence {
   #online(number: number, link: GatewayLink, id: string, choice: Choice): void {
     const user = this.#need(id);
     if (user === undefined) return;
-    if (user.grace !== undefined) this.#counters.flickersSaved++;
+    if (user.grace !== undefined) this.counters.flickersSaved++;
     this.#timers.cancel(user.grace);
     user.grace = undefined;
     user.announcers.add(number);
@@ -185,7 +185,7 @@ export class Presence {
   #leave(number: number, user: User): void {
     user.announcers.delete(number);
     if (user.announcers.size > 0) return;
-    this.#counters.graces++;
+    this.counters.graces++;
     user.grace = this.#timers.set(this.#now + this.#options.graceMs, () => {
       user.grace = undefined;
       this.#tell(user);
@@ -243,7 +243,7 @@ export class Presence {
     for (const [link, told] of user.watchers) {
       if (told === active) continue;
       user.watchers.set(link, active);
-      this.#counters.changes++;
+      this.counters.changes++;
       this.#send(link, { type: "presence", user: user.id, active: active ? 1 : 0 });
     }
     this.#askers -= user.askers.size;
@@ -290,7 +290,7 @@ export class Presence {
   }
 
   #overflow(): undefined {
-    this.#counters.overflow++;
+    this.counters.overflow++;
     return undefined;
   }
 
@@ -317,7 +317,7 @@ export class Presence {
     this.#timers.set(quietSince + this.#options.linkSilenceMs, () => {
       for (const [number, link] of [...this.#links]) {
         if (this.#now - link.heardAt < this.#options.linkSilenceMs) continue;
-        this.#counters.deadGateways++;
+        this.counters.deadGateways++;
         this.#close(number, "silent");
       }
       this.#sweeping = false;

@@ -8,6 +8,7 @@ import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
 import { Admission } from "../runtime/admission.ts";
 import { raw } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
+import type { Metrics, Table } from "../runtime/metrics.ts";
 import { StoreUnavailable } from "../store/log.ts";
 import { ApiError } from "./errors.ts";
 import type { House } from "./method.ts";
@@ -21,6 +22,7 @@ export interface DoorParts {
   readonly isReady: () => boolean;
   /** counters and facts for `/v1/status` */
   readonly status: () => Readonly<Record<string, unknown>>;
+  readonly metrics: Pick<Metrics<Table>, "text" | "contentType">;
   /** the status page for a reader who came by this URL */
   readonly page: (url: string) => Promise<string>;
 }
@@ -29,7 +31,7 @@ export interface DoorParts {
 const requestTimeoutMs = 30_000;
 
 /** An HTTP server for clients (`/api/…`, `/`), gateways (`/v1/…`) and operators (`/livez`, `/readyz`, `/v1/status`). Not listening yet. */
-export function createDoor({ house, webApi, log, isReady, status, page }: DoorParts): Server {
+export function createDoor({ house, webApi, log, isReady, status, metrics, page }: DoorParts): Server {
   const app = express();
   // Case-sensitive, as Envoy's routes are: `/V1/…` passes the edge, and must not be the `/v1/…` that the edge keeps from strangers.
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
@@ -62,6 +64,7 @@ export function createDoor({ house, webApi, log, isReady, status, page }: DoorPa
     res.json({ ready: true });
   });
   app.get("/v1/status", (_req, res) => void res.json(status()));
+  app.get("/metrics", async (_req, res) => void res.set("content-type", metrics.contentType).end(await metrics.text()));
   app.get("/", async (req, res) => {
     const { secure, host } = originOf(req);
     const html = await page(`http${secure ? "s" : ""}://${host}`);

@@ -15,6 +15,7 @@ import { connectMesh } from "./mesh.ts";
 import type { House } from "./method.ts";
 import { renderPage } from "./page.ts";
 import { keepSettling } from "./settler.ts";
+import { webappMetrics } from "./metrics.ts";
 import { Tickets } from "./tickets.ts";
 import { RateLimits } from "./rate-limits.ts";
 import { createWebApi } from "./web-api.ts";
@@ -47,6 +48,7 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
     log,
     isReady: () => ready,
     status: () => ({ service: "webapp", id: config.id, dev: config.dev, ready, uptime_ms: systemClock.now() - startedAt, ...webApi.counters }),
+    metrics: webappMetrics(webApi),
     page: async (url) => renderPage({ url, dev: config.dev, topology: await readTopology(config.registryUrl) }),
   });
   const address = await listen(server, config.listen);

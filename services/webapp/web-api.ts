@@ -1,5 +1,6 @@
 /** One call of the Web API from its bytes to its answer; knows no HTTP server. */
 import type { Log } from "../runtime/log.ts";
+import { Times } from "../runtime/times.ts";
 import { StoreUnavailable } from "../store/log.ts";
 import type { User } from "../store/directory.ts";
 import { methods } from "./api/table.ts";
@@ -30,11 +31,14 @@ export interface WebApi {
   call(request: ApiRequest): Promise<ApiAnswer>;
   /** calls so far, and refusals by code */
   readonly counters: { calls: number; readonly refused: Partial<Record<ApiErrorCode, number>> };
+  /** from a call until its answer */
+  readonly times: Times;
 }
 
 /** @param devTokens hash → user ID of tokens that live in this process only (`--dev`) */
 export function createWebApi(house: House, devTokens: ReadonlyMap<string, string>, rates: RateLimits, log: Log): WebApi {
   const counters: WebApi["counters"] = { calls: 0, refused: {} };
+  const times = new Times();
 
   const authenticate = async (token: string | undefined): Promise<User> => {
     if (token === undefined) throw new ApiError("not_authed");
@@ -64,8 +68,10 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
 
   return {
     counters,
+    times,
     async call(request) {
       counters.calls += 1;
+      const from = performance.now();
       try {
         return await carryOut(request);
       } catch (error) {
@@ -73,6 +79,8 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
         const code = answer.body["error"] as ApiErrorCode;
         counters.refused[code] = (counters.refused[code] ?? 0) + 1;
         return answer;
+      } finally {
+        times.observe(performance.now() - from);
       }
     },
   };

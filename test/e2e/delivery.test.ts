@@ -94,6 +94,25 @@ test("50 channels × 200 messages × 20 sockets on both gateways: nothing lost, 
   }
 }, 120_000);
 
+test("each of these messages is counted, with the time that it took, and no stranger can see it", async () => {
+  const { processes } = await plane().file();
+  const total = async (role: string, metric: string): Promise<number[]> => {
+    const texts = await Promise.all(processes.filter((one) => one.role === role).map(async ({ address }) => (await fetch(`http://${address}/metrics`)).text()));
+    return texts.map((text) => Number(new RegExp(`^${metric} (\\S+)$`, "m").exec(text)?.[1]));
+  };
+  const messages = size.channels * size.messages;
+  const published = await total("channel", "ringway_channel_published_total");
+  expect(published.reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(messages);
+  for (const metric of ["ringway_gateway_delivery_seconds_count", "ringway_gateway_events_total"]) {
+    for (const count of await total("gateway", metric)) expect(count, metric).toBeGreaterThanOrEqual(messages);
+  }
+  const [sum, count] = [(await total("gateway", "ringway_gateway_delivery_seconds_sum"))[0]!, (await total("gateway", "ringway_gateway_delivery_seconds_count"))[0]!];
+  console.log(`delivery: ${((1_000 * sum) / count).toFixed(1)} ms from a message's ts to its readers' sockets, on the average of ${count}`);
+  expect(sum).toBeGreaterThan(0);
+  for (const role of ["channel", "gateway", "presence", "webapp", "charm"]) expect(await total(role, "process_start_time_seconds"), role).not.toContain(NaN);
+  for (const path of ["/metrics", "/METRICS/", "//metrics"]) expect((await fetch(`${plane().url}${path}`)).status, path).toBe(404);
+});
+
 function countMessages(socket: Rtm): number {
   let count = 0;
   for (const frame of socket.frames) if (frame.type === "message" && frame.text?.includes(" ") === true) count++;
