@@ -8,6 +8,7 @@ import { parseJson } from "../protocol/json.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { Admission, type Admitted } from "./admission.ts";
 import type { Log } from "./log.ts";
+import { traceMarks } from "./trace.ts";
 
 export interface Request {
   readonly method: string;
@@ -105,7 +106,7 @@ async function answer(table: readonly Route[], req: IncomingMessage, res: Server
     send(res, await dispatch(table, req, res, room));
   } catch (error) {
     const failed = error instanceof ProtocolError ? problem(error.reason, error.detail) : problem("internal");
-    if (!(error instanceof ProtocolError)) log.error({ err: error, url: req.url }, "request failed");
+    if (!(error instanceof ProtocolError)) log.error({ err: error, url: req.url, ...traceMarks(req.headers) }, "request failed");
     if (!req.complete) res.setHeader("connection", "close");
     send(res, problemReply(failed));
   }

@@ -9,6 +9,7 @@ import { Admission } from "../runtime/admission.ts";
 import { raw } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics, Table } from "../runtime/metrics.ts";
+import { traceMarks } from "../runtime/trace.ts";
 import { StoreUnavailable } from "../store/log.ts";
 import { ApiError } from "./errors.ts";
 import type { House } from "./method.ts";
@@ -43,7 +44,7 @@ export function createDoor({ house, webApi, log, isReady, status, metrics, page 
     const mark = req.originalUrl.indexOf("?");
     const { "content-type": contentType, authorization } = req.headers;
     const query = mark < 0 ? "" : req.originalUrl.slice(mark + 1);
-    sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req) }));
+    sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req), marks: traceMarks(req.headers) }));
   });
 
   app.post("/v1/sessions", ofServices, async (req, res) => {
@@ -107,11 +108,11 @@ function failed(log: Log): ErrorRequestHandler {
     const status = statusOf(error);
     if (req.originalUrl.startsWith("/api/")) {
       if (error instanceof ProtocolError && error.reason === "overloaded") return sendApi(res, refusal(new ApiError("ratelimited")));
-      if (status >= 500) log.error({ err: error, url: req.path }, "request failed");
+      if (status >= 500) log.error({ err: error, url: req.path, ...traceMarks(req.headers) }, "request failed");
       return sendApi(res, refusal(new ApiError(status === 413 ? "request_too_large" : status < 500 ? "invalid_form_data" : "internal_error")));
     }
     const known = error instanceof ProtocolError ? error : new ProtocolError(reasonOf(error, status));
-    if (known.reason === "internal") log.error({ err: error, url: req.path }, "request failed");
+    if (known.reason === "internal") log.error({ err: error, url: req.path, ...traceMarks(req.headers) }, "request failed");
     const answer = problem(known.reason, known.detail);
     if (answer.status === 503) res.set("retry-after", "1");
     res.status(answer.status).set({ "content-type": "application/problem+json", "x-ringway-reason": answer.reason }).end(JSON.stringify(answer));

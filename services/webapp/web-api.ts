@@ -1,6 +1,7 @@
 /** One call of the Web API from its bytes to its answer; knows no HTTP server. */
 import type { Log } from "../runtime/log.ts";
 import { Times } from "../runtime/times.ts";
+import type { TraceMarks } from "../runtime/trace.ts";
 import { StoreUnavailable } from "../store/log.ts";
 import type { User } from "../store/directory.ts";
 import { methods } from "./api/table.ts";
@@ -24,6 +25,8 @@ export interface ApiRequest extends Incoming {
   /** `chat.postMessage` */
   readonly method: string;
   readonly origin: Context["origin"];
+  /** for log lines */
+  readonly marks?: TraceMarks;
 }
 
 export interface WebApi {
@@ -62,7 +65,7 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
 
   const refuse = (error: unknown, request: ApiRequest): ApiAnswer => {
     const known = error instanceof ApiError ? error : error instanceof StoreUnavailable ? serviceUnavailable("store_unavailable") : new ApiError("internal_error");
-    if (error !== known) log.error({ err: error, method: request.method }, "call failed");
+    if (error !== known) log.error({ err: error, method: request.method, ...request.marks }, "call failed");
     return refusal(known);
   };
 

@@ -1,0 +1,19 @@
+/** By which marks a request is found again in other logs. */
+import type { IncomingHttpHeaders } from "node:http";
+
+export interface TraceMarks {
+  /** Envoy's, the same in its access log */
+  readonly requestId?: string;
+  /** of W3C Trace Context (https://www.w3.org/TR/trace-context/#traceparent-header), where somebody in front traces */
+  readonly traceId?: string;
+}
+
+/** What a log line says of the request that it is about; headers of another shape are passed over. */
+export function traceMarks(headers: IncomingHttpHeaders): TraceMarks {
+  const requestId = headers["x-request-id"];
+  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(String(headers["traceparent"] ?? ""))?.[1];
+  return {
+    ...(typeof requestId === "string" && /^[\w.:-]{1,100}$/.test(requestId) ? { requestId } : {}),
+    ...(traceId === undefined ? {} : { traceId }),
+  };
+}
