@@ -7,6 +7,8 @@ import { channelOf } from "./store.ts";
 /** Frames of one message, and answers that may be missing before the next is sent. */
 const frames = 1_000;
 const outstandingMax = 5_000;
+/** A server whose store is slow sends a channel away; it is asked again after this pause, as a gateway does it. */
+const againMs = 250;
 
 export class Link {
   #socket!: Socket;
@@ -28,9 +30,13 @@ export class Link {
     for (let first = 0; first < channels; first += frames) {
       await this.#until(first - outstandingMax);
       const list = Array.from({ length: Math.min(frames, channels - first) }, (_, i) => first + i);
-      this.#socket.send(encodeLink(...list.map((i) => ({ type: "subscribe", chan: i + 1, after: AFTER_HEAD, id: channelOf(i) }) as const)));
+      this.#subscribe(list.map((i) => i + 1));
     }
     await this.#until(channels);
+  }
+
+  #subscribe(chans: readonly number[]): void {
+    this.#socket.send(encodeLink(...chans.map((chan) => ({ type: "subscribe", chan, after: AFTER_HEAD, id: channelOf(chan - 1) }) as const)));
   }
 
   unsubscribe(channels: number): void {
@@ -54,10 +60,13 @@ export class Link {
   }
 
   #receive(data: Buffer): void {
+    const moved: number[] = [];
     for (const frame of decodeLink(data)) {
-      if (frame.type === "subscribed" && frame.head === 1) this.#answered++;
+      if (frame.type === "moved") moved.push(frame.chan);
+      else if (frame.type === "subscribed" && frame.head === 1) this.#answered++;
       else if (frame.type !== "hello" && frame.type !== "pong") this.#fail(`the server said ${frame.type}`);
     }
+    if (moved.length > 0) setTimeout(() => this.#subscribe(moved), againMs);
     this.#heard();
   }
 
