@@ -48,18 +48,19 @@ export class RingwayClient extends Emitter<Events> {
   /** one that has not said hello yet */
   #next: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** left after a `goodbye`, for its last acks */
+  #leaving: { readonly connection: Connection; readonly timer: ReturnType<typeof setTimeout> } | undefined;
   #watched: readonly string[] = [];
   #liveSince = 0;
+  /** the client's own user, once it is known */
+  #self = "";
   /** rises with each connect and close: what an older one began is over */
   #era = 0;
 
   constructor({ url, token, maxWaiting = 1_000 }: ClientOptions) {
     super();
     this.#api = new WebApi(url, token);
-    this.#outbox = new Outbox(maxWaiting, (frame) => {
-      this.#live?.send(frame);
-      return this.#live;
-    });
+    this.#outbox = new Outbox(maxWaiting, () => this.#live);
   }
 
   get state(): State {
@@ -74,6 +75,7 @@ export class RingwayClient extends Emitter<Events> {
   /** Connects, and stays connected until `close`. Tells by `state`. */
   connect(): void {
     if (this.#state.phase !== "closed") return;
+    this.#outbox.open();
     this.#backoff.reset();
     void this.#open(++this.#era);
   }
@@ -108,8 +110,9 @@ export class RingwayClient extends Emitter<Events> {
   close(): void {
     this.#era++;
     clearTimeout(this.#timer);
-    const open = [this.#live, this.#next];
-    this.#live = this.#next = undefined;
+    clearTimeout(this.#leaving?.timer);
+    const open = [this.#live, this.#next, this.#leaving?.connection];
+    this.#live = this.#next = this.#leaving = undefined;
     for (const connection of open) connection?.close("closed");
     this.#outbox.close();
     this.#tell({ phase: "closed", why: "closed" });
@@ -117,24 +120,23 @@ export class RingwayClient extends Emitter<Events> {
 
   async #open(era: number): Promise<void> {
     if (this.#live === undefined) this.#tell({ phase: "connecting" });
-    let url: string;
     try {
-      url = String((await this.#api.call("rtm.connect", { x_offsets: this.#offsets.toResume(), x_resume: true }))["url"]);
+      const { url, self } = await this.#api.call("rtm.connect", { x_offsets: this.#offsets.toResume(), x_resume: true });
+      if (era !== this.#era) return;
+      this.#self = String((self as { id?: unknown } | undefined)?.id ?? "");
+      this.#next = new Connection(String(url), {
+        hello: (connection, frame) => this.#hello(connection, frame),
+        frame: (connection, frame) => this.#frame(connection, frame),
+        goodbye: (connection, delayMs) => {
+          if (connection !== this.#live) return;
+          clearTimeout(this.#timer);
+          this.#timer = setTimeout(() => void this.#open(era), delayMs);
+        },
+        over: (connection, why) => this.#over(connection, why, era),
+      });
     } catch (error) {
       if (era === this.#era) this.#failed(error as Error, era);
-      return;
     }
-    if (era !== this.#era) return;
-    this.#next = new Connection(url, {
-      hello: (connection, frame) => this.#hello(connection, frame),
-      frame: (connection, frame) => this.#frame(connection, frame),
-      goodbye: (connection, delayMs) => {
-        if (connection !== this.#live) return;
-        clearTimeout(this.#timer);
-        this.#timer = setTimeout(() => void this.#open(era), delayMs);
-      },
-      over: (connection, why) => this.#over(connection, why, era),
-    });
   }
 
   #hello(connection: Connection, frame: Frame): void {
@@ -143,7 +145,7 @@ export class RingwayClient extends Emitter<Events> {
     this.#next = undefined;
     this.#live = connection;
     this.#liveSince = Date.now();
-    if (before !== undefined) setTimeout(() => before.close("goodbye"), lastAcksMs);
+    if (before !== undefined) this.#leaving = { connection: before, timer: setTimeout(() => before.close("goodbye"), lastAcksMs) };
     if (this.#watched.length > 0) connection.send({ type: "presence_sub", ids: this.#watched });
     this.#outbox.flush();
     this.#tell({ phase: "connected", gateway: String(frame["x_gateway"] ?? ""), session: Number(frame["x_session"] ?? 0) });
@@ -168,6 +170,7 @@ export class RingwayClient extends Emitter<Events> {
     const { x_off: offset, x_chan: chan = frame["channel"] } = frame;
     if (typeof offset !== "number" || typeof chan !== "string") return;
     if (!this.#offsets.take(chan, offset)) return;
+    if (type === "message" && frame["user"] === this.#self && this.#outbox.shown(frame)) return;
     if (type === "message") this.emit("message", frame as unknown as MessageEvent);
     else if (type === "reaction_added" || type === "reaction_removed") this.emit("reaction", frame as unknown as Reaction);
     else this.emit("event", frame as unknown as StoredEvent);
@@ -182,6 +185,7 @@ export class RingwayClient extends Emitter<Events> {
     if (connection === this.#live) {
       this.#live = undefined;
       if (Date.now() - this.#liveSince >= steadyMs) this.#backoff.reset();
+      if (this.#next !== undefined) this.#tell({ phase: "connecting" });
     } else if (connection !== this.#next) return this.#outbox.lost(connection);
     if (connection === this.#next) {
       this.#next = undefined;

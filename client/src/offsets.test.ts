@@ -20,6 +20,16 @@ test("own messages count where they are next, and wait where something is still 
   expect(offsets.take("C1", 8)).toBe(false);
 });
 
+test("an own message is no reason to pass over what comes before it in a channel not seen yet", () => {
+  const offsets = new Offsets();
+  offsets.own("C1", 10);
+  expect(offsets.toResume()).toEqual({ C1: 9 });
+  expect(offsets.take("C1", 9)).toBe(true);
+  expect(offsets.toResume()).toEqual({ C1: 10 });
+  offsets.own("C2", 5);
+  expect([5, 6].map((offset) => offsets.take("C2", offset))).toEqual([false, true]);
+});
+
 test("after a gap it goes on behind it", () => {
   const offsets = new Offsets();
   offsets.take("C1", 5);

@@ -7,19 +7,21 @@ export class Offsets {
   /** channel → offsets of its own messages that lie beyond what it has seen: nobody shows these to it */
   readonly #own = new Map<string, Set<number>>();
 
-  /** @returns whether the event is new; one without a known predecessor is */
+  /** @returns whether the event is new to this client: its own messages, which a replay shows, are not */
   take(channel: string, offset: number): boolean {
     const seen = this.#seen.get(channel);
     if (seen !== undefined && offset <= seen) return false;
+    const isOwn = this.#own.get(channel)?.has(offset) === true;
     this.#advance(channel, offset);
-    return true;
+    return !isOwn;
   }
 
   /** One of its own messages has this place. */
   own(channel: string, offset: number): void {
     const seen = this.#seen.get(channel);
     if (seen !== undefined && offset <= seen) return;
-    if (seen === undefined || offset === seen + 1) return this.#advance(channel, offset);
+    // Where nothing was seen yet, something may still be on its way that lies before.
+    if (seen !== undefined && offset === seen + 1) return this.#advance(channel, offset);
     const set = this.#own.get(channel) ?? new Set();
     this.#own.set(channel, set.add(offset));
   }
@@ -32,7 +34,10 @@ export class Offsets {
 
   /** What it asks to be resumed from: at most `limits.offsets` channels, those that moved last. */
   toResume(): Record<string, number> {
-    return Object.fromEntries([...this.#seen].slice(-maxChannels));
+    const begun = new Map(this.#seen);
+    // Nothing was seen in these, but something was sent: from just before that.
+    for (const [channel, own] of this.#own) if (!begun.has(channel)) begun.set(channel, Math.min(...own) - 1);
+    return Object.fromEntries([...begun].slice(-maxChannels));
   }
 
   #advance(channel: string, offset: number): void {

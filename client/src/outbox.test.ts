@@ -1,20 +1,18 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Frame } from "./events.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type Sender } from "./outbox.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** An outbox whose connection is there, or not; and what went out over which. */
-function outbox(max = 10): { box: Outbox; sent: Frame[]; state: { via: object | undefined } } {
-  const state: { via: object | undefined } = { via: { name: "first" } };
+/** An outbox whose connection is there, or not; and what went out. */
+function outbox(max = 10): { box: Outbox; sent: Frame[]; state: { via: Sender | undefined }; connection: () => Sender } {
   const sent: Frame[] = [];
-  const box = new Outbox(max, (frame) => {
-    if (state.via !== undefined) sent.push(frame);
-    return state.via;
-  });
-  return { box, sent, state };
+  const connection = (): Sender => ({ send: (frame) => sent.push(frame) });
+  const state: { via: Sender | undefined } = { via: connection() };
+  return { box: new Outbox(max, () => state.via), sent, state, connection };
 }
+const keys = (sent: readonly Frame[]): unknown[] => sent.map(({ client_msg_id }) => client_msg_id);
 
 test("a message resolves with its ack", async () => {
   const { box, sent } = outbox();
@@ -26,16 +24,16 @@ test("a message resolves with its ack", async () => {
 });
 
 test("what was under way on a connection that is gone goes out again on the next, in order and with the same keys", () => {
-  const { box, sent, state } = outbox();
+  const { box, sent, state, connection } = outbox();
   const first = state.via!;
   for (const key of ["a", "b"]) void box.add("C1", { text: key }, key);
   state.via = undefined;
   box.lost(first);
   void box.add("C1", { text: "c" }, "c");
   sent.length = 0;
-  state.via = { name: "second" };
+  state.via = connection();
   box.flush();
-  expect(sent.map(({ client_msg_id }) => client_msg_id)).toEqual(["a", "b", "c"]);
+  expect(keys(sent)).toEqual(["a", "b", "c"]);
   box.flush();
   expect(sent).toHaveLength(3);
 });
@@ -62,4 +60,40 @@ test("one more than may wait is refused, and what waits is when the client close
   await expect(box.add("C1", { text: "y" }, "l")).rejects.toMatchObject({ code: "queue_full" });
   box.close();
   await expect(waiting).rejects.toMatchObject({ code: "closed" });
+});
+
+test("none overtakes an earlier one of its channel that is under way over a connection that was left, or waits for its next try", async () => {
+  const { box, sent, state, connection } = outbox();
+  const first = state.via!;
+  void box.add("C1", { text: "1" }, "1");
+  state.via = connection();
+  void box.add("C1", { text: "2" }, "2");
+  void box.add("C2", { text: "3" }, "3");
+  expect(keys(sent)).toEqual(["1", "3"]);
+  box.lost(first);
+  expect(keys(sent)).toEqual(["1", "3", "1", "2"]);
+  box.reply({ reply_to: 3, ok: false, x_reason: "store_unavailable", error: { code: 8 } });
+  void box.add("C1", { text: "4" }, "4");
+  expect(keys(sent)).toEqual(["1", "3", "1", "2"]);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(keys(sent).slice(4)).toEqual(["1", "4"]);
+});
+
+test("no more are under way than a gateway takes", () => {
+  const { box, sent } = outbox(1_000);
+  for (let i = 0; i < 500; i++) void box.add("C1", { text: "x" }, String(i));
+  expect(sent).toHaveLength(200);
+  box.reply({ reply_to: 1, ok: true, ts: "1.000001", x_off: 1 });
+  expect(sent).toHaveLength(201);
+});
+
+test("one whose ack was lost is resolved by the event that shows it; the same key twice is one message; after the close nothing waits", async () => {
+  const { box } = outbox();
+  const first = box.add("C1", { text: "x" }, "k");
+  expect(box.add("C1", { text: "x" }, "k")).toBe(first);
+  expect(box.shown({ type: "message", channel: "C2", client_msg_id: "k" })).toBe(false);
+  expect(box.shown({ type: "message", channel: "C1", client_msg_id: "k", ts: "1.000001", x_off: 4 })).toBe(true);
+  expect(await first).toEqual({ channel: "C1", ts: "1.000001", offset: 4, key: "k" });
+  box.close();
+  await expect(box.add("C1", { text: "y" }, "l")).rejects.toMatchObject({ code: "closed" });
 });

@@ -34,13 +34,14 @@ export class WebApi {
     return second.json;
   }
 
-  async #ask(why: "first" | "refused"): Promise<string> {
-    try {
-      return typeof this.#source === "string" ? this.#source : await this.#source(why);
-    } catch (error) {
-      this.#token = undefined;
-      throw error;
-    }
+  #ask(why: "first" | "refused"): Promise<string> {
+    const source = this.#source;
+    // In a turn of its own: a source that throws at once must find the promise in its place.
+    const asked: Promise<string> = Promise.resolve().then(() => (typeof source === "string" ? source : source(why)));
+    asked.catch(() => {
+      if (this.#token === asked) this.#token = undefined;
+    });
+    return asked;
   }
 
   async #post(method: string, args: Readonly<Record<string, unknown>>, token: string): Promise<{ readonly json: Readonly<Record<string, unknown>>; readonly error?: RingwayError }> {

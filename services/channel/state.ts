@@ -74,6 +74,8 @@ export class ChannelState implements Host, LinkHost {
   #wakeAt = Infinity;
   #stopping = false;
   #drained = false;
+  /** requests that were refused, by why */
+  readonly refusals: Partial<Record<Reason, number>> = {};
   readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0, rateLimited: 0, typingDropped: 0 };
 
   constructor({ server, slotOf, idleChannels = limits.idleChannels, channelMessagesPerSecond: messages = 0, channelTypingPerSecond: typing = 0, burstSeconds = 1 }: Options) {
@@ -358,6 +360,7 @@ export class ChannelState implements Host, LinkHost {
   refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs = reason === "rate_limited" ? limits.queueFullMs : 0): void {
     this.#backlog.answered(asker);
     this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
+    this.refusals[reason] = (this.refusals[reason] ?? 0) + 1;
     if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail, retryAfterMs } });
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, retryAfterMs, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });
   }

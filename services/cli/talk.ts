@@ -76,7 +76,8 @@ export const tail: Verb = {
       },
       lost: (why) => process.stderr.write(`ringway: connection lost (${why})\n`),
       frame: (frame) => {
-        if ((frame["channel"] ?? frame["x_chan"]) !== channel.id) return;
+        // An event of the user's own stream names the channel that it is about: its offset is not of this one.
+        if ((frame["x_chan"] ?? frame["channel"]) !== channel.id) return;
         if (started) show(frame);
         else early.push(frame);
       },
@@ -85,16 +86,19 @@ export const tail: Verb = {
     const stopped = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
-    // It listens before it reads the past, so that there is nothing between the two.
-    await Promise.race([heard, stopped]);
-    if (options.last > 0) {
-      const { messages } = (await call(options, "conversations.history", { channel: channel.id, limit: options.last })) as unknown as { messages: readonly Frame[] };
-      for (const message of [...messages].reverse()) show(message);
+    try {
+      // It listens before it reads the past, so that there is nothing between the two.
+      await Promise.race([heard, stopped]);
+      const { messages } = (await call(options, "conversations.history", { channel: channel.id, limit: Math.max(1, options.last) })) as unknown as { messages: readonly Frame[] };
+      // The last one also says where to resume from, should the connection break before anything comes.
+      if (options.last === 0) last = Number(messages[0]?.["x_off"] ?? 0);
+      else for (const message of [...messages].reverse()) show(message);
+      started = true;
+      for (const frame of early) show(frame);
+      await stopped;
+    } finally {
+      await client.stop();
     }
-    started = true;
-    for (const frame of early) show(frame);
-    await stopped;
-    await client.stop();
     return 0;
   },
 };

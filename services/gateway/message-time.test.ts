@@ -13,6 +13,7 @@ test("a text that looks like one does not mislead, whatever its length", () => {
 
 test("what is no message, or has no ts, has no time", () => {
   expect(of({ type: "reaction_added", item: { ts: "1795793865.175123" } })).toBeUndefined();
+  expect(of({ type: "mpim_marked", channel: "C1", ts: "1795793865.175123" })).toBeUndefined();
   expect(of({ type: "message", channel: "C1" })).toBeUndefined();
   expect(of({ type: "message", ts: "soon" })).toBeUndefined();
   expect(messageTime(new Uint8Array())).toBeUndefined();

@@ -14,7 +14,7 @@ export type TextKey = Key;
 /** A named database of strings. */
 export type Texts = Database<string, Key>;
 
-const limits: GroupLimits = { actions: 500, answerWithinMs: 5_000 };
+const limits: GroupLimits = { actions: 500, bytes: 2 ** 20, answerWithinMs: 5_000 };
 
 export interface EnvironmentOptions {
   /** A process that is stopped while it holds the write lock is ended when a write has waited for this long (stuck-lock.ts); 0 = never. */
@@ -106,12 +106,13 @@ export class Environment {
    * Runs `action` inside a write transaction: it alone writes, in all processes, and reads what was written last.
    * Actions that arrive before the transaction begins share it and its sync. An action checks first and writes after,
    * since what it wrote before throwing stays.
+   * @param bytes about so much it writes; groups are bounded by it
    * @returns the action's value, once it is synced to disk
    * @throws StoreUnavailable
    */
-  async write<T>(action: () => T): Promise<T> {
+  async write<T>(action: () => T, bytes = 0): Promise<T> {
     try {
-      return await this.#groups.write(action);
+      return await this.#groups.write(action, bytes);
     } catch (error) {
       throw new StoreUnavailable(error);
     }

@@ -6,6 +6,8 @@
 export interface GroupLimits {
   /** of one group */
   readonly actions: number;
+  /** of what its actions write; one action may be larger */
+  readonly bytes: number;
   /** A group that gets no answer for this long is refused, e.g. where a stopped process keeps the write lock. */
   readonly answerWithinMs: number;
 }
@@ -23,13 +25,14 @@ export class Groups {
   }
 
   /**
+   * @param bytes about so much it writes
    * @returns what `action` returned, once its transaction is durable
    * @throws what `action` or its commit threw; the others of its group are carried out all the same where `action` throws
    */
-  async write<T>(action: () => T): Promise<T> {
+  async write<T>(action: () => T, bytes = 0): Promise<T> {
     let group = this.#waiting.at(-1);
-    if (group === undefined || group.size === this.#limits.actions) group = this.#add();
-    const answer = group.add(action);
+    if (group === undefined || group.size === this.#limits.actions || group.bytes + bytes > this.#limits.bytes) group = this.#add();
+    const answer = group.add(action, bytes);
     await group.done;
     return answer() as T;
   }
@@ -77,6 +80,7 @@ class Group {
   readonly refuse: (error: unknown) => void;
   readonly #actions: (() => unknown)[] = [];
   readonly #outcomes: { value?: unknown; error?: unknown }[] = [];
+  bytes = 0;
 
   constructor() {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -90,7 +94,8 @@ class Group {
   }
 
   /** @returns what gives or throws the action's outcome, when the group is done */
-  add(action: () => unknown): () => unknown {
+  add(action: () => unknown, bytes: number): () => unknown {
+    this.bytes += bytes;
     const index = this.#actions.push(action) - 1;
     return () => {
       const outcome = this.#outcomes[index]!;

@@ -97,7 +97,7 @@ export function openLmdbLog(folder: string, options: EnvironmentOptions = {}): L
       }),
     claimed: (slot) => env.read(() => claimOf(slot)),
     fences: (slots) => env.read(() => new Map(slots.map((slot) => [slot, claimOf(slot).fence]))),
-    append: (wanted) => env.write(() => append(wanted)),
+    append: (wanted) => env.write(() => append(wanted), wanted.entries.reduce((sum, { payload, view }) => sum + payload.length + (view?.message?.length ?? 0), 0)),
     head: (channel) => env.read(() => headOf(channel)),
     byKey: (channel, key) => env.read(() => entryOf(channel, key)),
     find: (channel, keyList, tsList) =>

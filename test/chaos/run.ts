@@ -62,7 +62,7 @@ async function chaos(): Promise<number> {
     postgres,
     short: options.only === undefined && options.minutes === undefined,
   };
-  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, diskMiB: means.smallDisk ? (means.short ? 64 : 1_024) : undefined, people: ["here", "there", "guest", "visitor"], say });
+  const plane = new ChaosPlane({ data, store: postgres?.url ?? options.store, cuttable: means.cuttable, diskMiB: means.smallDisk ? (means.short ? 192 : 1_024) : undefined, people: ["here", "there", "guest", "visitor"], say });
   let interrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   let failed = true;

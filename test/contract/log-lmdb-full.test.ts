@@ -9,8 +9,8 @@ import { all, cleanUp, killWriters, newFolder, Writer } from "./log-lmdb-writer.
 afterAll(cleanUp);
 afterEach(killWriters);
 
-/** Runs a command that finds a tmpfs of 8 MiB at `folder`. It ends with the last process inside. */
-const onSmallDisk = (folder: string): string[] => ["unshare", "-m", "--", "sh", "-c", 'mount -t tmpfs -o size=8m ringway "$0" && exec "$@"', folder];
+/** Runs a command that finds a tmpfs of 48 MiB at `folder`. It ends with the last process inside. */
+const onSmallDisk = (folder: string): string[] => ["unshare", "-m", "--", "sh", "-c", 'mount -t tmpfs -o size=48m ringway "$0" && exec "$@"', folder];
 const beside = (writer: Writer): string[] => ["nsenter", "-m", "-t", String(writer.pid), "--"];
 
 async function whyNot(): Promise<string> {
@@ -42,7 +42,7 @@ describe.skipIf(reason !== "")("a full disk", () => {
     let kept = 20;
     for (let round = 0; round < 2; round++) {
       const ballast = join(inside, "ballast");
-      await expect(writeFile(ballast, Buffer.alloc(16 * 2 ** 20))).rejects.toMatchObject({ code: "ENOSPC" });
+      await expect(writeFile(ballast, Buffer.alloc(64 * 2 ** 20))).rejects.toMatchObject({ code: "ENOSPC" });
       kept += (await appendUntilRefused(writer, kept + 1)).length;
       expect(await writer.ask(`append ${kept + 1} 5 1`, 5)).toEqual(Array.from({ length: 5 }, () => "StoreUnavailable"));
       // Reads go on, in others too; a process that starts now opens the folder, and lives on when it can't write.

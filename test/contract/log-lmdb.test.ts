@@ -82,7 +82,7 @@ describe("one lmdb folder in two processes", () => {
 
   it("answers StoreUnavailable where its file may grow no further, acks nothing it doesn't keep, and lives on", async () => {
     const folder = await newFolder();
-    const writer = new Writer(folder, { bytes: 400_000, fileKiB: 24 * 1_024 });
+    const writer = new Writer(folder, { bytes: 400_000, fileKiB: 64 * 1_024 });
     expect(await writer.ask("claim")).toEqual(["1"]);
     const answers: string[] = [];
     for (let offset = 1; offset <= 100 && answers.at(-1) !== "StoreUnavailable"; offset++) answers.push(...(await writer.ask(`append ${offset} 1 1`)));
