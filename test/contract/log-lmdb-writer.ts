@@ -26,7 +26,7 @@ export async function newFolder(): Promise<string> {
 export interface WriterOptions {
   /** of each entry's payload */
   readonly bytes?: number;
-  /** bound of the files it may write, for a disk that is full */
+  /** bound of the files it may write, for a disk that is full; the shell counts in half KiB */
   readonly fileKiB?: number;
   /** address space that its environment begins with */
   readonly mapBytes?: number;
@@ -43,7 +43,7 @@ export class Writer {
 
   constructor(folder: string, { bytes = 20, fileKiB, mapBytes = 2 ** 30, guard = true, within = [] }: WriterOptions = {}) {
     const script = fileURLToPath(new URL("log-writer.ts", import.meta.url));
-    const limit = fileKiB === undefined ? "" : `ulimit -f ${fileKiB}; `;
+    const limit = fileKiB === undefined ? "" : `ulimit -f ${2 * fileKiB}; `;
     const [command, ...args] = [...within, "/bin/sh", "-c", `${limit}exec "$@"`, "sh", process.execPath, script, folder, String(bytes), String(mapBytes), guard ? "1500" : "0"];
     this.#child = spawn(command!, args, { stdio: ["pipe", "pipe", "ignore"] });
     createInterface(this.#child.stdout!).on("line", (line) => this.lines.push(line));
