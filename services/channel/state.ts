@@ -76,7 +76,7 @@ export class ChannelState implements Host, LinkHost {
   #drained = false;
   /** requests that were refused, by why */
   readonly refusals: Partial<Record<Reason, number>> = {};
-  readonly counters = { published: 0, duplicates: 0, refused: 0, misdirected: 0, moved: 0, fenced: 0, claims: 0, rateLimited: 0, typingDropped: 0 };
+  readonly counters = { published: 0, duplicates: 0, moved: 0, fenced: 0, claims: 0, rateLimited: 0, typingDropped: 0 };
 
   constructor({ server, slotOf, idleChannels = limits.idleChannels, channelMessagesPerSecond: messages = 0, channelTypingPerSecond: typing = 0, burstSeconds = 1 }: Options) {
     this.#server = server;
@@ -100,7 +100,7 @@ export class ChannelState implements Host, LinkHost {
   /** For people, tests and metrics. */
   status(): ChannelStatus {
     const { channels } = this.#slots;
-    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, pendingBytes: this.#backlog.bytes, ...this.counters };
+    return { server: this.#server, epoch: this.epoch, warm: this.#warm, slots: this.#slots.size, takenOver: this.#slots.takenOver, channels, links: this.#links.size, subscriptions: this.#links.subscriptions, pendingBytes: this.#backlog.bytes, ...this.counters, refusals: { ...this.refusals } };
   }
 
   /**
@@ -359,7 +359,6 @@ export class ChannelState implements Host, LinkHost {
 
   refuse(asker: Asker, reason: Reason, detail: string, slot: number, retryAfterMs = reason === "rate_limited" ? limits.queueFullMs : 0): void {
     this.#backlog.answered(asker);
-    this.counters[reason === "misdirected" ? "misdirected" : "refused"]++;
     this.refusals[reason] = (this.refusals[reason] ?? 0) + 1;
     if ("link" in asker) return this.emit({ type: "send", link: asker.link, frame: { type: "refused", req: asker.req, reason, detail, retryAfterMs } });
     this.emit({ type: "answer", req: asker.req, reply: { type: "refused", reason, detail, retryAfterMs, owner: this.#ownership.elsewhere(slot), epoch: this.epoch } });

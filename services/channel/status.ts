@@ -9,4 +9,6 @@ export interface ChannelStatus {
   readonly links: number;
   readonly subscriptions: number;
   readonly pendingBytes: number;
+  /** requests that were refused, by why */
+  readonly refusals: Readonly<Record<string, number>>;
 }

@@ -7,7 +7,7 @@ import { encodeTopologyBinary, TopologyError, validateTopology } from "../ring/t
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { table } from "./output.ts";
-import { percent, sharesOf } from "./shares.ts";
+import { shareCells, shareColumns, sharesOf, type Share } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
@@ -79,13 +79,9 @@ const module = (options: Options) => loadRingModule(options.ringKey === "" ? DEV
 /** Who has how much of each pool, and what is pinned. */
 async function show(options: Options): Promise<Shown> {
   const [rings, topology] = [await module(options), await load(options)];
-  const view = rings.build(topology);
   return {
     epoch: topology.epoch,
-    servers: pools.flatMap((pool) => {
-      const shares = sharesOf(view, pool);
-      return topology.pools[pool].servers.map(({ id, zone, state, weight, addr }) => ({ pool, id, zone, state, weight, slots: shares.get(id) ?? 0, addr }));
-    }),
+    servers: sharesOf(rings, topology),
     pins: pools.flatMap((pool) => topology.pools[pool].pins.map(([slot, server]) => ({ pool, slot, server }))),
   };
 }
@@ -142,13 +138,13 @@ async function pin(options: Options, id: string, server: string | undefined): Pr
 
 interface Shown {
   readonly epoch: number;
-  readonly servers: readonly { readonly pool: Pool; readonly id: string; readonly zone: string; readonly state: string; readonly weight: number; readonly slots: number; readonly addr: string }[];
+  readonly servers: readonly Share[];
   readonly pins: readonly { readonly pool: Pool; readonly slot: number; readonly server: string }[];
 }
 
 function shownLines({ epoch, servers, pins }: Shown): string[] {
-  const rows = servers.map(({ pool, id, zone, state, weight, slots, addr }) => [pool, id, zone, state, String(weight), percent(slots), addr]);
-  return [`epoch ${epoch}`, "", ...table([["pool", "server", "zone", "state", "weight", "slots", "address"], ...rows]), ...pins.map(({ pool, slot, server }) => `slot ${slot} of ${pool} is pinned to ${server}`)];
+  const rows = servers.map((server) => [...shareCells(server), server.addr]);
+  return [`epoch ${epoch}`, "", ...table([[...shareColumns, "address"], ...rows]), ...pins.map(({ pool, slot, server }) => `slot ${slot} of ${pool} is pinned to ${server}`)];
 }
 
 function lines(result: unknown): string[] {

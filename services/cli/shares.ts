@@ -1,18 +1,33 @@
-import type { Pool } from "../protocol/topology.ts";
-import type { RingView } from "../ring/view.ts";
+/** Who has how much of the ring. */
+import { pools, type Pool, type Server, type Topology } from "../protocol/topology.ts";
+import type { RingModule } from "../ring/ring.ts";
 
-export const slots = 65_536;
+const slots = 65_536;
 
-/** Server → slots that it owns; one that owns none is left out. */
-export function sharesOf(view: RingView, pool: Pool): ReadonlyMap<string, number> {
-  const owned = new Map<string, number>();
-  for (let slot = 0; slot < slots; slot++) {
-    const id = view.ownerOfSlot(pool, slot)?.id;
-    if (id !== undefined) owned.set(id, (owned.get(id) ?? 0) + 1);
-  }
-  return owned;
+export interface Share extends Server {
+  readonly pool: Pool;
+  /** slots that it owns, of 65,536 */
+  readonly slots: number;
 }
 
-export function percent(owned: number): string {
-  return `${((100 * owned) / slots).toFixed(1)} %`;
+/** Every server of the topology, with what it owns. */
+export function sharesOf(module: RingModule, topology: Topology): Share[] {
+  const view = module.build(topology);
+  const shares = pools.flatMap((pool) => {
+    const owned = new Map<string, number>();
+    for (let slot = 0; slot < slots; slot++) {
+      const id = view.ownerOfSlot(pool, slot)?.id;
+      if (id !== undefined) owned.set(id, (owned.get(id) ?? 0) + 1);
+    }
+    return topology.pools[pool].servers.map((server): Share => ({ pool, ...server, slots: owned.get(server.id) ?? 0 }));
+  });
+  view.dispose();
+  return shares;
+}
+
+export const shareColumns: readonly string[] = ["pool", "server", "zone", "state", "weight", "slots"];
+
+/** The cells of `shareColumns`. */
+export function shareCells({ pool, id, zone, state, weight, slots: owned }: Share): string[] {
+  return [pool, id, zone, state, String(weight), `${((100 * owned) / slots).toFixed(1)} %`];
 }

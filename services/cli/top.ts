@@ -4,7 +4,7 @@ import { pools, type Pool } from "../protocol/topology.ts";
 import { parseFlags, type Flags } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
 import { currentTopology, operatorFlags } from "./operator.ts";
-import { table } from "./output.ts";
+import { print, table } from "./output.ts";
 import { bucketsBetween, quantile, rate, samplesOf, type Samples } from "./scrape.ts";
 import type { Verb } from "./verb.ts";
 
@@ -56,8 +56,7 @@ export const top: Verb = {
       const list = await servers(charmUrl);
       const now = await scrape(list);
       const look = compare(list, before, now, (performance.now() - from) / 1_000);
-      if (!json && !once && process.stdout.isTTY) process.stdout.write("\x1b[H\x1b[J");
-      process.stdout.write(`${(json ? [JSON.stringify(look)] : render(look)).join("\n")}\n`);
+      print(json ? [JSON.stringify(look)] : render(look), !json && !once);
       if (once) return look.missing.length === 0 ? 0 : 1;
       before = now;
     }

@@ -55,34 +55,21 @@ export class Metrics<T extends Table> {
   #add(name: string, { type, help, label }: Described, read: () => Value): void {
     const registers = [this.#registry];
     const labelNames = label === undefined ? [] : [label];
-    const each = (set: (labels: Record<string, string>, value: number) => void): void => {
+    const each = (add: (labels: Record<string, string>, value: number) => void): void => {
       const value = read();
-      if (typeof value === "number") set({}, value);
-      else for (const [one, count] of Object.entries(value)) set({ [label!]: one }, count);
+      if (typeof value === "number") add({}, value);
+      else for (const [one, count] of Object.entries(value)) add({ [label!]: one }, count);
     };
-    if (type === "gauge") {
-      new Gauge({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect() {
-          this.reset();
-          each((labels, value) => this.set(labels, value));
-        },
-      });
-    } else {
-      new Counter({
-        name,
-        help,
-        labelNames,
-        registers,
-        collect() {
-          this.reset();
-          each((labels, value) => this.inc(labels, value));
-        },
-      });
-    }
+    new (type === "gauge" ? Gauge : Counter)({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        each((labels, value) => this.inc(labels, value));
+      },
+    });
   }
 
   /** As Prometheus reads it. */

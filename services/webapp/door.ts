@@ -44,7 +44,7 @@ export function createDoor({ house, webApi, log, isReady, status, metrics, page 
     const mark = req.originalUrl.indexOf("?");
     const { "content-type": contentType, authorization } = req.headers;
     const query = mark < 0 ? "" : req.originalUrl.slice(mark + 1);
-    sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req), marks: traceMarks(req.headers) }));
+    sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req), marks: () => traceMarks(req.headers) }));
   });
 
   app.post("/v1/sessions", ofServices, async (req, res) => {

@@ -25,8 +25,8 @@ export interface ApiRequest extends Incoming {
   /** `chat.postMessage` */
   readonly method: string;
   readonly origin: Context["origin"];
-  /** for log lines */
-  readonly marks?: TraceMarks;
+  /** for a log line, should there be one */
+  readonly marks?: () => TraceMarks;
 }
 
 export interface WebApi {
@@ -65,7 +65,7 @@ export function createWebApi(house: House, devTokens: ReadonlyMap<string, string
 
   const refuse = (error: unknown, request: ApiRequest): ApiAnswer => {
     const known = error instanceof ApiError ? error : error instanceof StoreUnavailable ? serviceUnavailable("store_unavailable") : new ApiError("internal_error");
-    if (error !== known) log.error({ err: error, method: request.method, ...request.marks }, "call failed");
+    if (error !== known) log.error({ err: error, method: request.method, ...request.marks?.() }, "call failed");
     return refusal(known);
   };
 
