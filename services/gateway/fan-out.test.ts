@@ -60,6 +60,10 @@ class Loop implements Clock {
   now = (): number => this.#ms;
   soon = (run: () => void): void => void this.#soon.push(run);
   later = (ms: number, run: () => void): void => void this.#later.push({ at: this.#ms + ms, run });
+  /** Within a turn. */
+  passes(ms: number): void {
+    this.#ms += ms;
+  }
   /** To the end of a turn, `ms` later. */
   turn(ms = 0): void {
     this.#ms += ms;
@@ -190,6 +194,23 @@ describe("FanOut", () => {
     expect(texts(socket!.writes.splice(0))).toEqual([["e", "pong"]]);
     loop.turn(gatherMs);
     expect(after(0, "quiet again")).toEqual([["quiet again"]]);
+  });
+
+  test("where writing takes its time it begins earlier, so that the last of the busy sockets is not written to later than a gathering", () => {
+    const { clients, sockets, loop } = fanOut(1, 2);
+    const takes = 4;
+    const write = (): number => (loop.passes(takes / 2), 0);
+    for (const socket of sockets) socket.writeFrame = (frame) => (socket.writes.push(frame), write());
+    const busy = (text: string, ms: number): string[][][] => {
+      clients.deliver([1, 2], [event(text)], false);
+      loop.turn();
+      if (ms > 0) loop.turn(ms);
+      return sockets.map((socket) => texts(socket.writes.splice(0)));
+    };
+    busy("quiet", 0);
+    expect(busy("a", gatherMs)).toEqual([[["a"]], [["a"]]]);
+    expect(busy("b", gatherMs - takes - 1)).toEqual([[], []]);
+    expect(busy("c", 1)).toEqual([[["b", "c"]], [["b", "c"]]]);
   });
 
   test("a busy socket for which much is ready does not wait", () => {

@@ -1,7 +1,7 @@
 /**
  * When what is ready for a socket is written. A write costs the same whether it carries one frame or twenty, here and in the proxy in front, so frames of one turn
  * of the event loop are one write; and a socket that was written to within the last `gatherMs` is busy: what comes for it then waits for more, until the next
- * gathering, at most `gatherMs`. A quiet socket waits for nothing but the end of the turn.
+ * gathering, and is written within `gatherMs`. A quiet socket waits for nothing but the end of the turn.
  */
 import type { Socket } from "../runtime/socket.ts";
 
@@ -49,6 +49,8 @@ export class Gatherer<O extends Outlet> {
   #joined: Uint8Array = Buffer.alloc(0);
   /** when this turn first asked for the time; to ask for each frame costs more than it tells */
   #turnAt: number | undefined;
+  /** how long it took to write what was gathered last: so much earlier the next writing begins, that its last socket, too, waits no longer than `gatherMs` */
+  #writingMs = 0;
   readonly counters = { writes: 0, frames: 0, gathered: 0 };
 
   /**
@@ -76,7 +78,7 @@ export class Gatherer<O extends Outlet> {
       if (this.#turn.push(outlet) === 1) this.#clock.soon(this.#endTurn);
     } else if (outlet.due === "none") {
       outlet.due = "gathering";
-      if (this.#gathering.push(outlet) === 1) this.#clock.later(this.#gatherMs, this.#endGathering);
+      if (this.#gathering.push(outlet) === 1) this.#clock.later(Math.max(this.#gatherMs / 2, this.#gatherMs - this.#writingMs), this.#endGathering);
     }
   }
 
@@ -116,11 +118,13 @@ export class Gatherer<O extends Outlet> {
   readonly #endGathering = (): void => {
     const list = this.#gathering;
     this.#gathering = [];
+    const startedAt = this.#clock.now();
     for (const outlet of list) {
       if (outlet.due !== "gathering") continue;
       this.counters.gathered++;
       this.flush(outlet);
     }
+    this.#writingMs = this.#clock.now() - startedAt;
     this.#parts = [];
   };
 

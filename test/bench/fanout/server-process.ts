@@ -32,16 +32,16 @@ export class ServerProcess {
     return ServerProcess.#spawn(name, command, args, env, false);
   }
 
-  static node(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}, core: 0 | 1 = 0): ServerProcess {
+  static node(name: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ServerProcess {
     const preload = (file: string): string[] => ["--import", new URL(file, import.meta.url).href];
     const profileDir = profiled();
     const profile = profileDir === undefined ? [] : preload("profile-server.ts");
     const into = profileDir === undefined ? {} : { RINGWAY_BENCH_PROFILE: join(profileDir, name) };
-    return ServerProcess.#spawn(name, process.execPath, ["--expose-gc", ...preload("collect.ts"), ...profile, ...args], { ...env, ...into }, true, core);
+    return ServerProcess.#spawn(name, process.execPath, ["--expose-gc", ...preload("collect.ts"), ...profile, ...args], { ...env, ...into }, true);
   }
 
-  static #spawn(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>, collects: boolean, core: 0 | 1 = 0): ServerProcess {
-    const [pinned, inner] = onCore(core, command, args);
+  static #spawn(name: string, command: string, args: readonly string[], env: Readonly<Record<string, string>>, collects: boolean): ServerProcess {
+    const [pinned, inner] = onCore(0, command, args);
     const [first, ...rest] = [...leash, pinned, ...inner] as [string, ...string[]];
     return new ServerProcess(name, spawn(first, rest, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...env } }), collects);
   }

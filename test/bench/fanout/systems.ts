@@ -3,9 +3,9 @@ import type { System } from "./system.ts";
 import { behindEnvoy } from "./systems/behind-envoy.ts";
 import { mosquitto } from "./systems/mosquitto.ts";
 import { nats } from "./systems/nats.ts";
-import { ringwayGateway, ringwayTwoGateways } from "./systems/ringway-gateway.ts";
+import { ringwayGateway, ringwayThirds } from "./systems/ringway-gateway.ts";
 import { envoyVariants, ringwayEnvoy, ringwayPlane } from "./systems/ringway-plane.ts";
 import { socketIo } from "./systems/socketio.ts";
 import { wsGathered, wsLoop } from "./systems/ws.ts";
 
-export const systems: readonly System[] = [ringwayGateway, ringwayTwoGateways, wsGathered, wsLoop, socketIo, nats, mosquitto, ringwayPlane, ringwayEnvoy, ...envoyVariants, behindEnvoy(wsGathered), behindEnvoy(socketIo)];
+export const systems: readonly System[] = [ringwayGateway, ...ringwayThirds, wsGathered, wsLoop, socketIo, nats, mosquitto, ringwayPlane, ringwayEnvoy, ...envoyVariants, behindEnvoy(wsGathered), behindEnvoy(socketIo)];
