@@ -1,8 +1,9 @@
-/** Compiles the AssemblyScript to `build/ring.wasm` and `build/filter.wasm`, where a source is newer than they are (`npm run build`). */
+/** `npm run build`. Compiles the AssemblyScript to `build/ring.wasm` and `build/filter.wasm`, where a source is newer than they are; the pages are build-pages.ts. */
 import { spawn } from "node:child_process";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildPages } from "./build-pages.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -62,7 +63,9 @@ async function compile(name: string, entry: string, output: string, signal: Abor
 
 if (import.meta.main) {
   try {
-    await buildWasm((line) => process.stdout.write(`${line}\n`));
+    const say = (line: string): void => void process.stdout.write(`${line}\n`);
+    await buildWasm(say);
+    await buildPages(say);
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;
     process.stderr.write(`${error.message}\n`);

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
+import { buildPages } from "./build-pages.ts";
 import { buildWasm } from "./build.ts";
 import { Child, type ChildSpec } from "./child.ts";
 import type { Config } from "./config.ts";
@@ -61,6 +62,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   void stopped.then(() => early.abort());
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(early.signal.aborted ? new StoppedEarly() : error));
   await unlessStopped(buildWasm(say, early.signal));
+  await unlessStopped(buildPages(say));
   const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
   const envoy = await unlessStopped(findEnvoy(join(root, ".cache", "envoy"), say, early.signal));
   const wasmFile = join(root, "build", "filter.wasm");
