@@ -1,6 +1,7 @@
 import { AFTER_HEAD } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Reason } from "../protocol/problems.ts";
+import { microsOf } from "../runtime/clock.ts";
 import type { Entry } from "../store/log.ts";
 import { bytesOf } from "./backlog.ts";
 import type { AppendResult, Found } from "./events.ts";
@@ -194,19 +195,16 @@ export class Channel {
       work.waiting.unshift(...jobs);
       this.#reload(work);
     }
-    else {
-      const { ts } = work.assigned;
-      this.#append(work, ts, this.#assignAll(work, jobs, found, wallMs));
-    }
+    else this.#append(work, work.assigned.ts, this.#assignAll(work, jobs, found, wallMs));
     work.flights.forget();
   }
 
-  appended(append: number, result: AppendResult): void {
+  appended(append: number, result: AppendResult, wallMs: number): void {
     const work = this.#work;
     if (work === undefined) return;
     const { flights } = work;
     flights.arrive(append, result);
-    for (let flight = flights.land(); flight !== undefined; flight = flights.land()) this.#land(flight);
+    for (let flight = flights.land(); flight !== undefined; flight = flights.land()) this.#land(flight, microsOf(wallMs));
     if (work.lookup === undefined) flights.forget();
     if (flights.failing && flights.settled) this.#recover(work, flights.clear());
   }
@@ -326,14 +324,14 @@ export class Channel {
     this.#host.emit({ type: "append", channel: this.id, append, slot: this.slot, fence: this.fence, lastTs, entries: list.map(({ entry }) => entry) });
   }
 
-  #land({ list }: Flight): void {
+  #land({ list }: Flight, stored: number): void {
     const last = list.at(-1)!.entry;
     this.#offset = last.offset;
     this.#micros = parseTs(last.ts);
     for (const { job, entry, message, followers } of list) {
       this.#published(job, entry, false, message);
       for (const follower of followers) this.#published(follower, entry, true, message);
-      for (const sub of this.#subs) sub.deliver(entry);
+      for (const sub of this.#subs) sub.deliver(entry, { ...job.hops, stored });
     }
   }
 

@@ -38,7 +38,7 @@ class Server {
   }
 
   publish(channel: string, publish: Publish): void {
-    this.#step({ type: "request", req: ++this.#req, channel, epoch: 0, ask: { type: "publish", publish, bytes: 100 } });
+    this.#step({ type: "request", req: ++this.#req, channel, epoch: 0, ask: { type: "publish", publish, bytes: 100, trace: "" } });
   }
 
   info(channel: string): void {

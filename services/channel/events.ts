@@ -21,8 +21,8 @@ export type Query =
 
 /** What an HTTP request asks of a channel. */
 export type Ask =
-  /** `bytes`: of the body it came as */
-  | { readonly type: "publish"; readonly publish: Publish; readonly bytes: number }
+  /** `bytes`: of the body it came as; `trace`: see Hops */
+  | { readonly type: "publish"; readonly publish: Publish; readonly bytes: number; readonly trace: string }
   | { readonly type: "typing"; readonly user: string }
   | { readonly type: "info" }
   | { readonly type: "query"; readonly query: Query };

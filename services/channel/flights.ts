@@ -1,3 +1,4 @@
+import type { Hops } from "../protocol/link.ts";
 import type { Publish } from "../protocol/mesh.ts";
 import type { Entry } from "../store/log.ts";
 import { bytesOf } from "./backlog.ts";
@@ -7,6 +8,7 @@ import type { AppendResult, Asker } from "./events.ts";
 export interface Job {
   readonly asker: Asker;
   readonly publish: Publish;
+  readonly hops: Omit<Hops, "stored">;
   /** how often it was appended in vain */
   tries: number;
 }

@@ -112,7 +112,7 @@ class World {
     const node = this.calm ? this.#nodes.find(({ id }) => id === this.#preference[0])! : this.pick(this.#nodes);
     const req = ++this.#ids;
     this.#asked.set(req, publish);
-    if (node.alive) this.#step(node, { type: "request", req, channel, epoch: 0, ask: { type: "publish", publish, bytes: Math.floor(this.#random() * mostBytes) } });
+    if (node.alive) this.#step(node, { type: "request", req, channel, epoch: 0, ask: { type: "publish", publish, bytes: Math.floor(this.#random() * mostBytes), trace: "" } });
     // No answer (a crash): again, with the same key.
     this.later(2_000, () => this.#again(req));
   }

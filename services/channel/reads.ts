@@ -2,7 +2,7 @@
  * Answers a gateway's `read`: a batch of what comes after an offset. Where that lies outside the window that the gateway
  * asked for, or is not kept, the answer says from where on it goes: the gateway tells its client of a gap, and reads on there.
  */
-import { encodeLink, type Link } from "../protocol/link.ts";
+import { encodeLink, noHops, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Entry, LogStore } from "../store/log.ts";
 import type { Read } from "./events.ts";
@@ -73,5 +73,5 @@ export function batchOf(entries: readonly Entry[]): readonly Entry[] {
 
 function batch({ req, chan, head }: Read, entries: readonly Entry[]): Link<"batch"> {
   const events = batchOf(entries).filter(({ offset }) => offset <= head);
-  return { type: "batch", req, chan, head, events: encodeLink(...events.map(({ offset, origin, kind, payload }): Link<"event"> => ({ type: "event", chan, offset, origin, kind, payload }))) };
+  return { type: "batch", req, chan, head, events: encodeLink(...events.map(({ offset, origin, kind, payload }): Link<"event"> => ({ type: "event", chan, offset, origin, kind, ...noHops, payload }))) };
 }

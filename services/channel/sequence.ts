@@ -1,4 +1,5 @@
 /** Timestamps of a channel: `seconds.micros`, unique and increasing, as close to the clock as that allows. Counted in microseconds. */
+import { microsOf } from "../runtime/clock.ts";
 
 /** Microseconds of a stored timestamp; 0 for "". */
 export function parseTs(ts: string): number {
@@ -14,5 +15,5 @@ export function formatTs(micros: number): string {
 
 /** The timestamp after `lastMicros`, now or, where the clock stands still or went back, one microsecond later. */
 export function nextMicros(lastMicros: number, nowMs: number): number {
-  return Math.max(Math.floor(nowMs * 1_000), lastMicros + 1);
+  return Math.max(microsOf(nowMs), lastMicros + 1);
 }

@@ -4,7 +4,7 @@ import { connect, type Socket as NetSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { AFTER_HEAD, decodeLink, encodeLink, type Link, type LinkFrame, type LinkFrameType } from "../protocol/link.ts";
+import { AFTER_HEAD, decodeLink, encodeLink, LINK_VERSION, type Link, type LinkFrame, type LinkFrameType } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { ChannelInfo, Events, History, Message, Publish, Published } from "../protocol/mesh.ts";
 import type { Problem } from "../protocol/problems.ts";
@@ -113,7 +113,7 @@ class Peer {
       clearInterval(beat);
       peer.#socket.destroy();
     });
-    peer.send({ type: "hello", v: 1, server: "gw-0", epoch: 0 });
+    peer.send({ type: "hello", v: LINK_VERSION, server: "gw-0", epoch: 0 });
     return peer;
   }
 
@@ -282,11 +282,11 @@ describe("a link", () => {
     const address = await single(openMemoryLog());
     const peer = await Peer.open(address);
     peer.send({ type: "ping", at: 42 }, { type: "subscribe", chan: 1, after: AFTER_HEAD, id: "C1" });
-    expect(await peer.until("hello")).toEqual([{ type: "hello", v: 1, server: "cs-0", epoch: 1 }]);
+    expect(await peer.until("hello")).toEqual([{ type: "hello", v: LINK_VERSION, server: "cs-0", epoch: 1 }]);
     expect(await peer.until("pong")).toContainEqual({ type: "pong", at: 42 });
     expect(await peer.until("subscribed")).toEqual([{ type: "subscribed", chan: 1, head: 0, first: 1 }]);
     const draft = Buffer.from(JSON.stringify({ text: "hi", ts: "1", user: "U9", type: "x" }));
-    peer.send(...upTo(10).map((req): LinkFrame => ({ type: "publish", req, chan: 1, origin: 5, user: "U1", key: `k${req}`, draft })));
+    peer.send(...upTo(10).map((req): LinkFrame => ({ type: "publish", req, chan: 1, origin: 5, user: "U1", key: `k${req}`, taken: 0, trace: "", draft })));
     const events = await peer.until("event", 10);
     expect(offsets(events)).toEqual(upTo(10));
     expect(events[0]).toMatchObject({ origin: 5, kind: 0 });
@@ -345,9 +345,9 @@ describe("a link", () => {
     const [stranger, later] = await Promise.all([Peer.open(address), Peer.open(address)]);
     stranger.send({ type: "watch", user: "U1" });
     await vi.waitFor(() => expect(stranger.closed).toBe(1002));
-    later.send({ type: "subscribe", chan: 1, after: 0, id: "C1" }, { type: "publish", req: 1, chan: 1, origin: 0, user: "U1", key: "k", draft: Buffer.from("{") });
+    later.send({ type: "subscribe", chan: 1, after: 0, id: "C1" }, { type: "publish", req: 1, chan: 1, origin: 0, user: "U1", key: "k", taken: 0, trace: "", draft: Buffer.from("{") });
     expect(await later.until("refused")).toMatchObject([{ req: 1, reason: "bad_json" }]);
-    later.send({ type: "publish", req: 2, chan: 1, origin: 0, user: "U 1", key: "k", draft: Buffer.from('{"text":"x"}') });
+    later.send({ type: "publish", req: 2, chan: 1, origin: 0, user: "U 1", key: "k", taken: 0, trace: "", draft: Buffer.from('{"text":"x"}') });
     expect((await later.until("refused", 2))[1]).toMatchObject({ req: 2, reason: "bad_request" });
     expect(later.closed).toBeUndefined();
   });

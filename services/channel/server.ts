@@ -5,7 +5,7 @@ import { connectRegistry } from "../registry/consul.ts";
 import { kvReader, registerServer } from "../registry/server.ts";
 import { followTopology } from "../ring/follow.ts";
 import { loadRingModule } from "../ring/ring.ts";
-import { systemClock as clock } from "../runtime/clock.ts";
+import { systemClock as clock, wallMs } from "../runtime/clock.ts";
 import { createHttp } from "../runtime/http.ts";
 import { ask } from "../runtime/request.ts";
 import type { Running } from "../runtime/lifecycle.ts";
@@ -144,7 +144,7 @@ class ChannelServer {
   };
 
   readonly take = (event: Event): void => {
-    for (const effect of this.state.step(event, clock.now(), performance.now())) this.#run(effect);
+    for (const effect of this.state.step(event, wallMs(), performance.now())) this.#run(effect);
   };
 
   readonly ask = (channel: string, epoch: number, ask: Ask): Promise<Reply> => this.#asked((req) => ({ type: "request", req, channel, epoch, ask }));

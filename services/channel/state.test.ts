@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AFTER_HEAD } from "../protocol/link.ts";
+import { AFTER_HEAD, LINK_VERSION } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Publish } from "../protocol/mesh.ts";
 import type { Entry } from "../store/log.ts";
@@ -28,8 +28,9 @@ function line(effect: Effect): string {
       return `answer ${effect.req}: ${reply.type}${reply.type === "refused" ? ` ${reply.reason} owner=${reply.owner}` : ""}`;
     }
     case "send": {
-      const { type, ...rest } = effect.frame;
-      const fields = Object.entries(rest).map(([name, value]) => `${name}=${value instanceof Uint8Array ? Buffer.from(value).toString() : String(value)}`);
+      // When it was where is told apart, so that a story reads the same each time.
+      const { type, ...rest } = { ...effect.frame, taken: undefined, received: undefined, stored: undefined, trace: undefined };
+      const fields = Object.entries(rest).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value instanceof Uint8Array ? Buffer.from(value).toString() : String(value)}`);
       return `link ${effect.link}: ${type} ${fields.filter((field) => !field.startsWith("payload")).join(" ")}`;
     }
     case "handOver":
@@ -61,7 +62,7 @@ class Bench {
   }
 
   publish(publish: Publish, channel = "C1", epoch = 0, bytes = 0): string[] {
-    return this.step({ type: "request", req: ++this.#req, channel, epoch, ask: { type: "publish", publish, bytes } });
+    return this.step({ type: "request", req: ++this.#req, channel, epoch, ask: { type: "publish", publish, bytes, trace: "" } });
   }
 
   /** The newest effect of a type. */
@@ -127,7 +128,7 @@ describe("publishing", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2");
     expect([...bench.subscribe(AFTER_HEAD), ...bench.publish(say("hi"))]).toMatchInlineSnapshot(`
       [
-        "link 1: hello v=1 server=cs-1 epoch=1",
+        "link 1: hello v=2 server=cs-1 epoch=1",
         "claim 7",
       ]
     `);
@@ -279,7 +280,7 @@ describe("publishing", () => {
     expect(bench.publish(say("two"), "C2", 0, half)).toEqual(["answer 3: refused rate_limited owner="]);
     expect(bench.publish(say("small"), "C2")).toEqual(["load #5 C2"]);
     const draft = Buffer.alloc(half - 1_000, "x");
-    const link = { type: "publish", req: 9, chan: 1, origin: 0, user: "U1", key: "k", draft } as const;
+    const link = { type: "publish", req: 9, chan: 1, origin: 0, user: "U1", key: "k", taken: 0, trace: "", draft } as const;
     expect(bench.subscribe(1)).toContain("link 1: subscribed chan=1 head=1 first=2");
     expect(bench.step({ type: "linkFrame", link: 1, frame: link })).toEqual([`link 1: refused req=9 reason=rate_limited detail=${half + 2 * 512} bytes of publications wait for the store retryAfterMs=1000`]);
     bench.lookedUp();
@@ -360,7 +361,7 @@ describe("rate limits", () => {
   it("tells a gateway when to send it again", () => {
     const bench = rated({ channelMessagesPerSecond: 1, burstSeconds: 1 }).owning();
     bench.subscribe(AFTER_HEAD);
-    bench.step({ type: "linkFrame", link: 1, frame: { type: "publish", req: 9, chan: 1, origin: 5, user: "U1", key: "k", draft: Buffer.from('{"text":"x"}') } });
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "publish", req: 9, chan: 1, origin: 5, user: "U1", key: "k", taken: 0, trace: "", draft: Buffer.from('{"text":"x"}') } });
     expect(bench.lookedUp()).toEqual(["link 1: refused req=9 reason=rate_limited detail=this channel takes no more now retryAfterMs=1000"]);
   });
 
@@ -377,6 +378,19 @@ describe("rate limits", () => {
 });
 
 describe("replay", () => {
+  it("says when a message was where, and nothing of one that is read from the store", () => {
+    const bench = new Bench("cs-0", "cs-0").owning();
+    bench.subscribe(AFTER_HEAD);
+    const at = bench.now * 1_000;
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "publish", req: 9, chan: 1, origin: 5, user: "U1", key: "k", taken: at - 700, trace: "00-aa-bb-01", draft: Buffer.from('{"text":"x"}') } });
+    bench.now += 2;
+    bench.lookedUp();
+    bench.now += 3;
+    bench.appended();
+    const shown = (): object[] => bench.effects.flatMap((effect) => (effect.type === "send" && effect.frame.type === "event" ? [effect.frame] : []));
+    expect(shown()).toMatchObject([{ offset: 2, taken: at - 700, received: at, stored: at + 5_000, trace: "00-aa-bb-01" }]);
+  });
+
   it("shows what is missing by batches, then what comes live, once each, while messages are published", () => {
     const bench = new Bench("cs-1", "cs-1").owning();
     bench.publish(say("two"));
@@ -384,7 +398,7 @@ describe("replay", () => {
     bench.appended();
     expect(bench.subscribe(0)).toMatchInlineSnapshot(`
       [
-        "link 1: hello v=1 server=cs-1 epoch=1",
+        "link 1: hello v=2 server=cs-1 epoch=1",
         "link 1: subscribed chan=1 head=2 first=1",
         "replay sub=6 after=0",
       ]
@@ -548,7 +562,7 @@ describe("ownership", () => {
     const bench = new Bench("cs-1", "cs-1", "cs-2").owning();
     expect(bench.subscribe(5)).toMatchInlineSnapshot(`
       [
-        "link 1: hello v=1 server=cs-1 epoch=1",
+        "link 1: hello v=2 server=cs-1 epoch=1",
         "check 7",
       ]
     `);
@@ -665,7 +679,7 @@ describe("ownership", () => {
   it("lets a subscription wait in the same way for the topology by which its gateway came", () => {
     const bench = new Bench("cs-1", "cs-2", "cs-1");
     bench.step({ type: "linkOpened", link: 1 });
-    bench.step({ type: "linkFrame", link: 1, frame: { type: "hello", v: 1, server: "gw-0", epoch: 1 } });
+    bench.step({ type: "linkFrame", link: 1, frame: { type: "hello", v: LINK_VERSION, server: "gw-0", epoch: 1 } });
     bench.step({ type: "linkFrame", link: 1, frame: { type: "epoch", epoch: 2 } });
     const subscribe = (chan: number, id: string): string[] => bench.step({ type: "linkFrame", link: 1, frame: { type: "subscribe", chan, after: AFTER_HEAD, id } });
     expect([...subscribe(1, "C1"), ...subscribe(2, "C2"), ...subscribe(3, "C3")]).toEqual([]);
@@ -824,7 +838,7 @@ describe("a store that is down", () => {
     const asked: number[] = [];
     const began = bench.now;
     unloaded(bench);
-    expect(bench.subscribe(AFTER_HEAD, 2, 9)).toEqual(["link 2: hello v=1 server=cs-1 epoch=1"]);
+    expect(bench.subscribe(AFTER_HEAD, 2, 9)).toEqual(["link 2: hello v=2 server=cs-1 epoch=1"]);
     while (bench.now < began + 3_000) {
       bench.now += 10;
       if (bench.step({ type: "tick" }).every((text) => !text.startsWith("load"))) continue;

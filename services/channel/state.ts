@@ -8,6 +8,7 @@ import { NO_ORIGIN, type Link } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { parseJson } from "../protocol/json.ts";
 import { ProtocolError, type Reason } from "../protocol/problems.ts";
+import { microsOf } from "../runtime/clock.ts";
 import { TokenBuckets } from "../runtime/token-buckets.ts";
 import type { Channel } from "./channel.ts";
 import { Backlog } from "./backlog.ts";
@@ -164,7 +165,7 @@ export class ChannelState implements Host, LinkHost {
           this.counters.fenced++;
           this.#slots.fenced(this.#slotOf(event.channel), this.#now);
         }
-        return this.#at(event.channel, (channel) => channel.appended(event.append, event.result));
+        return this.#at(event.channel, (channel) => channel.appended(event.append, event.result, this.#wallMs));
       case "replayed":
         return this.#at(event.channel, (channel) => channel.replayed(event.sub, event.entries));
       case "tick":
@@ -227,10 +228,11 @@ export class ChannelState implements Host, LinkHost {
 
   #serve({ channel: id, ask }: Request, asker: Asker): void {
     const { req } = asker;
+    const received = microsOf(this.#wallMs);
     this.#errand(id, asker, (channel) => {
       switch (ask.type) {
         case "publish":
-          return channel.publish({ asker, publish: ask.publish, tries: 0 });
+          return channel.publish({ asker, publish: ask.publish, hops: { taken: 0, received, trace: ask.trace }, tries: 0 });
         case "typing":
           this.#typing(channel, ask.user, NO_ORIGIN);
           return this.emit({ type: "answer", req, reply: { type: "accepted" } });
@@ -305,12 +307,12 @@ export class ChannelState implements Host, LinkHost {
     this.#at(sub.channel, (channel) => channel.unsubscribe(sub));
   }
 
-  publish(sub: Subscription, { req, origin, user, key, draft }: Link<"publish">): void {
+  publish(sub: Subscription, { req, origin, user, key, taken, trace, draft }: Link<"publish">): void {
     const asker = this.#admit({ link: sub.link, req }, draft.length, sub.channel);
     if (asker === undefined) return;
     try {
       const publish = parsePublish({ kind: "message", user, key, draft: parseJson(draft), origin });
-      this.#errand(sub.channel, asker, (channel) => channel.publish({ asker, publish, tries: 0 }));
+      this.#errand(sub.channel, asker, (channel) => channel.publish({ asker, publish, hops: { taken, received: microsOf(this.#wallMs), trace }, tries: 0 }));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.refuse(asker, error.reason, error.detail ?? "", this.#slotOf(sub.channel));

@@ -1,3 +1,4 @@
+import { noHops, type Hops } from "../protocol/link.ts";
 import type { Entry } from "../store/log.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Emit } from "./events.ts";
@@ -56,7 +57,7 @@ export class Subscription {
     }
     for (const entry of entries) {
       // The store may show what is committed and not durable yet; that comes when its append is done.
-      if (entry.offset === this.#sent + 1 && entry.offset <= head) this.#send(entry);
+      if (entry.offset === this.#sent + 1 && entry.offset <= head) this.#send(entry, noHops);
     }
     if (this.#sent === before && before < head) return false;
     this.#advance(head);
@@ -69,8 +70,8 @@ export class Subscription {
   }
 
   /** A new durable entry. */
-  deliver(entry: Entry): void {
-    if (this.state === "live") this.#send(entry);
+  deliver(entry: Entry, hops: Hops): void {
+    if (this.state === "live") this.#send(entry, hops);
   }
 
   #begun(head: number): void {
@@ -84,8 +85,8 @@ export class Subscription {
     }
   }
 
-  #send({ offset, origin, kind, payload }: Entry): void {
+  #send({ offset, origin, kind, payload }: Entry, { taken, received, stored, trace }: Hops): void {
     this.#sent = offset;
-    this.#emit({ type: "send", link: this.link, frame: { type: "event", chan: this.chan, offset, origin, kind, payload } });
+    this.#emit({ type: "send", link: this.link, frame: { type: "event", chan: this.chan, offset, origin, kind, taken, received, stored, trace, payload } });
   }
 }

@@ -1,13 +1,14 @@
 /** Whatever a client or a server behind a link says: the gateway's state answers or drops it, and goes on. */
 import fc from "fast-check";
 import { describe, test } from "vitest";
-import type { LinkFrame } from "../protocol/link.ts";
+import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import { parseClientFrame } from "./client-frames.ts";
 import type { Ring } from "./events.ts";
 import { Gateway } from "./state.ts";
 
 const ring: Ring = {
   epoch: 1,
+  slotOf: () => 7,
   preference: (pool) => [{ id: pool === "presence" ? "ps-0" : "cs-0" }],
   servers: (pool) => [{ id: pool === "presence" ? "ps-0" : "cs-0", state: "up" }],
 };
@@ -18,7 +19,7 @@ function serving(): Gateway {
   gateway.step({ type: "topology", ring }, 1);
   for (const [conn, server] of [[1, "cs-0"], [2, "ps-0"]] as const) {
     gateway.step({ type: "linkOpened", conn }, 1);
-    gateway.step({ type: "linkFrames", conn, frames: [{ type: "hello", v: 1, server, epoch: 1 }] }, 1);
+    gateway.step({ type: "linkFrames", conn, frames: [{ type: "hello", v: LINK_VERSION, server, epoch: 1 }] }, 1);
   }
   const ticketed = { user: { id: "UADA", name: "a" }, team: { id: "T", name: "t", domain: "t" }, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false };
   gateway.step({ type: "upgrade", session: 1, ticket: "UADA.s" }, 1);
@@ -53,7 +54,7 @@ const user = fc.oneof(fc.constantFrom("UADA", "U1"), fc.string());
 const linkFrame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ type: fc.constant("hello" as const), v: number, server: user, epoch: number }),
   fc.record({ type: fc.constant("subscribed" as const), chan: number, head: number, first: number }),
-  fc.record({ type: fc.constant("event" as const), chan: number, offset: number, origin: number, kind: fc.integer({ min: 0, max: 255 }), payload: bytes }),
+  fc.record({ type: fc.constant("event" as const), chan: number, offset: number, origin: number, kind: fc.integer({ min: 0, max: 255 }), taken: number, received: number, stored: number, trace: fc.string(), payload: bytes }),
   fc.record({ type: fc.constant("transient" as const), chan: number, origin: number, payload: bytes }),
   fc.record({ type: fc.constant("ack" as const), req: number, offset: number, ts: fc.string() }),
   fc.record({ type: fc.constant("refused" as const), req: number, reason: fc.string(), detail: fc.string(), retryAfterMs: number }),

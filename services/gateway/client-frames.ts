@@ -112,6 +112,26 @@ export interface Gap {
   readonly latest?: string;
 }
 
+/** Where an event was, and when. */
+export interface Journey {
+  readonly channel: string;
+  readonly offset: number;
+  readonly server: string;
+  readonly slot: number;
+  readonly epoch: number;
+  readonly gateway: string;
+  /** µs since the epoch: at its author's gateway, at the channel's owner, durable, at this gateway */
+  readonly taken: number;
+  readonly received: number;
+  readonly stored: number;
+  readonly arrived: number;
+}
+
+export function journey({ channel, offset, taken, received, stored, arrived, ...places }: Journey): string {
+  const ms = (micros: number): number => micros / 1_000;
+  return JSON.stringify({ type: "x_journey", channel, x_off: offset, ...places, taken: ms(taken), received: ms(received), stored: ms(stored), arrived: ms(arrived) });
+}
+
 export function gap({ channel, after, head, oldest, latest }: Gap): string {
   return JSON.stringify({ type: "x_gap", channel, after, head, ...(oldest ? { oldest } : {}), ...(latest ? { latest } : {}) });
 }

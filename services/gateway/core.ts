@@ -72,11 +72,13 @@ export class Core {
     rateLimited: 0,
     typingDropped: 0,
   };
-  /** from a message until its ack, and from a message's `ts` until it went to its readers */
-  readonly times = { ack: new Times(), delivery: new Times() };
+  /** from a message until its ack; from a message's `ts` until it went to its readers; and each event's hops, see Journeys */
+  readonly times = { ack: new Times(), delivery: new Times(), toOwner: new Times(), atOwner: new Times(), toGateway: new Times() };
   readonly #timers = new Timers();
   ring: Ring | undefined;
   now = 0;
+  /** ms since the epoch, by this machine's clock: for what others are told, not for what waits */
+  wallMs = 0;
   /** rises with every step */
   stepNumber = 0;
   #effects: Effect[] = [];
@@ -86,7 +88,8 @@ export class Core {
     this.options = options;
   }
 
-  begin(now: number): void {
+  begin(now: number, wallMs: number): void {
+    this.wallMs = wallMs;
     this.now = Math.max(this.now, now);
     this.stepNumber++;
     this.#timers.runDue(this.now);

@@ -14,6 +14,8 @@ export type LinkPool = "channel" | "presence";
 export interface Ring {
   readonly epoch: number;
   /** owner, 2nd, 3rd */
+  /** 0..65535 */
+  slotOf(id: string): number;
   preference(pool: Pool, id: string): readonly Pick<Server, "id">[];
   servers(pool: Pool): readonly Pick<Server, "id" | "state">[];
 }
@@ -28,7 +30,7 @@ export type Event =
   | { readonly type: "opened"; readonly session: SessionId }
   | { readonly type: "listed"; readonly session: SessionId; readonly channels: readonly string[] }
   | { readonly type: "unlisted"; readonly session: SessionId }
-  | { readonly type: "text"; readonly session: SessionId; readonly text: string }
+  | { readonly type: "text"; readonly session: SessionId; readonly text: string; readonly trace?: string }
   | { readonly type: "binary"; readonly session: SessionId }
   /** any sign of life from the client */
   | { readonly type: "alive"; readonly session: SessionId }

@@ -2,6 +2,7 @@
 import { NO_ORIGIN } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import { deflatedFrame, textFrame, type Socket } from "../runtime/socket.ts";
+import type { Times } from "../runtime/times.ts";
 import type { Outgoing, SessionId } from "./events.ts";
 import { Gatherer, newOutlet, type Clock, type Outlet } from "./gatherer.ts";
 
@@ -48,6 +49,11 @@ export class FanOut {
   /** Writes to sockets so far, the frames in them, and how many of the writes had waited. */
   get counters(): { readonly writes: number; readonly frames: number; readonly gathered: number } {
     return this.#gatherer.counters;
+  }
+
+  /** How long the first event of each write that had waited did. */
+  get gathering(): Times {
+    return this.#gatherer.times;
   }
 
   add(session: SessionId, socket: Socket): void {

@@ -3,6 +3,7 @@
  * of the event loop are one write; and a socket that was written to within the last `gatherMs` is busy: what comes for it then waits for more, until the next
  * gathering, and is written within `gatherMs`. A quiet socket waits for nothing but the end of the turn.
  */
+import { Times } from "../runtime/times.ts";
 import type { Socket } from "../runtime/socket.ts";
 
 /** What waits for one socket at most, bytes; with more it is written at the end of the turn, however busy. */
@@ -17,11 +18,13 @@ export interface Outlet {
   bytes: number;
   /** when it was written to last, ms of `Clock.now` */
   wroteAt: number;
+  /** when the first of what is gathered came */
+  waitsFrom: number;
   due: "none" | "turn" | "gathering";
 }
 
 export function newOutlet(socket: Socket): Outlet {
-  return { socket, first: undefined, others: undefined, bytes: 0, wroteAt: -Infinity, due: "none" };
+  return { socket, first: undefined, others: undefined, bytes: 0, wroteAt: -Infinity, waitsFrom: 0, due: "none" };
 }
 
 export interface Clock {
@@ -51,6 +54,8 @@ export class Gatherer<O extends Outlet> {
   #turnAt: number | undefined;
   /** how long it took to write what was gathered last: so much earlier the next writing begins, that its last socket, too, waits no longer than `gatherMs` */
   #writingMs = 0;
+  /** how long the first frame of each write that had waited did */
+  readonly times = new Times();
   readonly counters = { writes: 0, frames: 0, gathered: 0 };
 
   /**
@@ -78,6 +83,7 @@ export class Gatherer<O extends Outlet> {
       if (this.#turn.push(outlet) === 1) this.#clock.soon(this.#endTurn);
     } else if (outlet.due === "none") {
       outlet.due = "gathering";
+      outlet.waitsFrom = this.#now();
       if (this.#gathering.push(outlet) === 1) this.#clock.later(Math.max(this.#gatherMs / 2, this.#gatherMs - this.#writingMs), this.#endGathering);
     }
   }
@@ -122,6 +128,7 @@ export class Gatherer<O extends Outlet> {
     for (const outlet of list) {
       if (outlet.due !== "gathering") continue;
       this.counters.gathered++;
+      this.times.observe(startedAt - outlet.waitsFrom);
       this.flush(outlet);
     }
     this.#writingMs = this.#clock.now() - startedAt;

@@ -33,6 +33,10 @@ export const table = {
   socket_frames_total: counter("frames in these writes"),
   gathered_writes_total: counter("writes that had waited for more, at most `--gather-ms`"),
   ack_seconds: histogram("from a client's message until its ack"),
+  hop_to_owner_seconds: histogram("of each event as it happens: from its author's gateway to its channel's owner, by two machines' clocks"),
+  hop_at_owner_seconds: histogram("of each event as it happens: at its channel's owner, until it was durable"),
+  hop_to_gateway_seconds: histogram("of each event as it happens: from its channel's owner to this gateway, by two machines' clocks"),
+  hop_gathering_seconds: histogram("of each write to a busy socket: how long its first event had waited for others, at most `--gather-ms`"),
   delivery_seconds: histogram("from a message's `ts`, which its channel server gave it, until it was handed to the sockets of its readers here (where it may be gathered for `--gather-ms` more): every message, by two machines' clocks"),
 } as const;
 
@@ -73,6 +77,10 @@ export function gatewayMetrics(state: Gateway, clients: FanOut, topology: Parame
     socket_frames_total: () => clients.counters.frames,
     gathered_writes_total: () => clients.counters.gathered,
     ack_seconds: times.ack,
+    hop_to_owner_seconds: times.toOwner,
+    hop_at_owner_seconds: times.atOwner,
+    hop_to_gateway_seconds: times.toGateway,
+    hop_gathering_seconds: clients.gathering,
     delivery_seconds: times.delivery,
   };
   return new Metrics("gateway", table, sources);

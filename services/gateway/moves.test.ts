@@ -1,5 +1,6 @@
 /** What a new topology makes a gateway do, by the real ring: only what moved is asked for anew. */
 import { beforeAll, expect, test } from "vitest";
+import { LINK_VERSION } from "../protocol/link.ts";
 import type { Server, ServerState } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule, type RingModule, type RingView } from "../ring/ring.ts";
@@ -52,7 +53,7 @@ class Plane {
     if (effect.type === "connect") {
       this.#servers.set(effect.conn, effect.server);
       this.tell({ type: "linkOpened", conn: effect.conn });
-      return this.tell({ type: "linkFrames", conn: effect.conn, frames: [{ type: "hello", v: 1, server: effect.server, epoch: 1 }] });
+      return this.tell({ type: "linkFrames", conn: effect.conn, frames: [{ type: "hello", v: LINK_VERSION, server: effect.server, epoch: 1 }] });
     }
     if (effect.type !== "link") return;
     const { conn, frame } = effect;

@@ -5,6 +5,7 @@
 import type { ClientError } from "../protocol/client.ts";
 import type { Link as Frame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
+import { microsOf } from "../runtime/clock.ts";
 import type { Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
 import type { Links } from "./links.ts";
@@ -18,6 +19,8 @@ export interface Publish {
   /** idempotency key; undefined: one is made */
   readonly key: string | undefined;
   readonly draft: Uint8Array;
+  /** see Hops */
+  readonly trace: string;
 }
 
 export interface Pending extends Publish {
@@ -26,6 +29,8 @@ export interface Pending extends Publish {
   readonly sub: Subscription;
   readonly until: number;
   readonly since: number;
+  /** see Hops */
+  readonly taken: number;
   /** sent on the subscription that its channel has now */
   sent: boolean;
 }
@@ -74,7 +79,7 @@ export class Publishes {
   add(sub: Subscription, publish: Publish): void {
     const req = this.#core.nextReq();
     const key = publish.key ?? `${this.#core.options.id}-${publish.session.toString(36)}-${req}`;
-    const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, since: this.#core.now, sent: false };
+    const pending: Pending = { ...publish, key, req, sub, until: this.#core.now + this.#core.options.publishWithinMs, since: this.#core.now, taken: microsOf(this.#core.wallMs), sent: false };
     this.#pending.set(req, pending);
     this.#bytes += bytesOf(pending);
     this.#perSession.set(publish.session, this.waiting(publish.session) + 1);
@@ -119,9 +124,9 @@ export class Publishes {
   }
 
   #send(pending: Pending): void {
-    const { req, sub, session, user, key, draft } = pending;
+    const { req, sub, session, user, key, taken, trace, draft } = pending;
     pending.sent = true;
-    this.#links.send(sub.conn, { type: "publish", req, chan: sub.chan, origin: session, user, key, draft });
+    this.#links.send(sub.conn, { type: "publish", req, chan: sub.chan, origin: session, user, key, taken, trace, draft });
   }
 
   #refuse(pending: Pending, error: ClientError, detail: string, retryAfterMs: number): void {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { connect as connectTcp } from "node:net";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { AFTER_HEAD, decodeLink, encodeLink, type Link, type LinkFrame } from "../protocol/link.ts";
+import { AFTER_HEAD, decodeLink, encodeLink, LINK_VERSION, noHops, type Link, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Control } from "../protocol/mesh.ts";
 import { ProtocolError } from "../protocol/problems.ts";
@@ -56,7 +56,7 @@ class Channels {
 
   link(server: string, socket: Socket): { text(): void; binary(data: Buffer): void; closed(): void } {
     this.sockets.set(server, socket);
-    socket.send(encodeLink({ type: "hello", v: 1, server, epoch: 1 }));
+    socket.send(encodeLink({ type: "hello", v: LINK_VERSION, server, epoch: 1 }));
     return {
       text: () => {},
       binary: (data) => decodeLink(data).forEach((frame) => this.#frame(server, socket, frame)),
@@ -76,7 +76,7 @@ class Channels {
   }
 
   #events(channel: string, chan: number, after: number, limit: number): LinkFrame[] {
-    return (this.#logs.get(channel) ?? []).slice(after, after + limit).map((stored, i) => ({ type: "event", chan, offset: after + i + 1, ...stored }));
+    return (this.#logs.get(channel) ?? []).slice(after, after + limit).map((stored, i) => ({ type: "event", chan, offset: after + i + 1, ...noHops, ...stored }));
   }
 
   #frame(server: string, socket: Socket, frame: LinkFrame): void {
@@ -182,7 +182,7 @@ class Plane {
 
   #presenceLink(server: string, socket: Socket): ReturnType<Channels["link"]> {
     this.presenceSocket = socket;
-    socket.send(encodeLink({ type: "hello", v: 1, server, epoch: 1 }));
+    socket.send(encodeLink({ type: "hello", v: LINK_VERSION, server, epoch: 1 }));
     return { text: () => {}, closed: () => {}, binary: (data) => void this.presence.push(...decodeLink(data).filter(({ type }) => type !== "ping")) };
   }
 }

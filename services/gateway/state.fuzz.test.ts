@@ -3,7 +3,7 @@
  * happens, every session must see every event of its channels once and in order, and every message must be acked once.
  */
 import { describe, expect, test } from "vitest";
-import { encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { encodeLink, LINK_VERSION, noHops, type LinkFrame } from "../protocol/link.ts";
 import type { Effect, Event, Ring } from "./events.ts";
 import { Gateway } from "./state.ts";
 
@@ -90,7 +90,7 @@ class World {
     this.#order = this.#order.map((server) => [this.random(1000), server] as const).sort(([a], [b]) => a - b).map(([, server]) => server);
     const order = this.#order;
     const turn = (id: string): string[] => order.map((_, i) => order[(i + id.charCodeAt(1)) % order.length]!);
-    const ring: Ring = { epoch: ++this.#epoch, preference: (_, id) => turn(id).map((id) => ({ id })), servers: (pool) => (pool === "channel" ? servers.map((id) => ({ id, state: "up" as const })) : []) };
+    const ring: Ring = { epoch: ++this.#epoch, slotOf: () => 7, preference: (_, id) => turn(id).map((id) => ({ id })), servers: (pool) => (pool === "channel" ? servers.map((id) => ({ id, state: "up" as const })) : []) };
     this.tell({ type: "topology", ring });
   }
 
@@ -187,7 +187,7 @@ class World {
   }
 
   #events(channel: string, chan: number, after: number, limit: number): LinkFrame[] {
-    return (this.logs.get(channel) ?? []).slice(after, after + limit).map(({ origin, kind, payload }, i) => ({ type: "event", chan, offset: after + i + 1, origin, kind, payload }));
+    return (this.logs.get(channel) ?? []).slice(after, after + limit).map(({ origin, kind, payload }, i) => ({ type: "event", chan, offset: after + i + 1, origin, kind, ...noHops, payload }));
   }
 
   #do(effect: Effect): void {
@@ -199,7 +199,7 @@ class World {
           if (!this.#alive.has(server)) return this.tell({ type: "linkClosed", conn });
           this.#conns.set(conn, { server, subs: new Map(), at: this.now });
           this.tell({ type: "linkOpened", conn });
-          this.#answer(conn, { type: "hello", v: 1, server, epoch: 1 });
+          this.#answer(conn, { type: "hello", v: LINK_VERSION, server, epoch: 1 });
         });
       }
       case "disconnect":

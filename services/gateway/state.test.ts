@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AFTER_HEAD, encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { AFTER_HEAD, encodeLink, LINK_VERSION, noHops, type Link, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Effect, Ring } from "./events.ts";
 import { Gateway, type Event, type Options } from "./state.ts";
@@ -25,6 +25,7 @@ function ring(epoch: number, channel: readonly string[], extra: Partial<{ presen
   const lists = { channel, presence, gateway: gateway.map(([id]) => id) };
   return {
     epoch,
+    slotOf: () => 7,
     preference: (pool) => lists[pool].map((id) => ({ id })),
     servers: (pool) => (pool === "gateway" ? gateway.map(([id, state]) => ({ id, state })) : [...lists[pool], ...(pool === "channel" ? idle : [])].map((id) => ({ id, state: "up" as const }))),
   };
@@ -60,7 +61,7 @@ class Trace {
   open(...servers: string[]): this {
     for (const server of servers) {
       this.tell({ type: "linkOpened", conn: this.conns.get(server)! });
-      this.from(server, { type: "hello", v: 1, server, epoch: 1 });
+      this.from(server, { type: "hello", v: LINK_VERSION, server, epoch: 1 });
     }
     return this;
   }
@@ -70,7 +71,7 @@ class Trace {
   from(server: string, ...frames: LinkFrame[]): this {
     return this.tell({ type: "linkFrames", conn: this.conns.get(server)!, frames });
   }
-  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; paced: boolean; manual_away: boolean; manual_away_at: number }> = {}): this {
+  connect(session: number, user: string, ticketed: Partial<{ offsets: Record<string, number>; batch_presence: boolean; paced: boolean; journeys: boolean; manual_away: boolean; manual_away_at: number }> = {}): this {
     this.tell({ type: "upgrade", session, ticket: `${user}.secret` });
     const team = { id: "T1", name: "team", domain: "team" };
     this.tell({ type: "redeemed", session, ticketed: { user: { id: user, name: user }, team, manual_away: false, manual_away_at: 0, offsets: {}, batch_presence: false, ...ticketed } });
@@ -99,12 +100,13 @@ class Trace {
   #render(effect: Effect): string {
     switch (effect.type) {
       case "link": {
-        const { type, ...fields } = effect.frame;
+        // When it was where is told apart, so that a story reads the same each time.
+        const { type, ...fields } = { ...effect.frame, taken: undefined, trace: undefined };
         if (effect.frame.type === "read") {
           const { req, chan, after, limit, maxAgeMs, maxEvents } = effect.frame;
           return `→ ${this.#server(effect.conn)} read req=${req} chan=${chan} after=${after} limit=${limit}${maxAgeMs + maxEvents === 0 ? "" : ` window=${maxAgeMs}/${maxEvents}`}`;
         }
-        const list = Object.entries(fields).map(([name, value]) => `${name}=${value === AFTER_HEAD ? "head" : value instanceof Uint8Array ? text(value) : String(value)}`);
+        const list = Object.entries(fields).filter(([, value]) => value !== undefined).map(([name, value]) => `${name}=${value === AFTER_HEAD ? "head" : value instanceof Uint8Array ? text(value) : String(value)}`);
         return `→ ${this.#server(effect.conn)} ${type} ${list.join(" ")}`.trimEnd();
       }
       case "send":
@@ -135,7 +137,7 @@ class Trace {
   }
 }
 
-const event = (chan: number, offset: number, payload: unknown, origin = 0, kind = 0): LinkFrame => ({ type: "event", chan, offset, origin, kind, payload: bytes(payload) });
+const event = (chan: number, offset: number, payload: unknown, origin = 0, kind = 0): LinkFrame => ({ type: "event", chan, offset, origin, kind, ...noHops, payload: bytes(payload) });
 const subscribed = (chan: number, head: number, first = 0): LinkFrame => ({ type: "subscribed", chan, head, first });
 const batch = (req: number, chan: number, head: number, offsets: readonly number[]): LinkFrame => ({ type: "batch", req, chan, head, events: encodeLink(...offsets.map((offset) => event(chan, offset, offset))) });
 const window = (req: number, chan: number, from: number, head: number, afterTs = "", fromTs = ""): LinkFrame => ({ type: "window", req, chan, from, head, afterTs, fromTs });
@@ -156,7 +158,7 @@ describe("a session's boot", () => {
     expect(t.take()).toMatchInlineSnapshot(`
       [
         "connect cs-0",
-        "→ cs-0 hello v=1 server=gw-0 epoch=1",
+        "→ cs-0 hello v=2 server=gw-0 epoch=1",
         "redeem 1",
         "accept 1",
         "→ cs-0 subscribe chan=1 after=head id=UADA",
@@ -533,7 +535,7 @@ describe("events of a channel", () => {
     t.wait(50).open("cs-0");
     expect(t.quiet()).toEqual([
       "connect cs-0",
-      "→ cs-0 hello v=1 server=gw-0 epoch=1",
+      "→ cs-0 hello v=2 server=gw-0 epoch=1",
       "→ cs-1 unsubscribe chan=3",
       "→ cs-0 subscribe chan=5 after=0 id=UADA",
       "→ cs-1 unsubscribe chan=4",
@@ -614,6 +616,34 @@ describe("events of a channel", () => {
       }
     }
     expect(told).toEqual(['to 1: {"type":"x_gap","channel":"C1","after":7,"head":2} "new"']);
+  });
+});
+
+describe("how events travel", () => {
+  /** Of two clients only the second wants to know. */
+  function watched(): Trace {
+    const t = booted().connect(2, "U2", { journeys: true }).from("cs-0", subscribed(3, 0));
+    t.tell({ type: "listed", session: 2, channels: ["C1"] }).take();
+    return t;
+  }
+  const micros = 1_000_000 * 1_000;
+  const live = (offset: number, taken = micros - 9_500): LinkFrame => ({ ...(event(2, offset, "a") as Link<"event">), taken, received: micros - 8_000, stored: micros - 3_000 });
+
+  test("who asked at rtm.connect is told after the event, and nobody else", () => {
+    expect(watched().from("cs-0", live(8)).take()).toEqual([
+      'to 1,2: "a"',
+      'transient to 2: {"type":"x_journey","channel":"C1","x_off":8,"server":"cs-0","slot":7,"epoch":1,"gateway":"gw-0","taken":999990.5,"received":999992,"stored":999997,"arrived":1000000}',
+    ]);
+  });
+
+  test("what is read from the store has no journey, what came by the Web API none to its owner", () => {
+    expect(watched().from("cs-0", event(2, 8, "a")).take()).toEqual(['to 1,2: "a"']);
+    expect(watched().from("cs-0", live(8, 0)).take()[1]).toContain('"taken":0,');
+  });
+
+  test("every event's hops are counted, whoever asks", () => {
+    const { times } = booted().from("cs-0", live(8), live(9, 0), event(2, 10, "old")).state;
+    expect([times.toOwner, times.atOwner, times.toGateway].map(({ counts, sumMs }) => [counts.reduce((sum, count) => sum + count), sumMs])).toEqual([[1, 1.5], [2, 10], [2, 6]]);
   });
 });
 
@@ -855,7 +885,7 @@ describe("presence", () => {
     t.wait(50).open("ps-0");
     expect(t.quiet()).toEqual([
       "connect ps-0",
-      "→ ps-0 hello v=1 server=gw-0 epoch=1",
+      "→ ps-0 hello v=2 server=gw-0 epoch=1",
       "→ ps-1 offline user=UADA",
       "→ ps-0 online user=UADA manualAway=1 at=7",
       "→ ps-1 unwatch user=UGRACE",
@@ -891,7 +921,7 @@ describe("presence", () => {
 
   test("a choice on the user's own channel counts as one that a presence server tells", () => {
     const t = booted({}, two);
-    const chose = (offset: number, presence: "auto" | "away", at: number): LinkFrame => ({ type: "event", chan: 1, offset, origin: 0, kind: 1, payload: new TextEncoder().encode(JSON.stringify({ presence, at })) });
+    const chose = (offset: number, presence: "auto" | "away", at: number): LinkFrame => ({ type: "event", chan: 1, offset, origin: 0, kind: 1, ...noHops, payload: new TextEncoder().encode(JSON.stringify({ presence, at })) });
     t.from("cs-0", chose(1, "away", 7));
     expect(t.take()).toEqual(['to 1: {"type":"manual_presence_change","presence":"away"}', "→ ps-0 online user=UADA manualAway=1 at=7"]);
     t.from("cs-0", chose(2, "auto", 5), chose(3, "auto", -1));

@@ -12,6 +12,7 @@ import { Core, type Counters, type Options } from "./core.ts";
 import type { Effect, Event, Ring, SessionId } from "./events.ts";
 import { Farewell } from "./farewell.ts";
 import { Heartbeat } from "./heartbeat.ts";
+import { Journeys } from "./journeys.ts";
 import { Links, type Link } from "./links.ts";
 import { Members, parseControl } from "./members.ts";
 import { Presence } from "./presence.ts";
@@ -39,6 +40,7 @@ export class Gateway {
   readonly #members: Members;
   readonly #presence: Presence;
   readonly #rates: RateLimits;
+  readonly #journeys: Journeys;
   readonly #boot: Boot;
   readonly #heartbeat: Heartbeat;
   readonly #farewell: Farewell;
@@ -51,6 +53,7 @@ export class Gateway {
   constructor(options: Options) {
     const core = (this.#core = new Core(options));
     this.#rates = new RateLimits(core);
+    this.#journeys = new Journeys(core);
     this.#links = new Links(core, {
       opened: (link) => (link.pool === "channel" ? this.#subs.linkOpened(link) : this.#presence.linkOpened(link)),
       broke: (link) => (link.pool === "channel" ? this.#subs.linkBroke(link) : this.#presence.linkBroke(link)),
@@ -72,6 +75,7 @@ export class Gateway {
         this.#publishes.lost(sub);
         this.#catchUps.lost(sub);
       },
+      shown: (sub, frame) => this.#journeys.onEvent(sub, frame),
       advanced: (sub) => this.#catchUps.advance(sub),
       control: (sub, payload) => {
         const control = parseControl(payload);
@@ -126,9 +130,12 @@ export class Gateway {
     });
   }
 
-  /** @param now milliseconds, never going back */
-  step(event: Event, now: number): Effect[] {
-    this.#core.begin(now);
+  /**
+   * @param now milliseconds, never going back
+   * @param wallMs milliseconds since the epoch
+   */
+  step(event: Event, now: number, wallMs = now): Effect[] {
+    this.#core.begin(now, wallMs);
     this.#handle(event);
     if (this.#stopping && !this.#drained && this.#sessions.size === 0) {
       this.#drained = true;
@@ -215,7 +222,7 @@ export class Gateway {
         return this.#boot.unlisted(session);
       case "text":
         session.aliveAt = this.#core.now;
-        return this.#text(session, event.text);
+        return this.#text(session, event.text, event.trace);
       case "binary":
         return this.#close(session, "protocol");
       case "alive":
@@ -280,23 +287,24 @@ export class Gateway {
     this.#send(session.id, hello(session.id, this.#core.options.id));
     session.phase = "live";
     this.#presence.online(session);
+    this.#journeys.add(session);
     for (const member of session.members.values()) this.#members.start(session, member);
     for (const text of session.early.splice(0)) this.#text(session, text);
     this.#boot.booted(session);
     if (this.#closedToClients()) this.#farewell.add(session);
   }
 
-  #text(session: Session, text: string): void {
-    if (session.phase === "live") this.#frame(session, parseClientFrame(text));
+  #text(session: Session, text: string, trace = ""): void {
+    if (session.phase === "live") this.#frame(session, parseClientFrame(text), trace);
     else if ((session.earlyChars += text.length) > limits.earlyChars || session.early.push(text) > limits.earlyFrames) this.#close(session, "protocol");
   }
 
-  #frame(session: Session, frame: ClientFrame): void {
+  #frame(session: Session, frame: ClientFrame, trace: string): void {
     switch (frame.type) {
       case "ping":
         return this.#send(session.id, pong(frame.id, frame.echo));
       case "message":
-        return this.#publish(session, frame);
+        return this.#publish(session, frame, trace);
       case "typing": {
         const sub = session.members.get(frame.channel)?.sub;
         if (sub === undefined || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
@@ -317,7 +325,7 @@ export class Gateway {
     }
   }
 
-  #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>): void {
+  #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>, trace: string): void {
     if (!session.members.has(frame.channel) || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
     const waitMs = this.#publishes.full(session.id) ? limits.queueFullMs : this.#rates.message(session.user);
     if (waitMs > 0) return this.#tooMany(session, frame.id, waitMs);
@@ -328,6 +336,7 @@ export class Gateway {
       text: frame.text,
       key: frame.key,
       draft: new TextEncoder().encode(JSON.stringify(frame.draft)),
+      trace,
     });
   }
 
@@ -368,6 +377,7 @@ export class Gateway {
     this.#members.leaveAll(session);
     this.#sessions.remove(session);
     this.#presence.gone(session);
+    this.#journeys.remove(session);
     if (session.phase === "live") this.#presence.offline(session);
   }
 

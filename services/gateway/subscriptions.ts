@@ -65,6 +65,8 @@ export interface SubscriptionHooks {
   control(sub: Subscription, payload: Uint8Array): void;
   /** events were passed over, for all its sessions */
   gapped(sub: Subscription, gap: Gap): void;
+  /** an event of clients went to its live sessions */
+  shown(sub: Subscription, frame: Frame<"event">): void;
 }
 
 export class Subscriptions {
@@ -224,8 +226,9 @@ export class Subscriptions {
     this.#core.counters.events++;
     if (frame.kind === eventKinds.client) {
       const sentAt = messageTime(frame.payload);
-      if (sentAt !== undefined) this.#core.times.delivery.observe(this.#core.now - sentAt);
+      if (sentAt !== undefined) this.#core.times.delivery.observe(this.#core.wallMs - sentAt);
       this.deliver(sub, frame.payload, frame.origin, false);
+      this.#hooks.shown(sub, frame);
     }
     else if (frame.kind === eventKinds.control) this.#hooks.control(sub, frame.payload);
     if (sub.catching.size > 0) this.#hooks.advanced(sub);

@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { LinkFrame } from "../protocol/link.ts";
+import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import type { Effect, Event } from "./events.ts";
 import { Presence } from "./state.ts";
 
@@ -126,7 +126,7 @@ class World {
       gateway.epoch = 0;
       const index = this.#gateways.indexOf(gateway);
       this.#tell({ type: "linkOpened", link: gateway.link });
-      this.#say(gateway, { type: "hello", v: 1, server: gateways[index]!, epoch: this.#epoch });
+      this.#say(gateway, { type: "hello", v: LINK_VERSION, server: gateways[index]!, epoch: this.#epoch });
       if (index === watcher) this.#say(gateway, { type: "watch", user });
     }
     if (gateway.live !== gateway.online) this.#say(gateway, gateway.live ? { type: "online", user, manualAway: 0, at: 0 } : { type: "offline", user });

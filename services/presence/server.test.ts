@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { decodeLink, encodeLink, type LinkFrame } from "../protocol/link.ts";
+import { decodeLink, encodeLink, LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import { TOPOLOGY_KEY, type Server } from "../protocol/topology.ts";
 import { connectRegistry } from "../registry/consul.ts";
 import { openEmbedded } from "../registry/embedded.ts";
@@ -49,7 +49,7 @@ class Gateway {
     const binary = (data: Buffer): void => void gateway.told.push(...decodeLink(data).map((frame) => Object.values(frame)));
     gateway.socket = await connectSocket(`ws://${address}/v1/links/presence/ps-0`, 1 << 20, 2_000, () => ({ text: () => {}, binary, closed: (code) => void (gateway.closed = code) }));
     cleanUp.push(async () => gateway.socket.destroy());
-    gateway.send({ type: "hello", v: 1, server: id, epoch: 1 });
+    gateway.send({ type: "hello", v: LINK_VERSION, server: id, epoch: 1 });
     return gateway;
   }
 
@@ -66,7 +66,7 @@ describe("a presence server", () => {
     const [one, two] = [await Gateway.open(address), await Gateway.open(address, "gw-1")];
     one.send({ type: "online", user: "UADA", manualAway: 0, at: 0 }, { type: "announced", epoch: 1 });
     two.send({ type: "watch", user: "UADA" });
-    await vi.waitFor(() => expect(two.told).toEqual([["hello", 1, "ps-0", 1], ["presence", "UADA", 1]]));
+    await vi.waitFor(() => expect(two.told).toEqual([["hello", LINK_VERSION, "ps-0", 1], ["presence", "UADA", 1]]));
     expect((await ask(url(address, "UADA"))).json).toEqual({ user: "UADA", presence: "active", online: true, manual_away: false });
     expect((await ask(url(address, "UADA"), { method: "PUT", body: { presence: "away", at: 7 } })).json).toEqual({ user: "UADA", presence: "away", online: true, manual_away: true });
     await vi.waitFor(() => expect(one.told.at(-1)).toEqual(["manual", "UADA", 1, 7]));

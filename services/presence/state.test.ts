@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { LinkFrame } from "../protocol/link.ts";
+import { LINK_VERSION, type LinkFrame } from "../protocol/link.ts";
 import type { Effect, Event, Ring } from "./events.ts";
 import { Presence, type Options } from "./state.ts";
 
@@ -45,7 +45,7 @@ class Trace {
   /** A gateway opens a link. */
   link(gateway: string, number: number): this {
     this.#links.set(gateway, number);
-    return this.tell({ type: "linkOpened", link: number }).from(gateway, { type: "hello", v: 1, server: gateway, epoch: 1 });
+    return this.tell({ type: "linkOpened", link: number }).from(gateway, { type: "hello", v: LINK_VERSION, server: gateway, epoch: 1 });
   }
   from(gateway: string, ...frames: LinkFrame[]): this {
     return this.tell({ type: "linkFrames", link: this.#links.get(gateway)!, frames });
@@ -271,7 +271,7 @@ describe("a server that does not know enough yet", () => {
 
 describe("links", () => {
   test("a silent gateway is taken for dead", () => {
-    const t = settled().tell({ type: "linkOpened", link: 9 }).tell({ type: "linkFrames", link: 9, frames: [{ type: "hello", v: 1, server: "gw-9", epoch: 1 }, online("UADA"), { type: "ping", at: 5 }] });
+    const t = settled().tell({ type: "linkOpened", link: 9 }).tell({ type: "linkFrames", link: 9, frames: [{ type: "hello", v: LINK_VERSION, server: "gw-9", epoch: 1 }, online("UADA"), { type: "ping", at: 5 }] });
     t.from("gw-0", watch("UADA"));
     expect(t.take()).toEqual(["→ 9 pong 5", "→ gw-0 presence UADA 1"]);
     for (let i = 0; i < 5; i++) t.wait(500).tell({ type: "linkFrames", link: 9, frames: [{ type: "ping", at: i }] });
@@ -289,8 +289,8 @@ describe("links", () => {
 
   test.each<[string, LinkFrame]>([
     ["hello comes first", { type: "ping", at: 1 }],
-    ["link version 2 is not 1", { type: "hello", v: 2, server: "gw-9", epoch: 1 }],
-    ["hello.server is not an ID", { type: "hello", v: 1, server: "no id", epoch: 1 }],
+    ["link version 1 is not 2", { type: "hello", v: 1, server: "gw-9", epoch: 1 }],
+    ["hello.server is not an ID", { type: "hello", v: LINK_VERSION, server: "no id", epoch: 1 }],
   ])("%s: the link is closed", (detail, frame) => {
     expect(settled().tell({ type: "linkOpened", link: 9 }).tell({ type: "linkFrames", link: 9, frames: [frame] }).take()).toEqual([`close 9: ${detail}`]);
   });

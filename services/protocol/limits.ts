@@ -54,6 +54,8 @@ export const limits = {
   historyPage: 1_000,
   /** Frames of one session that wait for an ack; more is refused as `rate_limited`. */
   sessionPendingPublishes: 256,
+  /** Sessions of a gateway that are told how events travelled (`x_journeys`); one that asks beyond it is not told. */
+  journeySessions: 64,
   /** The same of all sessions of a gateway, and their bytes. */
   gatewayPendingPublishes: 100_000,
   gatewayPendingBytes: 64 * 1024 * 1024,

@@ -11,10 +11,25 @@ import { ProtocolError } from "./problems.ts";
 export const AFTER_HEAD = Number.MAX_SAFE_INTEGER;
 /** `origin` of a publication that no socket made (Web API, other services). */
 export const NO_ORIGIN = 0;
-export const LINK_VERSION = 1;
+export const LINK_VERSION = 2;
 
 /** Kinds of stored events. `control` is for gateways (see `Control` in session.ts) and is not shown to clients. */
 export const eventKinds = { client: 0, control: 1 } as const;
+
+/** When an event was where, µs since the epoch by the clocks of those who say it; 0 = nobody knows, as with all that is read from the store. */
+export interface Hops {
+  /** at the gateway that its author is connected to */
+  readonly taken: number;
+  /** at its channel's owner */
+  readonly received: number;
+  /** durable */
+  readonly stored: number;
+  /** the `traceparent` of who traces it (https://www.w3.org/TR/trace-context/#traceparent-header), "" = nobody does */
+  readonly trace: string;
+}
+
+/** Of an event that is read from the store. */
+export const noHops: Hops = { taken: 0, received: 0, stored: 0, trace: "" };
 
 type Field = "u8" | "u32" | "int" | "str" | "bytes";
 
@@ -29,14 +44,15 @@ const frames = {
   // gateway → channel
   subscribe: [16, { chan: "u32", after: "int", id: "str" }],
   unsubscribe: [17, { chan: "u32" }],
-  publish: [18, { req: "u32", chan: "u32", origin: "int", user: "str", key: "str", draft: "bytes" }],
+  /** `taken`: when the gateway took it, see Hops; `trace`: the `traceparent` of who traces it, "" = nobody does */
+  publish: [18, { req: "u32", chan: "u32", origin: "int", user: "str", key: "str", taken: "int", trace: "str", draft: "bytes" }],
   typing: [19, { chan: "u32", origin: "int", user: "str" }],
   /** bounds of the client's window, 0 = none: how old, in ms, and how many the events beyond `after` may be */
   read: [20, { req: "u32", chan: "u32", after: "int", limit: "u32", maxAgeMs: "u32", maxEvents: "u32" }],
   // channel → gateway
   /** events follow from offset `first` on; between the offset that was asked for and it are those that are not kept, or too many. May come again */
   subscribed: [32, { chan: "u32", head: "int", first: "int" }],
-  event: [33, { chan: "u32", offset: "int", origin: "int", kind: "u8", payload: "bytes" }],
+  event: [33, { chan: "u32", offset: "int", origin: "int", kind: "u8", taken: "int", received: "int", stored: "int", trace: "str", payload: "bytes" }],
   transient: [34, { chan: "u32", origin: "int", payload: "bytes" }],
   ack: [35, { req: "u32", offset: "int", ts: "str" }],
   /** `retryAfterMs`: it may be taken when sent again so much later; 0 = nobody knows */

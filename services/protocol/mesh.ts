@@ -104,4 +104,6 @@ export interface Session {
   readonly batch_presence: boolean;
   /** `x_resume=1` was: the client waits for `x_delay_ms` after a `goodbye` */
   readonly paced?: boolean;
+  /** `x_journeys=1` was: the client is told how events travelled */
+  readonly journeys?: boolean;
 }

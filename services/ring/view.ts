@@ -45,9 +45,14 @@ export class RingView {
     this.#pools = Object.fromEntries(pools.map(view)) as Record<Pool, PoolView>;
   }
 
+  /** 0..65535: where an ID lies on the ring. */
+  slotOf(id: string): number {
+    return this.#wasm.exports.slot(this.#wasm.putText(id));
+  }
+
   /** The server that owns an ID; undefined where no server of the pool can own anything. */
   owner(pool: Pool, id: string): Server | undefined {
-    return this.ownerOfSlot(pool, this.#wasm.exports.slot(this.#wasm.putText(id)));
+    return this.ownerOfSlot(pool, this.slotOf(id));
   }
 
   /** @param slot 0..65535 */
@@ -67,7 +72,7 @@ export class RingView {
    * zone, the bidders of that zone go first. The list is shorter where the pool has fewer servers.
    */
   preference(pool: Pool, id: string, k: number = PREFERENCE, zone = ""): readonly Server[] {
-    return this.preferenceOfSlot(pool, this.#wasm.exports.slot(this.#wasm.putText(id)), k, zone);
+    return this.preferenceOfSlot(pool, this.slotOf(id), k, zone);
   }
 
   /** @param slot 0..65535 */

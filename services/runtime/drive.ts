@@ -1,7 +1,12 @@
 /** Runs a pure state: feeds it events one by one, carries its effects out, and wakes it when it wants to be woken. */
+import { wallMs } from "./clock.ts";
 
 export interface State<Event, Effect> {
-  step(event: Event | { readonly type: "tick" }, now: number): readonly Effect[];
+  /**
+   * @param now ms of a clock that goes on steadily, for all that has to wait or to end
+   * @param wallMs ms since the epoch, for what others are told
+   */
+  step(event: Event | { readonly type: "tick" }, now: number, wallMs: number): readonly Effect[];
   /** when `tick` is due; undefined: not before another event */
   wakeAt(): number | undefined;
 }
@@ -41,7 +46,7 @@ export function drive<Event, Effect>(state: State<Event, Effect>, run: (effect: 
     if (stepping) return;
     stepping = true;
     try {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) for (const effect of state.step(next, now())) run(effect);
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) for (const effect of state.step(next, now(), wallMs())) run(effect);
     } finally {
       stepping = false;
     }

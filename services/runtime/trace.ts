@@ -8,10 +8,18 @@ export interface TraceMarks {
   readonly traceId?: string;
 }
 
+const parentShape = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The request's `traceparent`; "" where there is none, or one of another shape. */
+export function traceParent(headers: IncomingHttpHeaders): string {
+  const given = headers["traceparent"];
+  return typeof given === "string" && parentShape.test(given) ? given : "";
+}
+
 /** What a log line says of the request that it is about; headers of another shape are passed over. */
 export function traceMarks(headers: IncomingHttpHeaders): TraceMarks {
   const requestId = headers["x-request-id"];
-  const traceId = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(String(headers["traceparent"] ?? ""))?.[1];
+  const traceId = parentShape.exec(traceParent(headers))?.[1];
   return {
     ...(typeof requestId === "string" && /^[\w.:-]{1,100}$/.test(requestId) ? { requestId } : {}),
     ...(traceId === undefined ? {} : { traceId }),

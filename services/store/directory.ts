@@ -44,6 +44,7 @@ export interface Ticket {
   readonly batchPresence: boolean;
   /** the client waits as it is told before it reconnects */
   readonly paced?: boolean;
+  readonly journeys?: boolean;
 }
 
 /** A change of who is in a channel. It is unsettled from the moment it is made until all who must hear of it were told. */

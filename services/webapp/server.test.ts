@@ -7,7 +7,7 @@ beforeAll(async () => void (it = await startFixture()));
 afterAll(() => it.stop());
 
 test("rtm.connect hands out a ticket that serves once", async () => {
-  const connected = await it.call(ada, "rtm.connect", { x_offsets: { C0GENERAL: 7, C0FOREIGN: 3 }, batch_presence_aware: 1, x_resume: true });
+  const connected = await it.call(ada, "rtm.connect", { x_offsets: { C0GENERAL: 7, C0FOREIGN: 3 }, batch_presence_aware: 1, x_resume: true, x_journeys: true });
   expect(connected).toMatchObject({ ok: true, self: { id: "U0ADA", name: "ada" }, team: { id: "T0RINGWAY", domain: "ringway" } });
   const ticket = /^ws:\/\/127\.0\.0\.1:\d+\/ws\/(U0ADA\.[\w-]{32})$/.exec(connected["url"] as string)?.[1];
   const redeem = (): ReturnType<typeof ask> => ask(`${it.url}/v1/sessions`, { method: "POST", body: { ticket } });
@@ -21,6 +21,7 @@ test("rtm.connect hands out a ticket that serves once", async () => {
     offsets: { C0GENERAL: 7 },
     batch_presence: true,
     paced: true,
+    journeys: true,
   });
   const again = await redeem();
   expect([again.status, again.json]).toMatchObject([401, { reason: "bad_ticket" }]);

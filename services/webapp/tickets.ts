@@ -23,7 +23,7 @@ export class Tickets {
   }
 
   /** @param wants what the client said of itself: what it resumes (channel → last offset it has seen), and what it can do */
-  async issue(user: User, wants: Pick<Ticket, "offsets" | "batchPresence" | "paced">): Promise<string> {
+  async issue(user: User, wants: Pick<Ticket, "offsets" | "batchPresence" | "paced" | "journeys">): Promise<string> {
     const ticket = `${user.id}.${randomBytes(24).toString("base64url")}`;
     const now = this.#clock.now();
     await this.#directory.putTicket({ secretHash: hashToken(ticket), user: user.id, expiresAt: now + this.#ttlMs, ...wants }, now);
@@ -44,6 +44,7 @@ export class Tickets {
       offsets: found.offsets,
       batch_presence: found.batchPresence,
       paced: found.paced === true,
+      journeys: found.journeys === true,
     };
   }
 }

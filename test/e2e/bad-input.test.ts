@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { clientErrors, closeCodes } from "../../services/protocol/client.ts";
-import { encodeLink } from "../../services/protocol/link.ts";
+import { encodeLink, LINK_VERSION } from "../../services/protocol/link.ts";
 import { limits } from "../../services/protocol/limits.ts";
 import { api, call, connectRtm, Rtm } from "./client.ts";
 import { charmStatus, makeChannels, topologyOf } from "./operate.ts";
@@ -232,10 +232,10 @@ describe("links", () => {
     ["an unknown record type", Buffer.from([1, 0, 0, 0, 255])],
     ["a record cut short", encodeLink({ type: "subscribe", chan: 1, after: 0, id: "C0GENERAL" }).subarray(0, 12)],
     ["a length beyond the message", Buffer.from([255, 255, 255, 255, 16])],
-    ["a channel that was never subscribed", encodeLink({ type: "publish", req: 1, chan: 99, origin: 0, user: "U0ADA", key: "k", draft: Buffer.from("{}") })],
+    ["a channel that was never subscribed", encodeLink({ type: "publish", req: 1, chan: 99, origin: 0, user: "U0ADA", key: "k", taken: 0, trace: "", draft: Buffer.from("{}") })],
   ])("%s to a channel server through the mesh ends that link alone, or is refused", async (_what, bytes) => {
     const { socket, closed } = await open("/v1/links/channel/cs-0");
-    socket.send(encodeLink({ type: "hello", v: 1, server: "gw-x", epoch: 1 }));
+    socket.send(encodeLink({ type: "hello", v: LINK_VERSION, server: "gw-x", epoch: 1 }));
     const answered = new Promise<string>((resolve) => {
       socket.on("message", (data: Buffer) => {
         if (data.includes("bad_request") || data[4] === 36 || data[4] === 37) resolve("refused");

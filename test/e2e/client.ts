@@ -53,6 +53,8 @@ export interface RtmOptions {
   readonly batchPresence?: boolean;
   /** says that it waits as `goodbye` tells it */
   readonly paced?: boolean;
+  /** wants to know how events travelled */
+  readonly journeys?: boolean;
 }
 
 /** Gets a ticket and connects; resolves at `hello`. */
@@ -61,6 +63,7 @@ export async function connectRtm(url: string, token: string, options: RtmOptions
     ...(options.offsets === undefined ? {} : { x_offsets: JSON.stringify(options.offsets) }),
     ...(options.batchPresence === true ? { batch_presence_aware: 1 } : {}),
     ...(options.paced === true ? { x_resume: 1 } : {}),
+    ...(options.journeys === true ? { x_journeys: 1 } : {}),
   });
   const rtm = new Rtm(connect["url"] as string, (connect["self"] as { id: string }).id);
   await rtm.waitFor("hello", (frame) => frame.type === "hello");

@@ -25,6 +25,27 @@ async function say(channel: string, text: string): Promise<string> {
   return (await call(plane().url, people.ada.token, "chat.postMessage", { channel, text }))["ts"] as string;
 }
 
+test("who asks is told how a message travelled, hop by hop, whoever sent it and by which door", async () => {
+  const told = [people.ada, people.grace].map(async ({ token }) => {
+    const rtm = await connectRtm(plane().url, token, { journeys: true });
+    open.push(rtm);
+    return rtm;
+  });
+  const [ada, grace] = (await Promise.all(told)) as [Rtm, Rtm];
+  const journeyOf = (rtm: Rtm, offset: number): Promise<Frame> => rtm.waitFor("the journey", (frame) => frame.type === "x_journey" && frame["channel"] === "C0GENERAL" && frame["x_off"] === offset);
+  const ack = await ada.ask({ type: "message", channel: "C0GENERAL", text: "by a socket" });
+  for (const rtm of [ada, grace]) {
+    const { taken, received, stored, arrived, server, gateway, slot, epoch } = (await journeyOf(rtm, Number(ack["x_off"]))) as unknown as Record<string, number | string>;
+    const hops = [taken, received, stored, arrived].map(Number);
+    expect(hops).toEqual([...hops].sort((a, b) => a - b));
+    expect(Math.abs(Date.now() - hops[0]!)).toBeLessThan(60_000);
+    expect([server, gateway]).toEqual([expect.stringMatching(/^cs-\d$/), expect.stringMatching(/^gw-\d$/)]);
+    expect([typeof slot, typeof epoch]).toEqual(["number", "number"]);
+  }
+  await say("C0GENERAL", "by the Web API");
+  expect(await journeyOf(grace, Number(ack["x_off"]) + 1)).toMatchObject({ taken: 0 });
+});
+
 /** Grace sees one message and leaves. @returns her offsets and the message's ts */
 async function leaveAt(channel: string): Promise<{ offsets: Record<string, number>; ts: string }> {
   const rtm = await connect();

@@ -13,10 +13,12 @@ const connect = method(
     x_offsets: { kind: "object" },
     /** it waits for `x_delay_ms` after a `goodbye` */
     x_resume: { kind: "bool", default: false },
+    /** it is told how events travelled: `x_journey` */
+    x_journeys: { kind: "bool", default: false },
   },
-  async ({ user, team, tickets, directory, origin }, { batch_presence_aware, x_offsets, x_resume }) => {
+  async ({ user, team, tickets, directory, origin }, { batch_presence_aware, x_offsets, x_resume, x_journeys }) => {
     const offsets = await ownOffsets(directory, user, x_offsets ?? {});
-    const ticket = await tickets.issue(user, { offsets, batchPresence: batch_presence_aware, paced: x_resume });
+    const ticket = await tickets.issue(user, { offsets, batchPresence: batch_presence_aware, paced: x_resume, journeys: x_journeys });
     return {
       url: `ws${origin.secure ? "s" : ""}://${origin.host}/ws/${ticket}`,
       self: { id: user.id, name: user.name },

@@ -15,7 +15,7 @@ const channelsEach = 1_000;
 
 const options = readConfig(["--id", "gw-0", "--listen", "127.0.0.1:0", "--ring-key", DEV_KEY]);
 const gateway = new Gateway({ ...options, maxSessions: Infinity });
-const ring: Ring = { epoch: 1, preference: () => [{ id: "cs-0" }], servers: (pool) => (pool === "channel" ? [{ id: "cs-0", state: "up" }] : []) };
+const ring: Ring = { epoch: 1, slotOf: () => 0, preference: () => [{ id: "cs-0" }], servers: (pool) => (pool === "channel" ? [{ id: "cs-0", state: "up" }] : []) };
 const team = { id: "T1", name: "team", domain: "team" };
 let now = 0;
 let conn = 0;

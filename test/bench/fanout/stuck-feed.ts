@@ -1,6 +1,6 @@
 /** All that a gateway needs around it, played by this process: a registry, webapp's answers, and a channel server with its log in memory, over a real link. */
 import { LinkTurns } from "../../../services/channel/link-turns.ts";
-import { AFTER_HEAD, decodeLink, encodeLink, type Link, type LinkFrame } from "../../../services/protocol/link.ts";
+import { AFTER_HEAD, decodeLink, encodeLink, LINK_VERSION, noHops, type Link, type LinkFrame } from "../../../services/protocol/link.ts";
 import { limits } from "../../../services/protocol/limits.ts";
 import type { Session } from "../../../services/protocol/mesh.ts";
 import { systemClock } from "../../../services/runtime/clock.ts";
@@ -72,13 +72,13 @@ export class Feed {
   }
 
   #events(channel: string, chan: number, after: number, limit: number): LinkFrame[] {
-    return (this.#logs.get(channel) ?? []).slice(after, after + limit).map((payload, i) => ({ type: "event", chan, offset: after + i + 1, origin: 0, kind: 0, payload }));
+    return (this.#logs.get(channel) ?? []).slice(after, after + limit).map((payload, i) => ({ type: "event", chan, offset: after + i + 1, origin: 0, kind: 0, ...noHops, payload }));
   }
 
   #link(socket: Socket): SocketEvents {
     const number = ++this.#lastSocket;
     const turns = new LinkTurns(() => socket.queuedBytes <= limits.linkCreditBytes, systemClock);
-    socket.send(encodeLink({ type: "hello", v: 1, server: "cs-0", epoch: 1 }));
+    socket.send(encodeLink({ type: "hello", v: LINK_VERSION, server: "cs-0", epoch: 1 }));
     return {
       text: () => {},
       binary: (data) => decodeLink(data).forEach((frame) => this.#frame(`${number}`, socket, turns, frame)),

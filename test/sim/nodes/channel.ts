@@ -64,7 +64,7 @@ export class ChannelServer implements Door {
       else if (answer.type === "refused") reply({ status: problems[answer.reason][0] });
       else reply({ status: 500 });
     });
-    this.#take({ type: "request", req, channel, epoch, ask: { type: "publish", publish, bytes: 0 } });
+    this.#take({ type: "request", req, channel, epoch, ask: { type: "publish", publish, trace: "", bytes: 0 } });
   }
 
   /** POST /v1/releases */

@@ -4,7 +4,8 @@
  * are published as a channel server does it: what one turn of the event loop has leaves in one link message.
  */
 import type { Socket as TcpSocket } from "node:net";
-import { AFTER_HEAD, decodeLink, encodeLink, eventKinds, NO_ORIGIN, type LinkFrame } from "../../../../../services/protocol/link.ts";
+import { microsOf, wallMs } from "../../../../../services/runtime/clock.ts";
+import { AFTER_HEAD, decodeLink, encodeLink, eventKinds, LINK_VERSION, NO_ORIGIN, type LinkFrame } from "../../../../../services/protocol/link.ts";
 import { limits } from "../../../../../services/protocol/limits.ts";
 import { createHttp } from "../../../../../services/runtime/http.ts";
 import { createLog } from "../../../../../services/runtime/log.ts";
@@ -78,7 +79,8 @@ export class RingwayLinkDriver implements Driver {
     const offset = (this.#heads.get(name) ?? 0) + 1;
     this.#heads.set(name, offset);
     const copy = Buffer.from(payload);
-    for (const [link, chan] of this.#subscribers.get(name) ?? []) this.#send(link, { type: "event", chan, offset, origin: NO_ORIGIN, kind: eventKinds.client, payload: copy });
+    const at = microsOf(wallMs());
+    for (const [link, chan] of this.#subscribers.get(name) ?? []) this.#send(link, { type: "event", chan, offset, origin: NO_ORIGIN, kind: eventKinds.client, taken: at, received: at, stored: at, trace: "", payload: copy });
   }
 
   async end(): Promise<void> {}
@@ -103,7 +105,7 @@ export class RingwayLinkDriver implements Driver {
 
   #link(pool: string, server: string, socket: Socket): SocketEvents {
     const link: Link = { socket, channels: new Map(), outbox: [] };
-    this.#send(link, { type: "hello", v: 1, server, epoch: 1 });
+    this.#send(link, { type: "hello", v: LINK_VERSION, server, epoch: 1 });
     return {
       text: () => {},
       binary: (data) => {
