@@ -12,6 +12,9 @@ export function nodeFlags(role: string): string[] {
   return role === "gateway" ? ["--max-semi-space-size=4"] : [];
 }
 
+/** Node keeps what it made of the sources there: a process that starts again takes a third of the CPU until it runs. */
+export const compileCache = { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? fileURLToPath(new URL("../../.cache/node", import.meta.url)) };
+
 /** Arguments of `node` that run a verb of the CLI. */
 export function nodeArgs(role: string, args: readonly string[]): string[] {
   return [...nodeFlags(role), main, role, ...args];

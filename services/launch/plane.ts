@@ -13,7 +13,7 @@ import { Child, type ChildSpec } from "./child.ts";
 import type { Config } from "./config.ts";
 import { envoyConfig } from "./envoy-config.ts";
 import { findEnvoy } from "./find-envoy.ts";
-import { nodeArgs } from "./node.ts";
+import { compileCache, nodeArgs } from "./node.ts";
 import { planPorts, takenPort, type Ports } from "./ports.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import type { StoreUnavailable } from "../store/log.ts";
@@ -205,7 +205,7 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     command: process.execPath,
     args: nodeArgs(role, ["--listen", `${hostOf(name)}:${port}`, ...args, ...level]),
     // Here and not in the arguments, which everybody sees: a key, and what may hold a password.
-    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store },
+    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store, ...compileCache },
     logFile: join(data, "logs", `${name}.log`),
   });
   return [
