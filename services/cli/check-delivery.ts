@@ -7,6 +7,7 @@ import type { Plan } from "../delivery/happened.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { devTokens } from "../webapp/dev.ts";
 import { complain } from "./output.ts";
+import { progress } from "./progress.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
@@ -25,6 +26,9 @@ const flags = {
   replay: { type: "string", default: "", help: "instead of a run: judge a file that --log wrote" },
   json: { type: "boolean", help: "print JSON" },
 } as const satisfies Flags;
+
+/** How often somebody who looks is told how far it is. */
+const passingMs = 200;
 
 type Options = ReturnType<typeof parseFlags<typeof flags>>;
 
@@ -63,8 +67,10 @@ async function live(options: Options): Promise<number> {
     throw error instanceof CheckError ? new UsageError(error.message) : error;
   }
   const beganAt = performance.now();
-  await interruptible(options.seconds * 1_000);
+  const bar = progress("sending");
+  await interruptible(options.seconds * 1_000, (share) => bar.at(share, `${run.happened.length} things happened`));
   const seconds = (performance.now() - beganAt) / 1_000;
+  bar.end();
   let verdict;
   try {
     verdict = await run.stop(options.allowGaps);
@@ -92,11 +98,14 @@ function tell(options: Options, plan: Plan, verdict: Verdict & Stalls, seconds: 
   return exitCodes[verdictOf(verdict)];
 }
 
-/** Resolves after this time, or when a person wants the run to end. */
-function interruptible(ms: number): Promise<void> {
+/** Resolves after this time, or when a person wants the run to end. @param passing told now and then which share of it is over */
+function interruptible(ms: number, passing: (share: number) => void): Promise<void> {
   return new Promise((resolve) => {
+    const from = performance.now();
+    const passes = setInterval(() => passing((performance.now() - from) / ms), passingMs);
     const done = (): void => {
       clearTimeout(timer);
+      clearInterval(passes);
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.removeListener(signal, done);
       resolve();
     };

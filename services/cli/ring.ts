@@ -7,6 +7,7 @@ import { encodeTopologyBinary, TopologyError, validateTopology } from "../ring/t
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { table } from "./output.ts";
+import { settled } from "./settled.ts";
 import { shareCells, shareColumns, sharesOf, type Share } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
@@ -14,6 +15,7 @@ const flags = {
   ...operatorFlags,
   pool: { type: "string", default: "channel", oneOf: pools, help: "owner, pin, unpin: which pool" },
   topology: { type: "string", default: "", help: "owner, diff: a topology document in a file instead of charm's" },
+  wait: { type: "boolean", help: "drain, undrain, weight: until the slots have moved, and a drained gateway's clients have left" },
   json: { type: "boolean", help: "print JSON" },
 } as const satisfies Flags;
 
@@ -122,6 +124,7 @@ async function seal(options: Options, file: string, out: string): Promise<unknow
 
 async function change(options: Options, server: string, body: object): Promise<unknown> {
   const changed = (await askCharm(options.charmUrl, `/v1/charm/servers/${encodeURIComponent(server)}`, { method: "PUT", body })) as { drain: boolean; weight: number | null };
+  if (options.wait) await settled(options.charmUrl, server);
   return { server, drain: changed.drain, weight: changed.weight ?? "as registered" };
 }
 

@@ -19,8 +19,8 @@ class Ran {
   readonly process: ChildProcess;
   readonly code: Promise<number | null>;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.process = spawn(process.execPath, [join(root, "services", "main.ts"), ...args], { env: { ...process.env, RINGWAY_API: plane().url, RINGWAY_TOKEN: people.ada.token, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}, [program, ...first]: readonly [string, ...string[]] = [process.execPath, join(root, "services", "main.ts")]) {
+    this.process = spawn(program, [...first, ...args], { env: { ...process.env, RINGWAY_API: plane().url, RINGWAY_TOKEN: people.ada.token, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     running.push(this.process);
     this.process.stdout!.on("data", (chunk: Buffer) => (this.out += chunk.toString("utf8")));
     this.process.stderr!.on("data", (chunk: Buffer) => (this.err += chunk.toString("utf8")));
@@ -64,6 +64,21 @@ test("a pin moves a channel to the server that it names, shows in the ring, and 
   expect((await ringway("ring", "unpin", "C0GENERAL", charm)).code).toBe(0);
   await until("the pin to be gone", async () => (await owner()).owner === first);
   expect(await ringway("ring", "unpin", "C0GENERAL", charm)).toEqual({ code: 2, out: "", err: `ringway: slot ${slot} of C0GENERAL is not pinned\n` });
+});
+
+test("a drain that is waited for shows a terminal how far it is, and a program nothing but its end", async () => {
+  const { charm } = await plane().file();
+  const slots = async (): Promise<number> => {
+    const { servers } = JSON.parse((await ringway("status", "--charm-url", charm, "--json")).out) as { servers: { id: string; slots: number }[] };
+    return servers.find(({ id }) => id === "cs-1")!.slots;
+  };
+  const command = `${process.execPath} ${join(root, "services", "main.ts")} ring drain cs-1 --wait --charm-url ${charm}`;
+  const seen = new Ran([], {}, ["/usr/bin/script", "-qec", command, "/dev/null"]);
+  expect(await seen.code, seen.err).toBe(0);
+  expect(seen.out).toMatch(/slots to move \[[^\]]+\] \d+ %/);
+  expect(await slots()).toBe(0);
+  expect(await ringway("ring", "undrain", "cs-1", "--wait", "--charm-url", charm)).toEqual({ code: 0, out: "server  cs-1\ndrain   false\nweight  as registered\n", err: "" });
+  expect(await slots()).toBeGreaterThan(0);
 });
 
 test("what one sends another sees come, with what was said before", async () => {
