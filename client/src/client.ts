@@ -7,7 +7,7 @@ import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import { Emitter } from "./emitter.ts";
 import { RingwayError } from "./errors.ts";
-import type { Events, Frame, Gap, MessageEvent, Presence, Reaction, StoredEvent, Typing } from "./events.ts";
+import type { Events, Frame, Gap, Journey, MessageEvent, Presence, Reaction, StoredEvent, Typing } from "./events.ts";
 import { Offsets } from "./offsets.ts";
 import { Outbox, type Sent } from "./outbox.ts";
 import { WebApi, type TokenSource } from "./web-api.ts";
@@ -20,6 +20,8 @@ export interface ClientOptions {
   readonly token: TokenSource;
   /** messages that wait for their ack; one more is refused with `queue_full`. Default 1,000 */
   readonly maxWaiting?: number;
+  /** tells by `journey` how each event travelled; each costs a frame. Default false */
+  readonly journeys?: boolean;
 }
 
 /** What a badge shows. */
@@ -42,6 +44,7 @@ export class RingwayClient extends Emitter<Events> {
   readonly #offsets = new Offsets();
   readonly #outbox: Outbox;
   readonly #backoff = new Backoff();
+  readonly #journeys: boolean;
   #state: State = { phase: "closed", why: "not connected yet" };
   /** the one that sends */
   #live: Connection | undefined;
@@ -57,9 +60,10 @@ export class RingwayClient extends Emitter<Events> {
   /** rises with each connect and close: what an older one began is over */
   #era = 0;
 
-  constructor({ url, token, maxWaiting = 1_000 }: ClientOptions) {
+  constructor({ url, token, maxWaiting = 1_000, journeys = false }: ClientOptions) {
     super();
     this.#api = new WebApi(url, token);
+    this.#journeys = journeys;
     this.#outbox = new Outbox(maxWaiting, () => this.#live);
   }
 
@@ -72,12 +76,24 @@ export class RingwayClient extends Emitter<Events> {
     return this.#outbox.size;
   }
 
+  /** How long the way to the gateway and back takes on this connection, by its last ping; undefined where none came back yet. */
+  get roundTripMs(): number | undefined {
+    return this.#live?.roundTripMs;
+  }
+
   /** Connects, and stays connected until `close`. Tells by `state`. */
   connect(): void {
     if (this.#state.phase !== "closed") return;
     this.#outbox.open();
     this.#backoff.reset();
     void this.#open(++this.#era);
+  }
+
+  /** Tries now, where it waits to try again: somebody knows that the network is back. */
+  retry(): void {
+    if (this.#state.phase !== "waiting") return;
+    clearTimeout(this.#timer);
+    void this.#open(this.#era);
   }
 
   /**
@@ -121,7 +137,7 @@ export class RingwayClient extends Emitter<Events> {
   async #open(era: number): Promise<void> {
     if (this.#live === undefined) this.#tell({ phase: "connecting" });
     try {
-      const { url, self } = await this.#api.call("rtm.connect", { x_offsets: this.#offsets.toResume(), x_resume: true });
+      const { url, self } = await this.#api.call("rtm.connect", { x_offsets: this.#offsets.toResume(), x_resume: true, ...(this.#journeys ? { x_journeys: true } : {}) });
       if (era !== this.#era) return;
       this.#self = String((self as { id?: unknown } | undefined)?.id ?? "");
       this.#next = new Connection(String(url), {
@@ -162,6 +178,7 @@ export class RingwayClient extends Emitter<Events> {
     const type = String(frame["type"] ?? "");
     if (type === "user_typing") return this.emit("typing", frame as unknown as Typing);
     if (type === "presence_change") return this.#presence(frame);
+    if (type === "x_journey") return this.emit("journey", frame as unknown as Journey);
     if (type === "x_gap") {
       const gap = frame as unknown as Gap;
       this.#offsets.gap(gap.channel, gap.head);

@@ -22,6 +22,7 @@ export class Connection {
   readonly #timer: ReturnType<typeof setInterval>;
   #phase: "opening" | "live" | "over" = "opening";
   #heardAt = Date.now();
+  #roundTripMs: number | undefined;
 
   constructor(url: string, events: ConnectionEvents) {
     this.#events = events;
@@ -33,8 +34,13 @@ export class Connection {
     this.#timer = setInterval(() => {
       if (this.#phase === "opening" && Date.now() - bornAt > helloWithinMs) return this.close("no hello");
       if (this.#phase === "live" && Date.now() - this.#heardAt > silentMs) return this.close("silent");
-      if (this.#phase === "live") this.send({ type: "ping" });
+      if (this.#phase === "live") this.#ping();
     }, pingEveryMs);
+  }
+
+  /** From the last ping to its pong; undefined before the first. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
   }
 
   get isLive(): boolean {
@@ -63,8 +69,15 @@ export class Connection {
     if (frame["type"] === "hello" && this.#phase === "opening") {
       this.#phase = "live";
       this.#events.hello(this, frame);
-    } else if (frame["type"] === "goodbye") this.#events.goodbye(this, Math.max(0, Number(frame["x_delay_ms"] ?? 0)));
+      this.#ping();
+    } else if (frame["type"] === "pong") this.#roundTripMs = performance.now() - Number(frame["at"]);
+    else if (frame["type"] === "goodbye") this.#events.goodbye(this, Math.max(0, Number(frame["x_delay_ms"] ?? 0)));
     else this.#events.frame(this, frame);
+  }
+
+  /** A pong brings back every field of its ping: this one says when that was. */
+  #ping(): void {
+    this.send({ type: "ping", at: performance.now() });
   }
 
   #end(why: string): void {

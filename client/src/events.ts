@@ -49,6 +49,30 @@ export interface Gap {
   readonly latest?: string;
 }
 
+/**
+ * How a stored event of a channel travelled, where `journeys` was asked for. Times are milliseconds since the Unix epoch by the servers' clocks,
+ * with decimals. It comes after the event, also to who sent it.
+ */
+export interface Journey {
+  readonly channel: string;
+  /** the event's offset in the channel */
+  readonly x_off: number;
+  /** the channel server that gave it its place, for which slot, by the topology of which epoch */
+  readonly server: string;
+  readonly slot: number;
+  readonly epoch: number;
+  /** this session's */
+  readonly gateway: string;
+  /** the sender's gateway took it; 0 where it came by the Web API */
+  readonly taken: number;
+  /** the channel server got it */
+  readonly received: number;
+  /** it was durable there */
+  readonly stored: number;
+  /** this session's gateway got it */
+  readonly arrived: number;
+}
+
 /** name → what its listeners are given */
 export interface Events {
   /** connected, disconnected, waiting …: for a badge */
@@ -61,6 +85,7 @@ export interface Events {
   typing: Typing;
   presence: Presence;
   gap: Gap;
+  journey: Journey;
 }
 
 export type Frame = Readonly<Record<string, unknown>>;

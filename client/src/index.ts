@@ -1,4 +1,4 @@
 /** `@ringway/client`: see README.md. */
 export { RingwayClient, type ClientOptions, type Sent, type State } from "./client.ts";
 export { RingwayError } from "./errors.ts";
-export type { Events, Gap, MessageEvent, Presence, Reaction, StoredEvent, Typing } from "./events.ts";
+export type { Events, Gap, Journey, MessageEvent, Presence, Reaction, StoredEvent, Typing } from "./events.ts";
