@@ -9,6 +9,7 @@ export const flags = {
   gateways: { type: "number", default: 2, min: 1, max: 50, help: "gateways" },
   presences: { type: "number", default: 2, min: 1, max: 50, help: "presence servers" },
   host: { type: "string", default: "127.0.0.1", help: "address that everything listens on", matches: /^[0-9.]+$/ },
+  chat: { type: "string", default: "on", oneOf: ["on", "off"], help: "the chat page at /" },
   "ring-key": { type: "string", default: "", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ },
   concurrency: { type: "number", default: 2, min: 1, max: 64, help: "Envoy's worker threads" },
   "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error"], help: "least level that is logged" },

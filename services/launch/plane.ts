@@ -210,7 +210,7 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
   });
   return [
     spec("charm", "charm", ports.charm, ["--data", join(data, "charm"), ...(registryUrl === undefined ? [] : registry)]),
-    spec("webapp", "webapp", ports.webapp, ["--dev", ...registry, ...mesh, ...store]),
+    spec("webapp", "webapp", ports.webapp, ["--dev", ...(config.chat === "on" ? ["--chat"] : []), ...registry, ...mesh, ...store]),
     ...ports.channel.map((port, i) => spec("channel", `cs-${i}`, port, ["--id", `cs-${i}`, ...registry, ...mesh, ...store])),
     ...ports.presence.map((port, i) => spec("presence", `ps-${i}`, port, ["--id", `ps-${i}`, ...registry, ...mesh])),
     ...ports.gateway.map((port, i) => spec("gateway", `gw-${i}`, port, ["--id", `gw-${i}`, ...registry, ...mesh])),

@@ -18,6 +18,7 @@ export const flags = {
   "log-level": logLevel,
   ...storeFlags,
   dev: { type: "boolean", help: "development mode: users, channels and tokens that everybody knows" },
+  chat: { type: "boolean", help: "serve the chat page at / (the status page is at /status then)" },
   "ticket-ttl-ms": { type: "number", default: 30_000, min: 1_000, max: 600_000, help: "how long the URL of rtm.connect may be unused" },
   ...rateFlags,
   "api-tier1-per-minute": { ...tier, default: 3_000, env: "RINGWAY_API_TIER1_PER_MINUTE", help: `${calls} 1 (rtm.connect …); 0 = no limit` },

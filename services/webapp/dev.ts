@@ -21,6 +21,9 @@ function devUsers(now: number): User[] {
   ];
 }
 
+/** The people among them, for a page on which one chooses who to be. */
+export const devPeople = people.map(([name, realName]) => ({ name, realName, token: `xoxp-dev-${name}` }));
+
 /** Token → user ID. */
 export const devTokens: Readonly<Record<string, string>> = {
   ...Object.fromEntries(people.map(([name]) => [`xoxp-dev-${name}`, `U0${name.toUpperCase()}`])),

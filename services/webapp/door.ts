@@ -11,6 +11,7 @@ import type { Log } from "../runtime/log.ts";
 import type { Metrics, Table } from "../runtime/metrics.ts";
 import { traceMarks } from "../runtime/trace.ts";
 import { StoreUnavailable } from "../store/log.ts";
+import { assetHeaders, chatHeaders, type ChatPage } from "./chat-page.ts";
 import { ApiError } from "./errors.ts";
 import type { House } from "./method.ts";
 import { pageHeaders } from "./page.ts";
@@ -26,13 +27,17 @@ export interface DoorParts {
   readonly metrics: Pick<Metrics<Table>, "text" | "contentType">;
   /** the status page for a reader who came by this URL */
   readonly page: (url: string) => Promise<string>;
+  /** the chat page, where it is served */
+  readonly chat: ChatPage | undefined;
+  /** what `/demo.json` says */
+  readonly demo: object;
 }
 
 /** How long a request's head and body may take to arrive, in milliseconds. */
 const requestTimeoutMs = 30_000;
 
-/** An HTTP server for clients (`/api/…`, `/`), gateways (`/v1/…`) and operators (`/livez`, `/readyz`, `/v1/status`). Not listening yet. */
-export function createDoor({ house, webApi, log, isReady, status, metrics, page }: DoorParts): Server {
+/** An HTTP server for clients (`/api/…`, the pages), gateways (`/v1/…`) and operators (`/livez`, `/readyz`, `/v1/status`). Not listening yet. */
+export function createDoor({ house, webApi, log, isReady, status, metrics, page, chat, demo }: DoorParts): Server {
   const app = express();
   // Case-sensitive, as Envoy's routes are: `/V1/…` passes the edge, and must not be the `/v1/…` that the edge keeps from strangers.
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
@@ -66,7 +71,16 @@ export function createDoor({ house, webApi, log, isReady, status, metrics, page 
   });
   app.get("/v1/status", (_req, res) => void res.json(status()));
   app.get("/metrics", async (_req, res) => void res.set("content-type", metrics.contentType).end(await metrics.text()));
-  app.get("/", async (req, res) => {
+  if (chat !== undefined) {
+    app.get("/", (req, res) => void res.set(chatHeaders(originOf(req))).end(chat.index));
+    app.get("/assets/:name", (req, res, next) => {
+      const asset = chat.assets.get(req.params.name);
+      if (asset === undefined) return next();
+      res.set(assetHeaders).set("content-type", asset.type).end(asset.body);
+    });
+  }
+  app.get("/demo.json", (_req, res) => void res.set({ "cache-control": "no-store", "x-content-type-options": "nosniff" }).json(demo));
+  app.get(chat === undefined ? "/" : "/status", async (req, res) => {
     const { secure, host } = originOf(req);
     const html = await page(`http${secure ? "s" : ""}://${host}`);
     res.set(pageHeaders).end(html);

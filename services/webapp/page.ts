@@ -1,4 +1,4 @@
-/** The plain status page at `/`. */
+/** The plain status page at `/`, or at `/status` where the chat page is served. */
 import { createHash } from "node:crypto";
 import { pools, type Topology } from "../protocol/topology.ts";
 

@@ -7,6 +7,7 @@ import type { Log } from "../runtime/log.ts";
 import { ask } from "../runtime/request.ts";
 import type { Directory } from "../store/directory.ts";
 import { openDirectory } from "../store/open.ts";
+import { demoUsers, loadChatPage } from "./chat-page.ts";
 import type { Config } from "./config.ts";
 import { devTokenHashes, seedDev } from "./dev.ts";
 import { createDoor } from "./door.ts";
@@ -37,6 +38,7 @@ export async function start(config: Config, log: Log, directory: Directory = ope
 }
 
 async function serve(config: Config, log: Log, directory: Directory): Promise<Running> {
+  const chat = config.chat ? await loadChatPage() : undefined;
   if (config.dev) await seedDev(directory, systemClock.now());
   const house = build(config, directory);
   const webApi = createWebApi(house, config.dev ? devTokenHashes() : new Map(), new RateLimits(config, () => performance.now()), log);
@@ -50,6 +52,8 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
     status: () => ({ service: "webapp", id: config.id, dev: config.dev, ready, uptime_ms: systemClock.now() - startedAt, ...webApi.counters }),
     metrics: webappMetrics(webApi),
     page: async (url) => renderPage({ url, dev: config.dev, topology: await readTopology(config.registryUrl) }),
+    chat,
+    demo: demoUsers(config.dev && config.chat),
   });
   const address = await listen(server, config.listen);
   const registration = registerServer(connectRegistry(config.registryUrl), "ringway-webapp", config, address, systemClock, log);
