@@ -76,7 +76,7 @@ export class RingwayClient extends Emitter<Events> {
     return this.#outbox.size;
   }
 
-  /** How long the way to the gateway and back takes on this connection, by its last ping; undefined where none came back yet. */
+  /** How long the way to the gateway and back takes on this connection, by its last pings; undefined where none came back yet. */
   get roundTripMs(): number | undefined {
     return this.#live?.roundTripMs;
   }

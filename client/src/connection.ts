@@ -3,6 +3,7 @@ import type { Frame } from "./events.ts";
 
 const helloWithinMs = 15_000;
 const pingEveryMs = 10_000;
+const roundTripsKept = 5;
 /** so long without a frame, and it is dead */
 const silentMs = 25_000;
 
@@ -22,7 +23,8 @@ export class Connection {
   readonly #timer: ReturnType<typeof setInterval>;
   #phase: "opening" | "live" | "over" = "opening";
   #heardAt = Date.now();
-  #roundTripMs: number | undefined;
+  /** of the last pings, in ms */
+  #roundTrips: readonly number[] = [];
 
   constructor(url: string, events: ConnectionEvents) {
     this.#events = events;
@@ -38,9 +40,9 @@ export class Connection {
     }, pingEveryMs);
   }
 
-  /** From the last ping to its pong; undefined before the first. */
+  /** From a ping to its pong, the least of the last few: more than that is the waiting of a busy page. Undefined before the first. */
   get roundTripMs(): number | undefined {
-    return this.#roundTripMs;
+    return this.#roundTrips.length === 0 ? undefined : Math.min(...this.#roundTrips);
   }
 
   get isLive(): boolean {
@@ -70,7 +72,7 @@ export class Connection {
       this.#phase = "live";
       this.#events.hello(this, frame);
       this.#ping();
-    } else if (frame["type"] === "pong") this.#roundTripMs = performance.now() - Number(frame["at"]);
+    } else if (frame["type"] === "pong") this.#pong(Number(frame["at"]));
     else if (frame["type"] === "goodbye") this.#events.goodbye(this, Math.max(0, Number(frame["x_delay_ms"] ?? 0)));
     else this.#events.frame(this, frame);
   }
@@ -78,6 +80,12 @@ export class Connection {
   /** A pong brings back every field of its ping: this one says when that was. */
   #ping(): void {
     this.send({ type: "ping", at: performance.now() });
+  }
+
+  #pong(at: number): void {
+    this.#roundTrips = [...this.#roundTrips, performance.now() - at].slice(-roundTripsKept);
+    // The first ones find a page that is busy beginning.
+    if (this.#roundTrips.length < roundTripsKept) this.#ping();
   }
 
   #end(why: string): void {

@@ -8,6 +8,15 @@ import { usePlane } from "../e2e/plane.ts";
 import { until } from "../e2e/wait.ts";
 import { chromiumPath, findings, openBrowser, picture } from "./browser.ts";
 
+/** What the pictures show. */
+const talk = [
+  ["linus", "Has anybody seen channel server cs-0?"],
+  ["grace", "I took it out for an update. Its slots are with cs-1 and cs-2 until it is back."],
+  ["linus", "And the messages?"],
+  ["margaret", "Each of them is here, once and in order.\nI watched the offsets while it went: there is no hole."],
+  ["grace", "That is what the drain is for."],
+] as const;
+
 describe.skipIf(chromiumPath === undefined)("the chat page", () => {
   const plane = usePlane();
   let browser: Browser;
@@ -44,7 +53,7 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
   }
   const row = (page: Page, text: string): Locator => page.locator("li.message").filter({ has: page.locator(".text").getByText(text, { exact: true }) });
   const textsOf = (page: Page): Promise<string[]> => page.locator("li.message .text").allTextContents();
-  const api = (method: string, args: Record<string, unknown>): ReturnType<typeof call> => call(plane().url, people.linus.token, method, args);
+  const api = (method: string, args: Parameters<typeof call>[3]): ReturnType<typeof call> => call(plane().url, people.linus.token, method, args);
 
   beforeAll(async () => {
     browser = await openBrowser();
@@ -132,19 +141,19 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
 
   test("who scrolls up reads ever older messages, each once and in order, and stays where they are", async () => {
     const [channel] = await makeChannels(plane(), 1, "long");
-    const texts = Array.from({ length: 130 }, (_, i) => `line ${i}`);
+    const texts = Array.from({ length: 110 }, (_, i) => `line ${i}`);
     for (const text of texts) await api("chat.postMessage", { channel, text });
     await choose(ada, "long-0");
-    await row(ada, "line 129").waitFor();
+    await row(ada, "line 109").waitFor();
     const log = ada.getByRole("log");
     await until("the beginning", async () => {
-      await log.evaluate("(element) => { if (element.getAttribute('aria-busy') !== 'true') element.scrollTop = 0; }");
+      await log.press("Home");
       return ada.getByText("This is the beginning of long-0.").isVisible();
     });
     expect(await textsOf(ada)).toEqual(texts);
-    await api("chat.postMessage", { channel, text: "line 130" });
+    await api("chat.postMessage", { channel, text: "line 110" });
     await ada.getByRole("button", { name: "1 new below" }).click();
-    await row(ada, "line 130").waitFor();
+    await row(ada, "line 110").waitFor();
     await ada.getByRole("button", { name: "1 new below" }).waitFor({ state: "detached" });
   });
 
@@ -178,6 +187,7 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
     expect(await focused()).toMatch(/travelled/);
     await tabTo(/^Edit$/);
     await page.keyboard.press("Enter");
+    await page.getByLabel("Edit your message").waitFor();
     await page.keyboard.type("!");
     await page.keyboard.press("Enter");
     await page.getByText("(edited)").waitFor();
@@ -269,13 +279,14 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
     expect(await findings(page)).toEqual([]);
     await page.getByRole("button", { name: "Ada Lovelace" }).click();
     await isConnected(page);
-    await choose(page, "general");
-    if (colorScheme === "light") {
-      for (const [from, text] of [["linus", "Has anybody seen the ring?"], ["grace", "It moved to cs-1 when cs-0 was drained."], ["margaret", "And nobody noticed. Good."]] as const) await call(plane().url, people[from].token, "chat.postMessage", { channel: "C0GENERAL", text });
-      await row(page, "And nobody noticed. Good.").getByRole("button", { name: "react with star" }).click();
-    }
-    await write(page, `Then this is how it looks in ${colorScheme}.`);
-    const mine = row(page, `Then this is how it looks in ${colorScheme}.`);
+    const { channel } = await api("conversations.create", { name: `ring-watch-${colorScheme}` });
+    await api("conversations.invite", { channel: channel.id, users: [people.ada, people.grace, people.margaret].map(({ user }) => user).join() });
+    await choose(page, `ring-watch-${colorScheme}`);
+    for (const [from, text] of talk) await call(plane().url, people[from].token, "chat.postMessage", { channel: channel.id, text });
+    await row(page, talk.at(-1)![1]).getByRole("button", { name: "react with star" }).click();
+    const mineText = "I saw the badge name another gateway, and nothing else.";
+    await write(page, mineText);
+    const mine = row(page, mineText);
     await mine.getByRole("button", { name: /travelled: #\d/ }).click();
     const details = page.getByRole("complementary", { name: "How this message travelled" });
     await details.getByText(/^offset \d+$/).waitFor();
@@ -286,7 +297,7 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
 
     await page.setViewportSize({ width: 400, height: 720 });
     if ((await page.getByRole("complementary").count()) > 0) await page.keyboard.press("Escape");
-    await page.getByLabel("Message to general").waitFor();
+    await page.getByLabel("Message to ring-watch").waitFor();
     expect(await findings(page)).toEqual([]);
     const narrow = await picture(page, `chat-narrow-${colorScheme}`);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(400);

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Chat } from "./chat.ts";
 import { hops, inMs } from "./hops.ts";
 import type { Message } from "./timeline.ts";
@@ -14,7 +14,7 @@ interface Props {
 /** How this message travelled. */
 export function Details({ chat, channel, message, close }: Props) {
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => button.current?.focus(), []);
+  useLayoutEffect(() => button.current?.focus(), []);
   const journey = chat.journeys.of(channel, message.offset);
   const { sentAt, ackedAt } = message;
   const ackMs = sentAt === undefined || ackedAt === undefined ? undefined : ackedAt - sentAt;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { wrongText } from "./complaints.ts";
 import type { Message } from "./timeline.ts";
 
@@ -14,7 +14,11 @@ export function EditForm({ message, save, close }: Props) {
   const [text, setText] = useState(message.text);
   const [wrong, setWrong] = useState("");
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // Before the next key comes.
+  useLayoutEffect(() => {
+    field.current!.focus();
+    field.current!.setSelectionRange(message.text.length, message.text.length);
+  }, []);
   const submit = async (): Promise<void> => {
     const found = wrongText(text) ?? (text === message.text ? undefined : await save(text));
     if (found === undefined) close();

@@ -17,12 +17,12 @@ export interface Own {
 /**
  * Differences are between times of the servers alone: this page's clock is another one. The leg between this page and its gateway is half of a ping's way.
  * @param own for a message of this very page
- * @param roundTripMs of the last ping
+ * @param roundTripMs of a ping
  */
 export function hops(journey: Journey, own: Own | undefined, roundTripMs: number | undefined): Hop[] {
   const { taken, received, stored, arrived, server, gateway } = journey;
   const leg = roundTripMs === undefined ? undefined : roundTripMs / 2;
-  const halfPing = "half of the last ping’s round trip";
+  const halfPing = "half of a ping’s round trip";
   const sender = own === undefined ? "the sender’s gateway" : `gateway ${gateway}`;
   const first: Hop[] =
     taken === 0

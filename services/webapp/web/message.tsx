@@ -3,7 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Chat } from "./chat.ts";
 import { EditForm } from "./edit-form.tsx";
 import { Presence } from "./presence.tsx";
-import { Reactions } from "./reactions.tsx";
+import { Reactions, Signs } from "./reactions.tsx";
 import type { Message } from "./timeline.ts";
 import { clockTime, isoTime } from "./times.ts";
 
@@ -47,25 +47,29 @@ export function MessageRow({ chat, channel, message, name, newDay, journey, deta
               Not sent. {message.why} <button type="button" onClick={() => chat.send(channel, message.text, message.key)}>Send again</button> <button type="button" onClick={() => chat.discard(channel, message.key)}>Discard</button>
             </p>
           )}
-          {message.state === "stored" && (
+          {message.reactions.length > 0 && (
             <div class="row">
               <Reactions chat={chat} channel={channel} message={message} />
+            </div>
+          )}
+          {message.state === "stored" && (
+            <div class="actions" role="group" aria-label="Actions">
+              <Signs chat={chat} channel={channel} message={message} />
               {message.user === chat.self && (
-                <span class="actions" role="group" aria-label="Your message">
-                  <button type="button" onClick={() => setMode("edited")}>
-                    Edit
-                  </button>
-                  {mode === "leaving" ? (
-                    <button type="button" class="danger" onBlur={() => setMode("shown")} onClick={() => void chat.remove(channel, message.ts)}>
-                      Really delete
-                    </button>
-                  ) : (
-                    <button type="button" onClick={() => setMode("leaving")}>
-                      Delete
-                    </button>
-                  )}
-                </span>
+                <button type="button" onClick={() => setMode("edited")}>
+                  Edit
+                </button>
               )}
+              {message.user === chat.self &&
+                (mode === "leaving" ? (
+                  <button type="button" class="danger" onBlur={() => setMode("shown")} onClick={() => void chat.remove(channel, message.ts)}>
+                    Really delete
+                  </button>
+                ) : (
+                  <button type="button" onClick={() => setMode("leaving")}>
+                    Delete
+                  </button>
+                ))}
             </div>
           )}
         </li>

@@ -52,6 +52,14 @@ export function Messages({ chat, channel, details }: Props) {
     fromEnd.current = element.scrollHeight - element.scrollTop;
   }, [stored, mine]);
 
+  // So does who is at the end of a window that changes.
+  useEffect(() => {
+    const element = log.current!;
+    const observer = new ResizeObserver(() => void (atEnd.current && (element.scrollTop = element.scrollHeight)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+
   useEffect(() => {
     const back = (): void => void (document.visibilityState === "visible" && atEnd.current && chat.read(channel.id));
     document.addEventListener("visibilitychange", back);

@@ -10,28 +10,26 @@ interface Props {
   readonly message: Message;
 }
 
-export function Reactions({ chat, channel, message }: Props) {
-  const { reactions, ts } = message;
+/** Those that somebody gave. */
+export function Reactions({ chat, channel, message: { reactions, ts } }: Props) {
+  return reactions.map(({ name, users }) => {
+    const isMine = users.includes(chat.self);
+    return (
+      <button key={name} type="button" class="reaction" aria-pressed={isMine} title={users.map((user) => chat.nameOf(user)).join(", ")} onClick={() => void chat.react(channel, ts, name, !isMine)}>
+        <span aria-hidden="true">{signs[name] ?? `:${name}:`}</span>
+        <span class="hidden">{name}, </span> {users.length}
+      </button>
+    );
+  });
+}
+
+/** Those that one may give. */
+export function Signs({ chat, channel, message: { reactions, ts } }: Props) {
   const free = Object.entries(signs).filter(([name]) => !reactions.some((one) => one.name === name));
-  return (
-    <span class="reactions">
-      {reactions.map(({ name, users }) => {
-        const isMine = users.includes(chat.self);
-        return (
-          <button key={name} type="button" class="reaction" aria-pressed={isMine} title={users.map((user) => chat.nameOf(user)).join(", ")} onClick={() => void chat.react(channel, ts, name, !isMine)}>
-            <span aria-hidden="true">{signs[name] ?? `:${name}:`}</span>
-            <span class="hidden">{name}, </span> {users.length}
-          </button>
-        );
-      })}
-      <span class="actions" role="group" aria-label="React">
-        {free.map(([name, sign]) => (
-          <button key={name} type="button" class="reaction" onClick={() => void chat.react(channel, ts, name, true)}>
-            <span aria-hidden="true">{sign}</span>
-            <span class="hidden">react with {name}</span>
-          </button>
-        ))}
-      </span>
-    </span>
-  );
+  return free.map(([name, sign]) => (
+    <button key={name} type="button" class="reaction" onClick={() => void chat.react(channel, ts, name, true)}>
+      <span aria-hidden="true">{sign}</span>
+      <span class="hidden">react with {name}</span>
+    </button>
+  ));
 }
