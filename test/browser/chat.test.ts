@@ -191,6 +191,12 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
     await page.keyboard.type("!");
     await page.keyboard.press("Enter");
     await page.getByText("(edited)").waitFor();
+    expect(await focused()).toBe("write");
+    await page.getByRole("button", { name: "Sign out" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("paste a token").waitFor();
+    await page.reload();
+    await page.getByLabel("paste a token").waitFor();
     await page.context().close();
   });
 

@@ -5,7 +5,7 @@ import { Journeys } from "./journeys.ts";
 import { readChannels, readHistory, readMembers, readUnread, readUser, readUsers, toChannel, type Channel, type User } from "./reads.ts";
 import { empty, keyOf, withAck, withEvent, withMine, withoutMine, withPage, type Message, type Timeline } from "./timeline.ts";
 import { mayTell, stopped, typed, type Typists } from "./typing.ts";
-import { none, withMark, withMessage, withoutMessage, type Unread } from "./unread.ts";
+import { merged, none, withMark, withMessage, withoutMessage, type Unread } from "./unread.ts";
 
 /** Reads that are under way at once when the page opens. */
 const readsAtOnce = 4;
@@ -185,6 +185,7 @@ export class Chat {
   #connected(state: State): void {
     this.#change(() => (this.connection = state));
     if (state.phase !== "connected") return;
+    this.notice = ""; // what failed for want of a connection
     if (!this.#begun) void this.#begin();
     else void this.#ofEach(this.#own().filter(({ id }) => !this.#followed.has(id)), (id) => this.#catchUp(id));
   }
@@ -213,7 +214,11 @@ export class Chat {
   }
 
   async #count(channel: string): Promise<void> {
-    await this.#try(async () => this.unread.set(channel, await readUnread(this.client, channel, this.self)));
+    await this.#try(async () => {
+      const found = await readUnread(this.client, channel, this.self);
+      // Meanwhile more may have come, or been read.
+      this.unread.set(channel, merged(found, this.unread.get(channel) ?? none));
+    });
   }
 
   async #catchUp(channel: string): Promise<void> {
@@ -222,18 +227,20 @@ export class Chat {
   }
 
   /** From the newest page on; what waits to be sent stays. */
-  async #reload(channel: string): Promise<void> {
-    this.#in(channel, ({ mine }) => ({ ...empty, mine }));
-    await this.#read(channel, "");
+  #reload(channel: string): Promise<void> {
+    const from = performance.now();
+    this.#in(channel, (timeline) => timeline);
+    return this.#read(channel, "", ({ stored, mine }) => ({ ...empty, stored: stored.filter(({ ackedAt = 0 }) => ackedAt > from), mine }));
   }
 
-  async #read(channel: string, before: string): Promise<void> {
+  /** @param base what of the timeline the page is put to */
+  async #read(channel: string, before: string, base: (timeline: Timeline) => Timeline = (timeline) => timeline): Promise<void> {
     const during: StoredEvent[] = [];
     this.#during.set(channel, during);
     await this.#try(async () => {
       const { messages, hasMore } = await readHistory(this.client, channel, before);
       // It counts unless the channel was left, or is read anew. Told twice is told once: an edit sets the text, a reaction is its user's.
-      if (this.#during.get(channel) === during) this.#in(channel, (timeline) => during.reduce(withEvent, withPage(timeline, messages, hasMore)));
+      if (this.#during.get(channel) === during) this.#in(channel, (timeline) => during.reduce(withEvent, withPage(base(timeline), messages, hasMore)));
     });
     if (this.#during.get(channel) === during) this.#change(() => this.#during.delete(channel));
   }

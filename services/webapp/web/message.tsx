@@ -19,6 +19,11 @@ interface Props {
   readonly details: (key: string) => void;
 }
 
+/** What had the focus goes away: it must not get lost with it. */
+function toComposer(): void {
+  document.getElementById("write")?.focus();
+}
+
 /** Drawn anew only where something of it changed: a channel may show thousands. Its dot follows the presence by itself. */
 export function MessageRow({ chat, channel, message, name, newDay, journey, details }: Props) {
   const [mode, setMode] = useState<"shown" | "edited" | "leaving">("shown");
@@ -41,7 +46,7 @@ export function MessageRow({ chat, channel, message, name, newDay, journey, deta
               </button>
             )}
           </header>
-          {mode === "edited" ? <EditForm message={message} save={(text) => chat.edit(channel, message.ts, text)} close={() => setMode("shown")} /> : <p class="text">{message.text}</p>}
+          {mode === "edited" ? <EditForm message={message} save={(text) => chat.edit(channel, message.ts, text)} close={() => (setMode("shown"), toComposer())} /> : <p class="text">{message.text}</p>}
           {message.state === "refused" && (
             <p class="wrong" role="alert">
               Not sent. {message.why} <button type="button" onClick={() => chat.send(channel, message.text, message.key)}>Send again</button> <button type="button" onClick={() => chat.discard(channel, message.key)}>Discard</button>
@@ -62,7 +67,7 @@ export function MessageRow({ chat, channel, message, name, newDay, journey, deta
               )}
               {message.user === chat.self &&
                 (mode === "leaving" ? (
-                  <button type="button" class="danger" onBlur={() => setMode("shown")} onClick={() => void chat.remove(channel, message.ts)}>
+                  <button type="button" class="danger" onBlur={() => setMode("shown")} onClick={() => (toComposer(), void chat.remove(channel, message.ts))}>
                     Really delete
                   </button>
                 ) : (

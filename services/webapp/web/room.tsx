@@ -62,7 +62,7 @@ export function Room({ chat, leave }: { readonly chat: Chat; readonly leave: (wh
             </button>
           )}
         </header>
-        <Sidebar chat={chat} isOpen={menu} chosen={() => setMenu(false)} leave={leave} />
+        <Sidebar chat={chat} isOpen={menu} chosen={() => setMenu(false)} leave={() => leave()} />
         <main class="middle" aria-label={title}>
           {channel === undefined ? (
             <p class="nothing">{connection.phase === "connected" ? "Choose a channel." : "Connecting …"}</p>

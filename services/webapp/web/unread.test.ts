@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { badge, counted, none, unreadMost, withMark, withMessage, withoutMessage } from "./unread.ts";
+import { badge, counted, merged, none, unreadMost, withMark, withMessage, withoutMessage } from "./unread.ts";
 
 test("what others wrote beyond the last mark is unread, until it is marked or deleted", () => {
   let unread = counted("1.0", [{ ts: "1.3", user: "U2" }, { ts: "1.2", user: "U1" }, { ts: "1.1", user: "U2" }], "U1");
@@ -22,4 +22,10 @@ test("more than are counted are said to be more", () => {
   let unread = none;
   for (let i = 0; i < 300; i++) unread = withMessage(unread, `1.${1_000 + i}`);
   expect([unread.list.size, badge(unread)]).toEqual([unreadMost, "99+"]);
+});
+
+test("a count that comes late takes back neither what was read nor what came meanwhile", () => {
+  const found = counted("1.0", [{ ts: "1.2", user: "U2" }, { ts: "1.1", user: "U2" }], "U1");
+  expect(merged(found, withMark(none, "1.2"))).toEqual({ lastRead: "1.2", list: new Set() });
+  expect([...merged(found, withMessage(none, "1.3")).list]).toEqual(["1.2", "1.1", "1.3"]);
 });

@@ -15,6 +15,12 @@ export function counted(lastRead: string, messages: readonly Readonly<Record<str
   return { lastRead, list: new Set(messages.filter(({ user }) => user !== self).map(({ ts }) => String(ts))) };
 }
 
+/** What was counted on the server, and what this page saw while that was asked. */
+export function merged(found: Unread, seen: Unread): Unread {
+  const lastRead = found.lastRead > seen.lastRead ? found.lastRead : seen.lastRead;
+  return { lastRead, list: new Set([...found.list, ...seen.list].filter((ts) => ts > lastRead).slice(-unreadMost)) };
+}
+
 export function withMessage({ lastRead, list }: Unread, ts: string): Unread {
   return ts > lastRead ? { lastRead, list: new Set([...list, ts].slice(-unreadMost)) } : { lastRead, list };
 }
