@@ -297,6 +297,16 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
     const details = page.getByRole("complementary", { name: "How this message travelled" });
     await details.getByText(/^offset \d+$/).waitFor();
     await details.getByText("From sending to the ack").waitFor();
+    // Each hop of it, by the servers' own words.
+    await details.getByText(/^cs-\d, slot \d+, epoch \d+$/).waitFor();
+    const way = await details.locator(".hops li").allInnerTexts();
+    expect(way.map((hop) => hop.replace(/\s+/g, " "))).toEqual([
+      expect.stringMatching(/^this page → Envoy, gateway gw-\d \d+(\.\d+)? ms half of a ping/),
+      expect.stringMatching(/^gateway gw-\d → channel server cs-\d \d+(\.\d+)? ms$/),
+      expect.stringMatching(/^channel server cs-\d → durable in the store \d+(\.\d+)? ms$/),
+      expect.stringMatching(/^channel server cs-\d → gateway gw-\d \d+(\.\d+)? ms$/),
+      expect.stringMatching(/^gateway gw-\d → Envoy, this page \d+(\.\d+)? ms half of a ping/),
+    ]);
     expect(await findings(page)).toEqual([]);
     const seen = await picture(page, colorScheme === "light" ? "chat" : "chat-dark");
     await page.keyboard.press("Escape");
