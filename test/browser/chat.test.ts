@@ -280,14 +280,15 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
   });
 
   test.each(["light", "dark"] as const)("in %s, wide and narrow, it can be read and used by everybody", async (colorScheme) => {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, colorScheme });
+    const name = colorScheme === "light" ? "ring-watch" : "night-watch";
+    const context = await browser.newContext({ viewport: { width: 1200, height: 680 }, colorScheme });
     const page = await open(context);
     expect(await findings(page)).toEqual([]);
     await page.getByRole("button", { name: "Ada Lovelace" }).click();
     await isConnected(page);
-    const { channel } = await api("conversations.create", { name: `ring-watch-${colorScheme}` });
+    const { channel } = await api("conversations.create", { name });
     await api("conversations.invite", { channel: channel.id, users: [people.ada, people.grace, people.margaret].map(({ user }) => user).join() });
-    await choose(page, `ring-watch-${colorScheme}`);
+    await choose(page, name);
     for (const [from, text] of talk) await call(plane().url, people[from].token, "chat.postMessage", { channel: channel.id, text });
     await row(page, talk.at(-1)![1]).getByRole("button", { name: "react with star" }).click();
     const mineText = "I saw the badge name another gateway, and nothing else.";
@@ -296,16 +297,16 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
     await mine.getByRole("button", { name: /travelled: #\d/ }).click();
     const details = page.getByRole("complementary", { name: "How this message travelled" });
     await details.getByText(/^offset \d+$/).waitFor();
-    await details.getByText("From sending to the ack").waitFor();
+    await details.getByText("Until the ack").waitFor();
     // Each hop of it, by the servers' own words.
     await details.getByText(/^cs-\d, slot \d+, epoch \d+$/).waitFor();
     const way = await details.locator(".hops li").allInnerTexts();
     expect(way.map((hop) => hop.replace(/\s+/g, " "))).toEqual([
-      expect.stringMatching(/^this page → Envoy, gateway gw-\d \d+(\.\d+)? ms half of a ping/),
-      expect.stringMatching(/^gateway gw-\d → channel server cs-\d \d+(\.\d+)? ms$/),
-      expect.stringMatching(/^channel server cs-\d → durable in the store \d+(\.\d+)? ms$/),
-      expect.stringMatching(/^channel server cs-\d → gateway gw-\d \d+(\.\d+)? ms$/),
-      expect.stringMatching(/^gateway gw-\d → Envoy, this page \d+(\.\d+)? ms half of a ping/),
+      expect.stringMatching(/^this page → Envoy → gw-\d \d+(\.\d+)? ms half of a ping/),
+      expect.stringMatching(/^gw-\d → cs-\d \d+(\.\d+)? ms$/),
+      expect.stringMatching(/^cs-\d → durable in the store \d+(\.\d+)? ms$/),
+      expect.stringMatching(/^cs-\d → gw-\d \d+(\.\d+)? ms$/),
+      expect.stringMatching(/^gw-\d → Envoy → this page \d+(\.\d+)? ms half of a ping/),
     ]);
     expect(await findings(page)).toEqual([]);
     const seen = await picture(page, colorScheme === "light" ? "chat" : "chat-dark");
@@ -313,7 +314,7 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
 
     await page.setViewportSize({ width: 400, height: 720 });
     if ((await page.getByRole("complementary").count()) > 0) await page.keyboard.press("Escape");
-    await page.getByLabel("Message to ring-watch").waitFor();
+    await page.getByLabel(`Message to ${name}`).waitFor();
     expect(await findings(page)).toEqual([]);
     const narrow = await picture(page, `chat-narrow-${colorScheme}`);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(400);

@@ -29,7 +29,7 @@ export function Details({ chat, channel, message, close }: Props) {
         </button>
       </header>
       <dl>
-        <dt>Place in the channel</dt>
+        <dt>Place</dt>
         <dd>{message.offset === undefined ? "none yet" : `offset ${message.offset}`}</dd>
         <dt>Time</dt>
         <dd>{message.ts === "" ? "not stored yet" : `${exactTime(message.ts)} (${message.ts})`}</dd>
@@ -45,7 +45,7 @@ export function Details({ chat, channel, message, close }: Props) {
         )}
         {ackMs !== undefined && (
           <>
-            <dt>From sending to the ack</dt>
+            <dt>Until the ack</dt>
             <dd>{inMs(ackMs)}</dd>
           </>
         )}

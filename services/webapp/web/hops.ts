@@ -23,20 +23,15 @@ export function hops(journey: Journey, own: Own | undefined, roundTripMs: number
   const { taken, received, stored, arrived, server, gateway } = journey;
   const leg = roundTripMs === undefined ? undefined : roundTripMs / 2;
   const halfPing = "half of a ping’s round trip";
-  const sender = own === undefined ? "the sender’s gateway" : `gateway ${gateway}`;
+  const sender = own === undefined ? "the sender’s gateway" : gateway;
   const first: Hop[] =
     taken === 0
-      ? [{ from: "the sender", to: `Envoy, the Web API, Envoy, channel server ${server}`, ms: undefined, note: "not measured: it came by the Web API" }]
+      ? [{ from: "the sender", to: `Envoy → the Web API → Envoy → ${server}`, ms: undefined, note: "not measured: it came by the Web API" }]
       : [
-          own === undefined ? { from: "the sender", to: `Envoy, ${sender}`, ms: undefined, note: "only the sender knows" } : { from: "this page", to: `Envoy, ${sender}`, ms: leg, note: halfPing },
-          { from: sender, to: `channel server ${server}`, ms: between(taken, received) },
+          own === undefined ? { from: "the sender", to: `Envoy → ${sender}`, ms: undefined, note: "only the sender knows" } : { from: "this page", to: `Envoy → ${sender}`, ms: leg, note: halfPing },
+          { from: sender, to: server, ms: between(taken, received) },
         ];
-  return [
-    ...first,
-    { from: `channel server ${server}`, to: "durable in the store", ms: between(received, stored) },
-    { from: `channel server ${server}`, to: `gateway ${gateway}`, ms: between(stored, arrived) },
-    { from: `gateway ${gateway}`, to: "Envoy, this page", ms: leg, note: halfPing },
-  ];
+  return [...first, { from: server, to: "durable in the store", ms: between(received, stored) }, { from: server, to: gateway, ms: between(stored, arrived) }, { from: gateway, to: "Envoy → this page", ms: leg, note: halfPing }];
 }
 
 /** Clocks of two machines may differ by more than the way takes. */
