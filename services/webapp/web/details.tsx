@@ -32,7 +32,9 @@ export function Details({ chat, channel, message, close }: Props) {
         <dt>Place</dt>
         <dd>{message.offset === undefined ? "none yet" : `offset ${message.offset}`}</dd>
         <dt>Time</dt>
-        <dd>{message.ts === "" ? "not stored yet" : `${exactTime(message.ts)} (${message.ts})`}</dd>
+        <dd>{message.ts === "" ? "not stored yet" : exactTime(message.ts)}</dd>
+        <dt>ts</dt>
+        <dd>{message.ts === "" ? "none yet" : message.ts}</dd>
         {journey !== undefined && (
           <>
             <dt>Channel server</dt>
