@@ -18,7 +18,7 @@ const talk = [
 ] as const;
 
 describe.skipIf(chromiumPath === undefined)("the chat page", () => {
-  const plane = usePlane();
+  const plane = usePlane({ presences: 1 });
   let browser: Browser;
   let ada: Page;
   let grace: Page;
@@ -316,18 +316,18 @@ describe.skipIf(chromiumPath === undefined)("the chat page", () => {
     const [channel] = await makeChannels(plane(), 1, "killed");
     await choose(ada, "killed-0");
     await choose(grace, "killed-0");
-    const texts = Array.from({ length: 60 }, (_, i) => `event ${i}`);
+    const texts = Array.from({ length: 40 }, (_, i) => `event ${i}`);
     const gateway = await gatewayOf(ada);
     const owner = await ownerOf(plane(), channel!);
     for (const [i, text] of texts.entries()) {
-      if (i === 15) await plane().kill(owner);
-      if (i === 35) await plane().kill(gateway);
+      if (i === 10) await plane().kill(owner);
+      if (i === 25) await plane().kill(gateway);
       await api("chat.postMessage", { channel, text, client_msg_id: text });
     }
     await write(ada, "and mine");
     for (const page of [ada, grace]) {
       await row(page, "and mine").getByRole("button", { name: /travelled: #\d/ }).waitFor();
-      await row(page, "event 59").waitFor();
+      await row(page, "event 39").waitFor();
       await isConnected(page);
       expect(await textsOf(page)).toEqual([...texts, "and mine"]);
     }
