@@ -23,6 +23,14 @@ test("a message resolves with its ack", async () => {
   expect(box.size).toBe(0);
 });
 
+test("a message that no frame can carry is refused at once, not sent until somebody gives up", async () => {
+  const { box, sent } = outbox();
+  await expect(box.add("C1", { text: "ä".repeat(33_000) }, "k1")).rejects.toMatchObject({ code: "msg_too_long" });
+  expect([sent, box.size]).toEqual([[], 0]);
+  void box.add("C1", { text: "ä".repeat(32_000) }, "k2");
+  expect(sent).toHaveLength(1);
+});
+
 test("what was under way on a connection that is gone goes out again on the next, in order and with the same keys", () => {
   const { box, sent, state, connection } = outbox();
   const first = state.via!;

@@ -35,6 +35,9 @@ interface Waiting {
 /** Refused for now; anything else is refused for good. */
 const later = new Set(["rate_limited", "store_unavailable", "unavailable"]);
 const againMs = 500;
+/** A gateway closes a socket on a frame of more than 64 KiB; what would be sent again and again is refused here. The rest is for the `id`. */
+const frameBytesMost = 64 * 1_024 - 32;
+const encoder = new TextEncoder();
 /** Somewhat less than a gateway lets a session have waiting. */
 const underWayMost = 200;
 
@@ -63,14 +66,16 @@ export class Outbox {
     this.#closed = false;
   }
 
-  /** @returns rejects with `closed`, `queue_full`, or what it was refused with; a key that waits already is that message */
+  /** @returns rejects with `closed`, `queue_full`, `msg_too_long`, or what it was refused with; a key that waits already is that message */
   add(channel: string, fields: Frame, key: string): Promise<Sent> {
     const known = this.#waiting.get(key);
     if (known !== undefined) return known.sent;
     if (this.#closed) return Promise.reject(new RingwayError("closed"));
     if (this.#waiting.size >= this.#max) return Promise.reject(new RingwayError("queue_full"));
+    const frame = { ...fields, type: "message", channel, client_msg_id: key };
+    if (encoder.encode(JSON.stringify(frame)).length > frameBytesMost) return Promise.reject(new RingwayError("msg_too_long"));
     const { promise, resolve, reject } = Promise.withResolvers<Sent>();
-    this.#waiting.set(key, { key, channel, frame: { ...fields, type: "message", channel, client_msg_id: key }, sent: promise, resolve, reject, id: 0, via: undefined, timer: undefined });
+    this.#waiting.set(key, { key, channel, frame, sent: promise, resolve, reject, id: 0, via: undefined, timer: undefined });
     this.flush();
     return promise;
   }

@@ -33,7 +33,7 @@ export async function findings(page: Page): Promise<string[]> {
 }
 
 /**
- * A picture of the page in `build/pictures/NAME.png`; with RINGWAY_UPDATE_PICTURES=1 also in `docs/pictures/`, where the documents show it.
+ * A picture of the page in `build/pictures/NAME.png`; with RINGWAY_UPDATE_PICTURES=1 also in `docs/pictures/`, where a document shows it.
  * @returns how many colours it has, and which share of its pixels the most frequent one takes: a blank page has one, all
  */
 export async function picture(page: Page, name: string): Promise<{ readonly colours: number; readonly background: number }> {
@@ -41,10 +41,8 @@ export async function picture(page: Page, name: string): Promise<{ readonly colo
   await mkdir(folder, { recursive: true });
   const file = join(folder, `${name}.png`);
   const { data, width, height } = PNG.sync.read(await page.screenshot({ path: file, animations: "disabled" }));
-  if (process.env["RINGWAY_UPDATE_PICTURES"] === "1") {
-    await mkdir(join(root, "docs", "pictures"), { recursive: true });
-    await copyFile(file, join(root, "docs", "pictures", `${name}.png`));
-  }
+  const shown = join(root, "docs", "pictures", `${name}.png`);
+  if (process.env["RINGWAY_UPDATE_PICTURES"] === "1" && (await access(shown).then(() => true, () => false))) await copyFile(file, shown);
   const counts = new Map<number, number>();
   for (let at = 0; at < data.length; at += 4) {
     const colour = data.readUInt32BE(at);
