@@ -40,7 +40,7 @@ describe("imports", () => {
     expect(violations(under("services/protocol"), (name) => name.startsWith("services/protocol/"))).toEqual([]);
   });
 
-  const services = ["charm", "channel", "gateway", "presence", "webapp"];
+  const services = ["charm", "channel", "gateway", "presence", "webapp", "console"];
   const serviceOf = (path: string): string | undefined => services.find((name) => path.startsWith(`services/${name}/`));
 
   test("no service imports another", () => {
@@ -56,6 +56,18 @@ describe("imports", () => {
   test("the delivery check is a client: it knows the protocol and the runtime, and nothing of the plane's inside", () => {
     expect(under("services/delivery").length).toBeGreaterThan(3);
     expect(violations(under("services/delivery"), (name) => /^(node:|services\/(delivery|protocol|runtime)\/)/.test(name))).toEqual([]);
+  });
+
+  test("what looks at a plane knows the protocol, the ring and the runtime", () => {
+    expect(under("services/observe").length).toBeGreaterThan(3);
+    expect(violations(under("services/observe"), (name) => /^(node:|services\/(observe|protocol|ring|runtime)\/)/.test(name))).toEqual([]);
+  });
+
+  test("the console's page knows nothing of a server but the shapes of its answers", () => {
+    const page = files.filter((file) => /^services\/console\/web\/.*\.tsx?$/.test(file) && !isTest(file));
+    const shapes = ["services/console/snapshot.ts", "services/observe/figures.ts", "services/protocol/topology.ts"];
+    expect(page.length).toBeGreaterThan(3);
+    expect(violations(page, (name) => name.startsWith("services/console/web/") || /^(preact|uplot)/.test(name) || shapes.includes(name))).toEqual([]);
   });
 
   test("gateways and presence servers know no store", () => {

@@ -1,5 +1,7 @@
 /** `ringway ring …`: who owns what, what a change would move, a document of one's own, drain and weight. */
 import { readFile, writeFile } from "node:fs/promises";
+import { withPin } from "../observe/pins.ts";
+import { shareCells, shareColumns, sharesOf, type Share } from "../observe/shares.ts";
 import { pools, type Pool, type Topology } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule } from "../ring/ring.ts";
@@ -8,7 +10,6 @@ import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { table } from "./output.ts";
 import { settled } from "./settled.ts";
-import { shareCells, shareColumns, sharesOf, type Share } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
@@ -133,9 +134,8 @@ async function pin(options: Options, id: string, server: string | undefined): Pr
   const pool = options.pool as Pool;
   const slot = (await module(options)).slotOf(id);
   const { intents } = (await askCharm(options.charmUrl, "/v1/charm/status")) as { intents: { pins: Record<Pool, readonly (readonly [number, string])[]> } };
-  const others = intents.pins[pool].filter(([pinned]) => pinned !== slot);
-  if (server === undefined && others.length === intents.pins[pool].length) throw new UsageError(`slot ${slot} of ${id} is not pinned`);
-  await askCharm(options.charmUrl, "/v1/charm/pins", { method: "PUT", body: { pool, pins: server === undefined ? others : [...others, [slot, server]] } });
+  if (server === undefined && !intents.pins[pool].some(([pinned]) => pinned === slot)) throw new UsageError(`slot ${slot} of ${id} is not pinned`);
+  await askCharm(options.charmUrl, "/v1/charm/pins", { method: "PUT", body: { pool, pins: withPin(intents.pins[pool], slot, server) } });
   return { id, pool, slot, server: server ?? "as it hashes" };
 }
 

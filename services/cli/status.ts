@@ -1,5 +1,6 @@
 /** `ringway status`: who is in the ring, with how much of it, and how busy. */
 import { setTimeout as pause } from "node:timers/promises";
+import { shareCells, shareColumns, sharesOf, type Share } from "../observe/shares.ts";
 import type { Pool } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
@@ -7,7 +8,6 @@ import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { print, table } from "./output.ts";
-import { shareCells, shareColumns, sharesOf, type Share } from "./shares.ts";
 import type { Verb } from "./verb.ts";
 
 const answerMs = 3_000;

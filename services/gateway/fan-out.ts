@@ -70,6 +70,13 @@ export class FanOut {
     return client === undefined ? 0 : client.bytes + client.socket.queuedBytes;
   }
 
+  /** The same for all sessions together. */
+  get queuedBytesOfAll(): number {
+    let sum = 0;
+    for (const { bytes, socket } of this.#clients.values()) sum += bytes + socket.queuedBytes;
+    return sum;
+  }
+
   remove(session: SessionId): void {
     const client = this.#clients.get(session);
     if (client === undefined) return;

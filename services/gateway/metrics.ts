@@ -11,6 +11,7 @@ export const table = {
   subscriptions: gauge("channels that somebody here listens to"),
   pending_publishes: gauge("messages of clients that wait for their ack"),
   presence_users: gauge("users whose presence somebody here is shown, or who are announced"),
+  queued_bytes: gauge("events that wait for clients' sockets"),
   memory_ratio: gauge("resident memory, of what `--memory-mib` allows"),
   links: gauge("links to channel and presence servers by their state: open, connecting, broken", "state"),
   accepted_total: counter("clients that were let in"),
@@ -51,6 +52,7 @@ export function gatewayMetrics(state: Gateway, clients: FanOut, topology: Parame
     subscriptions: () => state.status().subscriptions,
     pending_publishes: () => state.status().pendingPublishes,
     presence_users: () => state.status().presenceUsers,
+    queued_bytes: () => clients.queuedBytesOfAll,
     memory_ratio: () => state.status().memoryPercent / 100,
     links: () => {
       const count: Record<string, number> = { open: 0, connecting: 0, broken: 0 };

@@ -257,6 +257,19 @@ describe("clients", () => {
     expect(ada.frames).toHaveLength(3);
   });
 
+  test("who asks is told how many listen to a channel here, and up to which offset; a user's own stream counts the user's sessions", async () => {
+    const p = await plane();
+    const { address } = await p.gateway();
+    const subscribers = async (channel: string): Promise<unknown> => (await ask(`http://${address}/v1/subscribers/${channel}`)).json;
+    expect(await subscribers("C1")).toEqual({ gateway: "gw-0", channel: "C1", subscribers: 0, last: null });
+    const [ada] = [await p.client(address, "UADA"), await p.client(address, "UGRACE"), await p.client(address, "UGRACE")];
+    ada.send({ id: 1, type: "message", channel: "C1", text: "one" });
+    await ada.next((frame) => frame["reply_to"] === 1);
+    expect(await subscribers("C1")).toEqual({ gateway: "gw-0", channel: "C1", subscribers: 3, last: 1 });
+    expect(await subscribers("UGRACE")).toMatchObject({ subscribers: 2, last: 0 });
+    expect(await subscribers("C%201")).toMatchObject({ status: 400, reason: "bad_id" });
+  });
+
   test("bad frames are answered or close their own socket, and nobody else's", async () => {
     const p = await plane();
     const { address } = await p.gateway();

@@ -1,6 +1,7 @@
 /** The gateway's sockets, timers and requests: runs the effects of state.ts and tells it what happens. */
 import { randomBytes } from "node:crypto";
 import { closeCodes } from "../protocol/client.ts";
+import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { connectRegistry } from "../registry/consul.ts";
@@ -128,6 +129,11 @@ export async function start(config: Config, log: Log): Promise<Running> {
       "GET /readyz": () => ({ status: registered && state.ready ? 200 : 503, body: { registered, topology: follower.view !== undefined } }),
       "GET /v1/status": () => ({ status: 200, body: { id: config.id, sockets: clients.size, fanOut: clients.counters, topology: follower.counters, ...state.status() } }),
       "GET /metrics": (request) => metrics.answer(request),
+      "GET /v1/subscribers/{channel}": ({ params }) => {
+        const channel = params["channel"]!;
+        if (!isId(channel)) throw new ProtocolError("bad_id", "the channel's ID");
+        return { status: 200, body: { gateway: config.id, channel, ...state.subscribers(channel) } };
+      },
     },
     log,
   );

@@ -163,6 +163,11 @@ export class Gateway {
     return this.#core.times;
   }
 
+  /** For `/v1/subscribers/{channel}`; a user's own stream is a channel, whose subscribers are the user's sessions. */
+  subscribers(channel: string): ReturnType<Subscriptions["describe"]> {
+    return this.#subs.describe(channel);
+  }
+
   /** Numbers for `/v1/status`; counters beside. */
   status() {
     return {

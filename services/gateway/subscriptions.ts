@@ -135,6 +135,13 @@ export class Subscriptions {
     return this.#byChannel.get(channel);
   }
 
+  /** How many sessions listen to a channel here, and the offset up to which they were served: null before its owner answered. */
+  describe(channel: string): { readonly subscribers: number; readonly last: number | null } {
+    const sub = this.#byChannel.get(channel);
+    if (sub === undefined) return { subscribers: 0, last: null };
+    return { subscribers: sub.live.size + sub.catching.size, last: sub.last === UNKNOWN ? null : sub.last };
+  }
+
   /** The ring changed. */
   reroute(): void {
     for (const sub of this.#byChannel.values()) this.#route(sub);

@@ -76,6 +76,12 @@ export const limits = {
   /** Calls that wait for a change of the same membership, and of any; more is `ratelimited`. */
   membershipTurns: 8,
   membershipTurnsAll: 10_000,
+  /** Decisions of charm's that it remembers; the oldest is forgotten. */
+  charmDecisions: 500,
+  /** Pairs of servers in a preview of what moves, those with the most slots; the rest is in its sum. */
+  previewMoves: 200,
+  /** Consoles that watch one console server; more is 503 `overloaded`. */
+  consoleWatchers: 32,
   /** Servers in one pool, pins in one pool, bytes of the topology document (DESIGN 3). */
   servers: 1024,
   pins: 4096,

@@ -1,4 +1,4 @@
-/** What `ringway top` reads: two looks at a service's /metrics, and what happened in between. */
+/** What `ringway top` and the console read: two looks at a service's /metrics, and what happened in between. */
 
 /** Name, with its labels where it has some → value. */
 export type Samples = ReadonlyMap<string, number>;

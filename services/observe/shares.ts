@@ -1,6 +1,6 @@
 /** Who has how much of the ring. */
 import { pools, type Pool, type Server, type Topology } from "../protocol/topology.ts";
-import type { RingModule } from "../ring/ring.ts";
+import type { RingModule, RingView } from "../ring/ring.ts";
 
 const slots = 65_536;
 
@@ -13,16 +13,21 @@ export interface Share extends Server {
 /** Every server of the topology, with what it owns. */
 export function sharesOf(module: RingModule, topology: Topology): Share[] {
   const view = module.build(topology);
-  const shares = pools.flatMap((pool) => {
+  const shares = sharesIn(view);
+  view.dispose();
+  return shares;
+}
+
+/** The same of a ring that is built already. */
+export function sharesIn(view: RingView): Share[] {
+  return pools.flatMap((pool) => {
     const owned = new Map<string, number>();
     for (let slot = 0; slot < slots; slot++) {
       const id = view.ownerOfSlot(pool, slot)?.id;
       if (id !== undefined) owned.set(id, (owned.get(id) ?? 0) + 1);
     }
-    return topology.pools[pool].servers.map((server): Share => ({ pool, ...server, slots: owned.get(server.id) ?? 0 }));
+    return view.servers(pool).map((server): Share => ({ pool, ...server, slots: owned.get(server.id) ?? 0 }));
   });
-  view.dispose();
-  return shares;
 }
 
 export const shareColumns: readonly string[] = ["pool", "server", "zone", "state", "weight", "slots"];
