@@ -1,4 +1,4 @@
-/** The operator's door: what is, what is held, drain, weight, pins, preview, release. */
+/** The operator's door: what is, what is held, what was decided, drain, weight, pins, preview, release. */
 import { parseJson } from "../protocol/json.ts";
 import { isId } from "../protocol/ids.ts";
 import { ProtocolError } from "../protocol/problems.ts";
@@ -33,6 +33,7 @@ export function operatorRoutes(door: OperatorDoor): Routes {
   return {
     "GET /v1/charm/topology": () => ({ status: 200, body: published() }),
     "GET /v1/charm/status": () => ({ status: 200, body: describe(door) }),
+    "GET /v1/charm/events": ({ query }) => ({ status: 200, body: { events: door.charm().decisions(readAfter(query)) } }),
     "PUT /v1/charm/servers/{id}": async (request) => {
       const id = request.params["id"]!;
       if (!isId(id)) throw new ProtocolError("bad_id");
@@ -64,6 +65,12 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       return { status: 200, body: { released, epoch: charm.epoch } };
     },
   };
+}
+
+function readAfter(query: URLSearchParams): number {
+  const after = Number(query.get("after") ?? 0);
+  if (!Number.isSafeInteger(after) || after < 0) throw new ProtocolError("bad_request", "after must be the number of an event, a whole number from 0");
+  return after;
 }
 
 function readPool(pool: unknown): Pool {

@@ -1,15 +1,18 @@
 /** What a change would move, worked out on the published topology and not carried out. */
 import { isId } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
-import type { RingModule } from "../ring/ring.ts";
-import { TopologyError, validateTopology } from "../ring/topology.ts";
+import type { RingModule, RingView } from "../ring/ring.ts";
+import { SLOTS, TopologyError, validateTopology } from "../ring/topology.ts";
 import { asObject, type Pin, readPins, readServerIntent } from "./intents.ts";
 
 export interface Preview {
   readonly epoch: number;
   /** slots of 65,536 that would have another owner */
   readonly moved: Readonly<Record<Pool, number>>;
+  /** from whom to whom, those with the most slots first, at most `limits.previewMoves`; null = nobody owns them */
+  readonly moves: readonly { readonly pool: Pool; readonly from: string | null; readonly to: string | null; readonly slots: number }[];
 }
 
 /**
@@ -43,12 +46,26 @@ export function preview(module: RingModule, topology: Topology, body: unknown): 
     const before = module.build(topology);
     const { digest: _, ...unsealed } = topology;
     const after = module.build(validateTopology({ ...unsealed, pools: Object.fromEntries(changed) as unknown }));
-    const moved = Object.fromEntries(pools.map((pool) => [pool, after.moved(before, pool)])) as Record<Pool, number>;
+    const moves = pools.flatMap((pool) => movesOf(before, after, pool));
     before.dispose();
     after.dispose();
-    return { epoch: topology.epoch, moved };
+    const moved = Object.fromEntries(pools.map((pool) => [pool, moves.reduce((sum, move) => sum + (move.pool === pool ? move.slots : 0), 0)])) as Record<Pool, number>;
+    return { epoch: topology.epoch, moved, moves: moves.sort((a, b) => b.slots - a.slots).slice(0, limits.previewMoves) };
   } catch (error) {
     if (error instanceof TopologyError) throw new ProtocolError("bad_request", error.message);
     throw error;
   }
+}
+
+function movesOf(before: RingView, after: RingView, pool: Pool): Preview["moves"][number][] {
+  const counts = new Map<string, number>();
+  for (let slot = 0; slot < SLOTS; slot++) {
+    // A space is in no ID, and nobody's is empty.
+    const [from, to] = [before.ownerOfSlot(pool, slot)?.id ?? "", after.ownerOfSlot(pool, slot)?.id ?? ""];
+    if (from !== to) counts.set(`${from} ${to}`, (counts.get(`${from} ${to}`) ?? 0) + 1);
+  }
+  return [...counts].map(([pair, slots]) => {
+    const [from, to] = pair.split(" ") as [string, string];
+    return { pool, from: from || null, to: to || null, slots };
+  });
 }

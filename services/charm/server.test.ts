@@ -170,11 +170,26 @@ describe("charm's door", () => {
     serve("channel", "cs-0", 7001);
     serve("channel", "cs-1", 7002);
     const before = await ring("two servers", { "cs-0": "up", "cs-1": "up" });
-    const { moved } = (await post("/v1/charm/preview", { servers: { "cs-1": { drain: true } } })).json as { moved: Record<string, number> };
+    const { moved, moves } = (await post("/v1/charm/preview", { servers: { "cs-1": { drain: true } } })).json as { moved: Record<string, number>; moves: unknown };
+    expect(moves).toEqual([{ pool: "channel", from: "cs-1", to: "cs-0", slots: moved["channel"] }]);
     expect(moved["channel"]).toBeGreaterThan(30_000);
     expect(moved["channel"]).toBeLessThan(35_000);
     expect(moved["gateway"]).toBe(0);
     expect(await topology()).toEqual(before);
+  });
+
+  test("tells what it decided and why, from any number on", async () => {
+    serve("channel", "cs-0", 7001);
+    await ring("the server", { "cs-0": "up" });
+    await put("/v1/charm/servers/cs-0", { weight: 50 });
+    const events = async (after = ""): Promise<{ n: number; text: string }[]> => ((await ask(url(`/v1/charm/events${after}`))).json as { events: { n: number; text: string }[] }).events;
+    const all = await until("the new weight's document", async () => {
+      const list = await events();
+      return list.at(-1)?.text.endsWith("is published") && list.length >= 5 && list;
+    });
+    expect(all.map(({ text }) => text.replaceAll(/epoch \d+/g, "epoch N"))).toEqual(["took the lead", "cs-0 joined in local, at 127.0.0.1:7001", "epoch N is published", "weight of cs-0: 50, by the operator", "epoch N is published"]);
+    expect(await events(`?after=${all[2]!.n}`)).toEqual(all.slice(3));
+    expect(await ask(url("/v1/charm/events?after=x"))).toMatchObject({ status: 400 });
   });
 
   test("publishes anew, with a higher epoch, when the topology is deleted, damaged or written over in the registry", async () => {

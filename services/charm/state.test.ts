@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { limits } from "../protocol/limits.ts";
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import { type Intents, noIntents, withPins, withServer } from "./intents.ts";
 import type { Member } from "./member.ts";
@@ -129,6 +130,63 @@ const runningBy = (stepShare: number, ...ids: string[]): Trace => {
   expect(trace.text).toBe("\n\n");
   return trace;
 };
+
+describe("charm's decisions", () => {
+  const texts = (trace: Trace): string => `\n${trace.charm.decisions(0).map(({ at, epoch, kind, text }) => `${at} ${epoch} ${kind}: ${text}`).join("\n")}\n`;
+
+  test("name who joined, fell, was held and left, and why", () => {
+    const trace = running("cs-0", "cs-1", "cs-2", "cs-3");
+    trace.members({ "cs-4": "up" }).pass(1_000).members({ "cs-4": "critical" }).pass(10_000);
+    trace.members({ "cs-0": "critical", "cs-1": "critical", "cs-2": "critical" }).pass(10).members({ "cs-0": "up", "cs-1": "up", "cs-2": "up", "cs-4": "up" }).pass(1_000).members({ "cs-3": "gone" }).pass(1_000);
+    expect(texts(trace)).toMatchInlineSnapshot(`
+      "
+      0 10 lead: took the lead
+      60400 11 member: cs-4 joined in a, at 10.0.0.1:7004
+      60400 11 published: epoch 11 is published
+      61000 12 member: cs-4 is down: its check is critical
+      61000 12 published: epoch 12 is published
+      71000 12 held: held in channel: churn guard, 3 of 4 servers critical at once
+      71010 12 held: channel is not held any more
+      71010 13 member: cs-4 is back: its check passes
+      71010 13 published: epoch 13 is published
+      72010 14 member: cs-3 left: it is not registered any more
+      72010 14 published: epoch 14 is published
+      "
+    `);
+  });
+
+  test("count the steps of a drain: what each moves, from whom to whom, and what is left", () => {
+    const trace = runningBy(0.25, "cs-0", "cs-1", "cs-2");
+    trace.intend((intents) => withServer(intents, "cs-1", { drain: true })).warm().warm().pass(10_000);
+    trace.intend((intents) => withPins(intents, "channel", [[7, "cs-0"]])).pass(10);
+    expect(texts(trace)).toMatchInlineSnapshot(`
+      "
+      0 10 lead: took the lead
+      60000 10 operator: drain of cs-1 by the operator
+      60000 11 step: step 1: 24.2 % of the slots move from cs-1 to cs-0, cs-2; 9.1 % are left
+      60000 11 published: epoch 11 is published
+      60010 12 member: cs-1 is drained: it owns nothing
+      60010 12 step: step 2: 9.1 % of the slots move from cs-1 to cs-0, cs-2; 0 % are left
+      60010 12 published: epoch 12 is published
+      60020 12 step: all slots are where they belong, after 2 steps
+      70020 12 operator: slot 7 pinned to cs-0 by the operator
+      70020 13 published: epoch 13 is published
+      "
+    `);
+  });
+
+  test("are the last 500, and their numbers go on rising when charm starts anew", () => {
+    const trace = running("cs-0");
+    for (let i = 0; i < 600; i++) trace.intend((intents) => withServer(intents, "cs-0", { drain: i % 2 === 0 }));
+    const kept = trace.charm.decisions(0);
+    expect(kept).toHaveLength(limits.charmDecisions);
+    expect(kept.at(-1)!.n - kept[0]!.n).toBe(limits.charmDecisions - 1);
+    expect(trace.charm.decisions(kept.at(-2)!.n)).toEqual([kept.at(-1)]);
+    const next = new Charm({ topology: undefined, intents: noIntents, firstEpoch: 1 }, timing, kept.at(-1)!.n + 1);
+    next.step({ type: "leading", leading: true }, kept.at(-1)!.n + 1);
+    expect(next.decisions(kept.at(-1)!.n)).toMatchObject([{ text: "took the lead" }]);
+  });
+});
 
 describe("charm's state", () => {
   test("at the first boot, tells Envoy of each server at once, and rings those that start together in one epoch", () => {

@@ -7,6 +7,8 @@
  */
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import type { TopologyDraft } from "../ring/seal.ts";
+import { type Decision, Decisions, type Told } from "./decisions.ts";
+import { explainIntents, explainMembers, explainStep } from "./explain.ts";
 import type { Intents } from "./intents.ts";
 import type { Member } from "./member.ts";
 import { Pace } from "./pace.ts";
@@ -73,12 +75,16 @@ export class Charm {
   /** what the paced pool shall be in the end */
   #goal: readonly Server[] = [];
   readonly #heldBefore = new Map<Pool, readonly string[]>();
+  readonly #decisions: Decisions;
+  /** steps of the rebalance that is under way; 0: none is */
+  #steps = 0;
 
   constructor(boot: Boot, timing: Timing, now: number) {
     this.#base = boot.topology ?? emptyDraft(boot.firstEpoch - 1);
     this.#intents = boot.intents;
     this.#stepShare = timing.stepShare;
     this.#pace = new Pace(timing.warmWithinMs);
+    this.#decisions = new Decisions(now);
     this.#pools = eachPool((pool) => new PoolState(pool, this.#base.pools[pool].servers, timing, now));
   }
 
@@ -114,16 +120,24 @@ export class Charm {
     return left === 0 && waitingFor.length === 0 ? undefined : { left, waitingFor };
   }
 
+  /** What it decided and why, from a number on: at most `limits.charmDecisions`. */
+  decisions(after: number): readonly Decision[] {
+    return this.#decisions.after(after);
+  }
+
   step(event: Event, now: number): Effect[] {
     const effects: Effect[] = [];
+    const decide = (...told: Told[]): void => told.forEach((one) => this.#decisions.add(one, this.#base.epoch, now));
     switch (event.type) {
       case "members":
         this.#pools[event.pool].take(event.members, now);
         break;
       case "lost":
+        decide({ kind: "registry", text: `the registry does not answer for ${event.pool} servers: those that are in the ring stay`, pool: event.pool });
         this.#pools[event.pool].lost();
         break;
       case "intents":
+        decide(...explainIntents(this.#intents, event.intents));
         this.#intents = event.intents;
         break;
       case "topology":
@@ -133,13 +147,16 @@ export class Charm {
         this.#pace.warm(event.server, event.epoch);
         break;
       case "unpublished":
+        decide({ kind: "registry", text: `epoch ${this.#base.epoch + 1} could not be written; it is tried again` });
         this.#publishing = undefined;
         this.#retryAt = now + RETRY_MS;
         break;
       case "leading":
+        if (event.leading !== this.#leading) decide({ kind: "lead", text: event.leading ? "took the lead" : "lost the lead: another charm decides" });
         this.#leading = event.leading;
         break;
       case "release":
+        decide({ kind: "operator", text: `what the churn guard holds${event.pool === undefined ? "" : ` in ${event.pool}`} let go by the operator` });
         for (const pool of pools) if (event.pool === undefined || event.pool === pool) this.#pools[pool].guard.release();
         break;
       case "tick":
@@ -150,13 +167,16 @@ export class Charm {
 
   #takeTopology(topology: Topology | undefined, now: number, effects: Effect[]): void {
     const stepped = this.#stepping && topology?.epoch === this.#publishing?.epoch;
+    const own = topology !== undefined && topology.epoch === this.#publishing?.epoch;
     this.#publishing = undefined;
     this.#stepping = false;
     if (topology === undefined || topology.epoch < this.#base.epoch) {
       // Lost, damaged or older than what readers have: publish anew what there was, one epoch on.
+      this.#decisions.add({ kind: "registry", text: "the topology in the registry was lost, damaged or taken back; it is published anew" }, this.#base.epoch, now);
       this.#base = emptyDraft(this.#base.epoch);
       return;
     }
+    if (topology.epoch > this.#base.epoch) this.#decisions.add({ kind: "published", text: `epoch ${topology.epoch} is published${own ? "" : ", by another charm"}` }, topology.epoch, now);
     this.#base = topology;
     for (const pool of pools) this.#pools[pool].rebase(topology.pools[pool].servers);
     if (!stepped) return;
@@ -177,15 +197,26 @@ export class Charm {
       if (result.endpointsChanged) effects.push({ type: "endpoints", pool, addresses: this.endpoints(pool) });
       return pool === PACED ? this.#paced(result.wanted, now) : result.wanted;
     });
-    this.#tellHeld(effects);
+    this.#tellHeld(effects, now);
     if (this.#leading && this.#publishing === undefined && now >= this.#retryAt && !sameContent(wanted, this.#base.pools)) {
       this.#publishing = { epoch: this.#base.epoch + 1, pools: wanted };
       this.#stepping = this.#stepShare < 1 && leftToMove(this.#base.pools[PACED].servers, wanted[PACED].servers) > 0;
+      this.#explain(this.#publishing, now);
       effects.push({ type: "publish", draft: this.#publishing });
+    }
+    if (this.#steps > 0 && this.rebalance(now) === undefined) {
+      this.#decisions.add({ kind: "step", text: `all slots are where they belong, after ${this.#steps} steps`, pool: PACED }, this.#base.epoch, now);
+      this.#steps = 0;
     }
     const at = Math.min(...pools.map((pool) => this.#pools[pool].nextDue(now)), this.#retryAt > now ? this.#retryAt : Infinity, this.#pace.ends() > now ? this.#pace.ends() : Infinity);
     if (at < Infinity) effects.push({ type: "wake", at });
     return effects;
+  }
+
+  #explain({ epoch, pools: next }: TopologyDraft, now: number): void {
+    const decide = (told: Told): void => this.#decisions.add(told, epoch, now);
+    for (const told of explainMembers(this.#base.pools, next, (pool, id) => this.#pools[pool].members.has(id))) decide(told);
+    if (this.#stepping) decide(explainStep(PACED, ++this.#steps, this.#base.pools[PACED].servers, next[PACED].servers, this.#goal));
   }
 
   /** As much of it as may be now. */
@@ -196,13 +227,16 @@ export class Charm {
     return { ...wanted, servers: nextStep(this.#base.pools[PACED].servers, wanted.servers, share) };
   }
 
-  #tellHeld(effects: Effect[]): void {
+  #tellHeld(effects: Effect[], now: number): void {
     for (const pool of pools) {
       const servers = this.held(pool);
       const before = this.#heldBefore.get(pool) ?? [];
       if (servers.length === before.length && servers.every((id, i) => id === before[i])) continue;
       this.#heldBefore.set(pool, servers);
       effects.push({ type: "held", pool, servers });
+      const alive = this.#base.pools[pool].servers.filter(({ state }) => state !== "down").length;
+      const text = servers.length === 0 ? `${pool} is not held any more` : `held in ${pool}: churn guard, ${servers.length} of ${alive} servers critical at once`;
+      this.#decisions.add({ kind: "held", text, pool, servers }, this.#base.epoch, now);
     }
   }
 }

@@ -7,6 +7,7 @@ export const problems = {
   bad_request: [400, "The request is not valid"],
   bad_id: [400, "The ID is not 1..64 characters of [A-Za-z0-9_-]"],
   bad_ticket: [401, "The ticket is unknown, used or expired"],
+  bad_token: [401, "The operator's token is missing or wrong"],
   not_found: [404, "There is nothing at this path"],
   method_not_allowed: [405, "This path does not take that method"],
   message_not_found: [404, "There is no message with that ts"],

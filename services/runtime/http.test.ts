@@ -6,11 +6,27 @@ import { createHttp } from "./http.ts";
 import { createLog } from "./log.ts";
 import { ask } from "./request.ts";
 
+let counted = 0;
+let isCounting = false;
+/** Never ends by itself. */
+async function* counting(): AsyncGenerator<string> {
+  isCounting = true;
+  try {
+    for (counted = 1; ; counted++) {
+      yield `${counted}\n`.padEnd(1_000);
+      await new Promise((turn) => setImmediate(turn));
+    }
+  } finally {
+    isCounting = false;
+  }
+}
+
 const door = createHttp(
   {
     "GET /v1/channels/{id}": ({ params }) => ({ status: 200, body: params }),
     "POST /v1/channels/{id}/messages": async ({ json }) => ({ status: 200, body: await json() }),
     "GET /v1/kv/{key...}": ({ params, query }) => ({ status: 200, body: { ...params, raw: query.has("raw") } }),
+    "GET /counting": () => ({ status: 200, headers: { "content-type": "text/plain" }, stream: counting() }),
     "GET /broken": () => {
       throw new Error("a defect");
     },
@@ -46,6 +62,23 @@ test.each([
   expect(answer.json).toMatchObject({ type: "about:blank", status, reason });
   expect(answer.headers["content-type"]).toBe("application/problem+json");
   expect(answer.headers["x-ringway-reason"]).toBe(reason);
+});
+
+test("a stream is sent as it comes, no faster than it is read, and ends with its client", async () => {
+  const stop = new AbortController();
+  const answer = await fetch(`${url}/counting`, { signal: stop.signal });
+  const reader = answer.body!.getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toMatch(/^1\n/);
+  const stalled = await vi.waitFor(async () => {
+    const before = counted;
+    await new Promise((turn) => setTimeout(turn, 50));
+    expect(counted).toBe(before);
+    return before;
+  }, 10_000);
+  // What the kernel and both ends hold, and not one part more.
+  expect(stalled).toBeLessThan(50_000);
+  stop.abort();
+  await vi.waitFor(() => expect(isCounting).toBe(false));
 });
 
 test("what is not HTTP gets a 400 and its connection closed, and the door stays open", async () => {

@@ -3,6 +3,7 @@
  * ProtocolError; whatever else they throw is answered as `internal` and logged: the request suffers, the process doesn't.
  */
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream";
 import { limits } from "../protocol/limits.ts";
 import { parseJson } from "../protocol/json.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
@@ -29,6 +30,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
   /** a Uint8Array or string is sent as it is, anything else as JSON; undefined = no body */
   readonly body?: unknown;
+  /** in the place of a body: parts that are sent as they come, no faster than the client reads; returned from when it is gone */
+  readonly stream?: AsyncIterable<string>;
 }
 
 export type Handler = (request: Request) => Promise<Reply> | Reply;
@@ -191,6 +194,11 @@ function encodeBody(body: unknown): Buffer {
 
 function send(res: ServerResponse, reply: Reply): void {
   if (res.headersSent || res.destroyed) return;
+  if (reply.stream !== undefined) {
+    res.writeHead(reply.status, { ...reply.headers });
+    // A client that goes in the middle is no fault, and nobody is left to be told of another.
+    return pipeline(reply.stream, res, () => undefined);
+  }
   const body = encodeBody(reply.body);
   const type = reply.body === undefined ? {} : { "content-type": "application/json" };
   res.writeHead(reply.status, { ...type, "content-length": body.length, ...reply.headers });
