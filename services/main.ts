@@ -15,6 +15,7 @@ import { send, tail } from "./cli/talk.ts";
 import { token } from "./cli/token.ts";
 import { top } from "./cli/top.ts";
 import type { Verb } from "./cli/verb.ts";
+import * as consoleConfig from "./console/config.ts";
 import * as gatewayConfig from "./gateway/config.ts";
 import * as launchConfig from "./launch/config.ts";
 import * as presenceConfig from "./presence/config.ts";
@@ -30,12 +31,13 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),
   presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),
   webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: onStore(async (config, log) => (await import("./webapp/server.ts")).start(config, log)) }),
+  console: serviceVerb("console", { ...consoleConfig, summary: "the operator's console: the ring, its servers and what charm decides, in a browser", start: async (config, log) => (await import("./console/server.ts")).start(config, log) }),
   status,
   top,
   ring,
   send,
   tail,
-  check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig }),
+  check: checkVerb({ dev: launchConfig.readConfig, charm: charmConfig.readConfig, channel: channelConfig.readConfig, gateway: gatewayConfig.readConfig, presence: presenceConfig.readConfig, webapp: webappConfig.readConfig, console: consoleConfig.readConfig }),
   "check-delivery": checkDelivery,
   token,
   store,

@@ -48,7 +48,7 @@ test("--help lists the verbs; each verb's --help lists its flags, and docs/cli.m
   const { code, out } = await ringway("--help");
   expect(code).toBe(0);
   const verbs = [...out.matchAll(/^ {2}([\w-]+) {2,}\S/gm)].map((match) => match[1]!);
-  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "status", "top", "ring", "send", "tail", "check", "check-delivery", "token", "store", "completion"]);
+  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "console", "status", "top", "ring", "send", "tail", "check", "check-delivery", "token", "store", "completion"]);
   const helps = await Promise.all(verbs.map((verb) => ringway(verb, "--help")));
   for (const help of helps) {
     expect(help.code).toBe(0);
@@ -69,6 +69,11 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["gateway", "--id", "gw-0", "--listen", "here"], "--listen: 'here' is not valid"],
     [["gateway", "--id", "gw-0", "--listen", "127.0.0.1:65536"], "--listen: '127.0.0.1:65536' is not valid"],
     [["charm", "--listen", "127.0.0.1:1", "--ring-key", "short"], "--ring-key: 'short' is not valid"],
+    [["console", "--ring-key", DEV_KEY], "RINGWAY_OPERATOR_TOKEN or --operator-token-file is required"],
+    [["console", "--ring-key", DEV_KEY, "--operator-token", "short"], "--operator-token: what it says is not valid"],
+    [["console", "--ring-key", DEV_KEY, "--operator-token-file", "/nowhere"], "--operator-token-file /nowhere cannot be read (ENOENT)"],
+    [["console", "--ring-key", DEV_KEY, "--operator-token-file", "package.json"], "--operator-token-file package.json does not hold one line of 16..256 visible characters"],
+    [["console", "--ring-key", DEV_KEY, "--operator-token", "a-long-enough-token", "--envoy-admin-urls", "here"], "--envoy-admin-urls: 'here' is not valid"],
     [["dev", "--port", "eighty"], "--port must be a whole number"],
     [["dev", "--port", "65500", "--channels", "50"], "leaves no room for the other ports"],
     [["dev", "--store", "disk"], "--store: what it says is not valid: lmdb, memory"],

@@ -5,13 +5,14 @@ import { parse } from "yaml";
 import { expect, test } from "vitest";
 import { table as channel } from "../services/channel/metrics.ts";
 import { table as charm } from "../services/charm/metrics.ts";
+import { table as console_ } from "../services/console/metrics.ts";
 import { table as gateway } from "../services/gateway/metrics.ts";
 import { table as presence } from "../services/presence/metrics.ts";
 import type { Table } from "../services/runtime/metrics.ts";
 import { timesBoundsMs } from "../services/runtime/times.ts";
 import { table as webapp } from "../services/webapp/metrics.ts";
 
-const services: Readonly<Record<string, Table>> = { channel, gateway, presence, webapp, charm };
+const services: Readonly<Record<string, Table>> = { channel, gateway, presence, webapp, charm, console: console_ };
 
 test("every metric is in docs/metrics.md, with its unit and its meaning", async () => {
   const pages = Object.entries(services).map(([service, table]) => {
@@ -22,7 +23,7 @@ test("every metric is in docs/metrics.md, with its unit and its meaning", async 
 
 <!-- Made from services/*/metrics.ts by test/docs.test.ts; to change it, change those and run \`npx vitest run test/docs.test.ts -u\`. -->
 
-Every service answers \`GET /metrics\` at its own address (charm's and webapp's, too) in the format of Prometheus; the edge does not show it. Beside what is below there are
+Every service answers \`GET /metrics\` at its own address (charm's, webapp's and the console's, too) in the format of Prometheus; the edge does not show it. Beside what is below there are
 prom-client's \`process_*\` and \`nodejs_*\`: CPU, memory, the event loop's delay, garbage collection. Envoy's own and the filter's are in [envoy/README.md](../envoy/README.md#what-there-is-to-see).
 
 Units are in the names: \`_seconds\`, \`_bytes\`, \`_ratio\` (of 1), \`_total\` (rises from the process's start). No label has more than a few values. Histograms have the bounds ${timesBoundsMs.map((ms) => ms / 1_000).join(", ")} s.

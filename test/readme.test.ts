@@ -93,8 +93,9 @@ test("the README's table of ports is what the launcher plans for --port 8080", a
   expect(row("Envoy")).toContain(`${ports.edge} edge, ${ports.mesh} mesh, ${ports.admin} admin`);
   expect(row("charm")).toContain(`| ${ports.charm} |`);
   expect(row("webapp")).toContain(`| ${ports.webapp} |`);
+  expect(row("console")).toContain(`| ${ports.console} |`);
   for (const name of ["channel", "presence", "gateway"] as const) expect(row(name)).toContain(`| ${range(ports[name])} |`);
-  for (const folder of ["charm", "webapp", "channel", "presence", "gateway", "registry", "store"]) expect(readme).toContain(`services/${folder}`);
+  for (const folder of ["charm", "webapp", "channel", "presence", "gateway", "console", "registry", "store"]) expect(readme).toContain(`services/${folder}`);
 });
 
 test("the commands of docs/adopt.md bring a plane up by hand, without development users, and prove it", async () => {

@@ -1,22 +1,6 @@
 /** What charm decided, with its reasons, for an operator to read: the last `limits.charmDecisions` of it. Pure. */
 import { limits } from "../protocol/limits.ts";
-import type { Pool } from "../protocol/topology.ts";
-
-export const decisionKinds = ["lead", "operator", "member", "step", "published", "held", "registry"] as const;
-export type DecisionKind = (typeof decisionKinds)[number];
-
-export interface Decision {
-  /** rises with each, over restarts of charm, too */
-  readonly n: number;
-  /** milliseconds since 1970, by the clock that `step` is given */
-  readonly at: number;
-  /** of the topology that it is about */
-  readonly epoch: number;
-  readonly kind: DecisionKind;
-  readonly text: string;
-  readonly pool?: Pool;
-  readonly servers?: readonly string[];
-}
+import type { Decision } from "../protocol/operator.ts";
 
 export type Told = Pick<Decision, "kind" | "text" | "pool" | "servers">;
 

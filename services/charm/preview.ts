@@ -1,19 +1,12 @@
 /** What a change would move, worked out on the published topology and not carried out. */
 import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Preview } from "../protocol/operator.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import type { RingModule, RingView } from "../ring/ring.ts";
 import { SLOTS, TopologyError, validateTopology } from "../ring/topology.ts";
 import { asObject, type Pin, readPins, readServerIntent } from "./intents.ts";
-
-export interface Preview {
-  readonly epoch: number;
-  /** slots of 65,536 that would have another owner */
-  readonly moved: Readonly<Record<Pool, number>>;
-  /** from whom to whom, those with the most slots first, at most `limits.previewMoves`; null = nobody owns them */
-  readonly moves: readonly { readonly pool: Pool; readonly from: string | null; readonly to: string | null; readonly slots: number }[];
-}
 
 /**
  * @param body `{servers?: {id: {drain?, weight?}}, remove?: id[], add?: {pool: Server[]}, pins?: {pool: [[slot, id]]}}`

@@ -5,9 +5,10 @@
  * deregisters is gone. Channel servers gain and lose slots by limited steps (steps.ts), one after the other (pace.ts); what
  * fails is taken out at once. Pure: (event, now) → effects.
  */
+import type { Decision } from "../protocol/operator.ts";
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import type { TopologyDraft } from "../ring/seal.ts";
-import { type Decision, Decisions, type Told } from "./decisions.ts";
+import { Decisions, type Told } from "./decisions.ts";
 import { explainIntents, explainMembers, explainStep } from "./explain.ts";
 import type { Intents } from "./intents.ts";
 import type { Member } from "./member.ts";

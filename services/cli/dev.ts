@@ -39,7 +39,7 @@ export const dev: Verb = {
       complain(error as Error);
       return 1;
     }
-    for (const line of banner(plane.table(), plane.url, config.data)) say(line);
+    for (const line of banner(plane.table(), plane.url, plane.consoleUrl, config.data)) say(line);
     await stopped;
     say("Stopping");
     await plane.stop();
@@ -48,13 +48,14 @@ export const dev: Verb = {
   },
 };
 
-function banner(table: readonly string[], url: string, data: string): string[] {
+function banner(table: readonly string[], url: string, consoleUrl: string, data: string): string[] {
   return [
     "",
     ...table,
     "",
     "  demo tokens: xoxp-dev-ada  xoxp-dev-grace  xoxp-dev-linus  xoxp-dev-margaret  xoxb-dev-robot",
     "  demo channels: general (C0GENERAL)  random (C0RANDOM)",
+    `  console: ${consoleUrl}`,
     `  logs and store: ${data}    stop: Ctrl-C`,
     "",
     `Ringway is up: ${url}`,

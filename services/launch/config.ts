@@ -1,8 +1,8 @@
-import { storeFlag } from "../runtime/common-flags.ts";
+import { operatorTokenFlag, storeFlag } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 
 export const flags = {
-  port: { type: "number", default: 8080, min: 1, max: 65_535, help: "edge port; the other ports follow it (+1 mesh, +2 Envoy admin, +3 charm, +4 webapp, from +10 the servers)" },
+  port: { type: "number", default: 8080, min: 1, max: 65_535, help: "edge port; the other ports follow it (+1 mesh, +2 Envoy admin, +3 charm, +4 webapp, +5 console, from +10 the servers)" },
   data: { type: "string", default: ".ringway", help: "folder for the store, logs and plane.json" },
   store: storeFlag,
   channels: { type: "number", default: 3, min: 1, max: 50, help: "channel servers" },
@@ -11,6 +11,7 @@ export const flags = {
   host: { type: "string", default: "127.0.0.1", help: "address that everything listens on", matches: /^[0-9.]+$/ },
   chat: { type: "string", default: "on", oneOf: ["on", "off"], help: "the chat page at /" },
   "ring-key": { type: "string", default: "", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ },
+  "operator-token": { ...operatorTokenFlag, help: `${operatorTokenFlag.help}; empty = a new one with each start` },
   concurrency: { type: "number", default: 2, min: 1, max: 64, help: "Envoy's worker threads" },
   "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error"], help: "least level that is logged" },
 } as const satisfies Flags;

@@ -2,6 +2,7 @@
  * The launcher behind `npm start`: brings a whole plane up as child processes (charm, channel, presence and gateway
  * servers, webapp, Envoy), shows what runs where, restarts what dies, and stops everything on SIGINT or SIGTERM.
  */
+import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +16,7 @@ import { envoyConfig } from "./envoy-config.ts";
 import { findEnvoy } from "./find-envoy.ts";
 import { compileCache, nodeArgs } from "./node.ts";
 import { planPorts, takenPort, type Ports } from "./ports.ts";
+import { pools } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import type { StoreUnavailable } from "../store/log.ts";
 import { checkStore } from "../store/open.ts";
@@ -70,10 +72,11 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local" }));
 
   if (early.signal.aborted) throw new StoppedEarly();
-  const plane = new Plane(data, config, ports, say);
+  const operatorToken = config.operatorToken === "" ? randomBytes(16).toString("hex") : config.operatorToken;
+  const plane = new Plane(data, config, ports, operatorToken, say);
   void stopped.then(() => plane.stop());
   try {
-    await plane.start(serviceSpecs(config, ports, data, ringKey), envoySpec(envoy, envoyFile, config, data, ports));
+    await plane.start([...serviceSpecs(config, ports, data, ringKey), consoleSpec(config, ports, data, ringKey, operatorToken)], envoySpec(envoy, envoyFile, config, data, ports));
   } catch (error) {
     await plane.stop();
     throw error;
@@ -85,20 +88,27 @@ export class Plane {
   readonly #data: string;
   readonly #config: Config;
   readonly #ports: Ports;
+  readonly #operatorToken: string;
   readonly #say: (line: string) => void;
   readonly #children: Child[] = [];
   #writing: Promise<void> = Promise.resolve();
   #stop: Promise<void> | undefined;
 
-  constructor(data: string, config: Config, ports: Ports, say: (line: string) => void) {
+  constructor(data: string, config: Config, ports: Ports, operatorToken: string, say: (line: string) => void) {
     this.#data = data;
     this.#config = config;
     this.#ports = ports;
+    this.#operatorToken = operatorToken;
     this.#say = say;
   }
 
   get url(): string {
     return `http://${this.#config.host}:${this.#ports.edge}`;
+  }
+
+  /** The console's page, with the token in the fragment, which a browser sends to nobody. */
+  get consoleUrl(): string {
+    return `http://${this.#config.host}:${this.#ports.console}/console#token=${encodeURIComponent(this.#operatorToken)}`;
   }
 
   async start(services: readonly ChildSpec[], envoy: ChildSpec): Promise<void> {
@@ -113,7 +123,8 @@ export class Plane {
     await this.#until("Envoy's edge", async () => (await ask(`${this.url}/api/api.test`, { timeoutMs: 1_000 })).status === 200);
     const mesh = `http://${this.#config.host}:${this.#ports.mesh}`;
     const topology = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/topology`;
-    await this.#until("the whole ring", async () => countServers((await ask(topology, { timeoutMs: 1_000 })).json) >= rest.length - 1);
+    const inRing = rest.filter(({ role }) => pools.some((pool) => pool === role));
+    await this.#until("the whole ring", async () => countServers((await ask(topology, { timeoutMs: 1_000 })).json) >= inRing.length);
     const status = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/status`;
     await this.#until("everybody's share of it", async () => ((await ask(status, { timeoutMs: 1_000 })).json as { rebalance?: unknown }).rebalance === null);
     await this.#until("the ring in Envoy", async () => (await ask(`${mesh}/v1/channels/C0GENERAL`, { timeoutMs: 1_000 })).status === 200);
@@ -134,7 +145,7 @@ export class Plane {
   }
 
   async #stopAll(): Promise<void> {
-    for (const roles of [["gateway"], ["envoy"], ["webapp", "channel", "presence"], ["charm"]]) {
+    for (const roles of [["gateway"], ["envoy"], ["webapp", "channel", "presence", "console"], ["charm"]]) {
       await Promise.all(this.#children.filter((child) => roles.includes(child.spec.role)).map((child) => child.stop(8_000)));
     }
     await this.#writing;
@@ -215,6 +226,21 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     ...ports.presence.map((port, i) => spec("presence", `ps-${i}`, port, ["--id", `ps-${i}`, ...registry, ...mesh])),
     ...ports.gateway.map((port, i) => spec("gateway", `gw-${i}`, port, ["--id", `gw-${i}`, ...registry, ...mesh])),
   ];
+}
+
+/** Not among the others: benches and trials run without it. */
+function consoleSpec(config: Config, ports: Ports, data: string, ringKey: string, operatorToken: string): ChildSpec {
+  const at = (port: number): string => `http://${config.host}:${port}`;
+  const address = `${config.host}:${ports.console}`;
+  return {
+    name: "console",
+    role: "console",
+    address,
+    command: process.execPath,
+    args: nodeArgs("console", ["--listen", address, "--charm-url", at(ports.charm), "--mesh-url", at(ports.mesh), "--envoy-admin-urls", at(ports.admin), "--log-level", config.logLevel]),
+    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_OPERATOR_TOKEN: operatorToken },
+    logFile: join(data, "logs", "console.log"),
+  };
 }
 
 function envoySpec(command: string, file: string, config: Config, data: string, ports: Ports): ChildSpec {

@@ -13,16 +13,17 @@ export interface Ports {
   readonly admin: number;
   readonly charm: number;
   readonly webapp: number;
+  readonly console: number;
   readonly channel: readonly number[];
   readonly gateway: readonly number[];
   readonly presence: readonly number[];
 }
 
-/** edge, mesh +1, admin +2, charm +3, webapp +4, then from +10 the channel, presence and gateway servers one after the other. */
+/** edge, mesh +1, admin +2, charm +3, webapp +4, console +5, then from +10 the channel, presence and gateway servers one after the other. */
 export function planPorts(edge: number, sizes: Sizes): Ports {
   let next = edge + 10;
   const take = (count: number): number[] => Array.from({ length: count }, () => next++);
-  return { edge, mesh: edge + 1, admin: edge + 2, charm: edge + 3, webapp: edge + 4, channel: take(sizes.channels), presence: take(sizes.presences), gateway: take(sizes.gateways) };
+  return { edge, mesh: edge + 1, admin: edge + 2, charm: edge + 3, webapp: edge + 4, console: edge + 5, channel: take(sizes.channels), presence: take(sizes.presences), gateway: take(sizes.gateways) };
 }
 
 /** @returns the first port that cannot be bound on `host`, with the reason, or undefined */

@@ -27,6 +27,16 @@ export const storeFlag = {
   help: "lmdb, memory (forgets all at the process's end) or postgres://user:password@host:port/database",
 } as const;
 
+/** What an operator shows at the console. A command line is seen by all of a machine: the environment is the better place. */
+export const operatorTokenFlag = {
+  type: "string",
+  default: "",
+  env: "RINGWAY_OPERATOR_TOKEN",
+  secret: true,
+  matches: /^([\x21-\x7e]{16,256})?$/,
+  help: "the operator's token for the console, 16..256 visible characters",
+} as const;
+
 /** Rate limits that more than one kind of server keeps, each process for itself. */
 export const rateFlags = {
   "user-messages-per-second": { type: "number", default: 200, min: 0, max: 1_000_000, env: "RINGWAY_USER_MESSAGES_PER_SECOND", help: "messages of one user that this process takes; 0 = no limit" },

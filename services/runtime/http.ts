@@ -197,7 +197,8 @@ function send(res: ServerResponse, reply: Reply): void {
   if (reply.stream !== undefined) {
     res.writeHead(reply.status, { ...reply.headers });
     // A client that goes in the middle is no fault, and nobody is left to be told of another.
-    return pipeline(reply.stream, res, () => undefined);
+    pipeline(reply.stream, res, () => undefined);
+    return;
   }
   const body = encodeBody(reply.body);
   const type = reply.body === undefined ? {} : { "content-type": "application/json" };

@@ -1,0 +1,21 @@
+/** Who may use the console: who shows the operator's token. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { problem } from "../protocol/problems.ts";
+import { problemReply, type Handler, type Routes } from "../runtime/http.ts";
+
+/** Of one length and compared in constant time, so that an answer's time says nothing of the token. */
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+/** @param refused told of each request without the token */
+export function guard(token: string, refused: () => void): (routes: Routes) => Routes {
+  const expected = digest(token);
+  const guarded =
+    (handler: Handler): Handler =>
+    (request) => {
+      const shown = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
+      if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return handler(request);
+      refused();
+      return problemReply(problem("bad_token"), { "www-authenticate": "Bearer" });
+    };
+  return (routes) => Object.fromEntries(Object.entries(routes).map(([route, handler]) => [route, guarded(handler)]));
+}

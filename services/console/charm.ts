@@ -1,0 +1,36 @@
+/** charm's operator door, from here. */
+import { ProtocolError } from "../protocol/problems.ts";
+import type { Reply } from "../runtime/http.ts";
+import { ask, type Answer, type Ask } from "../runtime/request.ts";
+
+const answerMs = 3_000;
+
+export class CharmDoor {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** @throws ProtocolError unavailable */
+  async ask(path: string, options: Ask = {}): Promise<Answer> {
+    try {
+      return await ask(this.#url + path, { timeoutMs: answerMs, ...options });
+    } catch (error) {
+      throw new ProtocolError("unavailable", `charm does not answer (${(error as NodeJS.ErrnoException).code ?? "no answer"})`);
+    }
+  }
+
+  /** An answer's JSON. @throws ProtocolError unavailable, also where charm has nothing to say yet */
+  async read(path: string): Promise<unknown> {
+    const answer = await this.ask(path);
+    if (answer.status !== 200) throw new ProtocolError("unavailable", `charm answers ${answer.status} to ${path}`);
+    return answer.json;
+  }
+
+  /** charm's own answer to a request that is passed on, its refusals with their reasons included. */
+  async pass(path: string, options: Ask): Promise<Reply> {
+    const { status, headers, bytes } = await this.ask(path, options);
+    return { status, headers: { "content-type": String(headers["content-type"] ?? "application/json") }, body: bytes };
+  }
+}
