@@ -34,7 +34,7 @@ test("a port that cannot be bound is named", async () => {
   const holder = createServer();
   const port = await new Promise<number>((resolve) => holder.listen(0, "127.0.0.1", () => resolve((holder.address() as { port: number }).port)));
   try {
-    const only = { edge: port, mesh: port, admin: port, charm: port, webapp: port, channel: [], presence: [], gateway: [] };
+    const only = { edge: port, mesh: port, admin: port, charm: port, webapp: port, console: port, channel: [], presence: [], gateway: [] };
     expect(await takenPort("127.0.0.1", only)).toEqual({ port, reason: "EADDRINUSE" });
   } finally {
     holder.close();

@@ -1,3 +1,6 @@
 import { render } from "preact";
+import "uplot/dist/uPlot.min.css";
+import "./style.css";
+import { App } from "./app.tsx";
 
-render(<h1>Ringway console</h1>, document.getElementById("app")!);
+render(<App />, document.getElementById("app")!);

@@ -1,0 +1,200 @@
+/** The operator's console in a real Chromium, against a whole plane: what it shows, what it changes, and what it refuses. */
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { connectRtm } from "../e2e/client.ts";
+import { makeChannels, ownerOf, rebalanced, topologyOf } from "../e2e/operate.ts";
+import { people } from "../e2e/people.ts";
+import { usePlane } from "../e2e/plane.ts";
+import { Traffic } from "../e2e/traffic.ts";
+import { until } from "../e2e/wait.ts";
+import { chromiumPath, findings, openBrowser, picture } from "./browser.ts";
+
+const token = "a-token-of-the-tests";
+
+describe.skipIf(chromiumPath === undefined)("the console", () => {
+  const plane = usePlane({ env: { RINGWAY_OPERATOR_TOKEN: token } });
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  /** what the page's policy, or a defect of its script, made the browser say */
+  let complaints: string[];
+
+  beforeAll(async () => void (browser = await openBrowser()));
+  afterAll(() => browser?.close());
+  beforeEach(async () => {
+    context = await browser.newContext({ viewport: { width: 1280, height: 1000 }, colorScheme: "light" });
+    page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    complaints = [];
+    page.on("console", (message) => void (message.type() === "error" && !message.text().includes("the server responded with a status of 4") && complaints.push(message.text())));
+    page.on("pageerror", (error) => void complaints.push(String(error)));
+  });
+  afterEach(async () => {
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  const url = (): string => `http://${plane().addressOf("console")}/console`;
+  const open = async (): Promise<void> => {
+    await page.goto(`${url()}#token=${token}`);
+    await page.getByRole("heading", { name: "Servers" }).waitFor();
+  };
+  /** Opens the dialog and fills it in, as far as said. */
+  const wish = async (fields: { readonly what: string; readonly server?: string; readonly weight?: string; readonly id?: string }): Promise<Locator> => {
+    await page.getByRole("button", { name: "Change the ring" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("What").selectOption(fields.what);
+    if (fields.server !== undefined) await dialog.getByRole("combobox", { name: "Server" }).fill(fields.server);
+    if (fields.weight !== undefined) await dialog.getByRole("textbox", { name: "Weight" }).fill(fields.weight);
+    if (fields.id !== undefined) await dialog.getByLabel("ID whose slot it is").fill(fields.id);
+    await dialog.getByRole("button", { name: "Preview" }).click();
+    return dialog;
+  };
+
+  test("asks for the token, says that a wrong one is wrong, and keeps the right one out of the address", async () => {
+    await page.goto(url());
+    await page.getByLabel("Operator's token").fill("not-the-right-token");
+    await page.getByRole("button", { name: "Open" }).click();
+    expect(await page.getByRole("alert").textContent()).toBe("That is not the operator's token.");
+    expect(await findings(page)).toEqual([]);
+    await page.getByLabel("Operator's token").fill(token);
+    await page.getByRole("button", { name: "Open" }).click();
+    await page.getByRole("heading", { name: "Servers" }).waitFor();
+    await page.goto(`${url()}#token=${token}`);
+    await page.getByRole("heading", { name: "Servers" }).waitFor();
+    expect(page.url()).toBe(`${url()}/`);
+  });
+
+  test("shows the ring, every server with its figures, charts, what charm decided, and each Envoy's epoch", async () => {
+    const { epoch } = await topologyOf(plane());
+    await open();
+    const servers = page.getByRole("region", { name: "Servers of the ring" });
+    for (const id of [...plane().named("channel"), ...plane().named("presence"), ...plane().named("gateway")]) {
+      const cells = await servers.getByRole("row").filter({ has: page.getByRole("rowheader", { name: id, exact: true }) }).getByRole("cell").allTextContents();
+      expect(cells.slice(2, 5), id).toEqual(["up", String(epoch), "100"]);
+    }
+    expect(await page.getByRole("img", { name: "Shares of the channel pool" }).getAttribute("aria-label")).toMatch(/cs-0 3\d\.\d %; cs-1 3\d\.\d %; cs-2 3\d\.\d %$/);
+    expect(await page.locator(".uplot canvas").count()).toBe(5);
+    expect(await page.getByRole("log").textContent()).toContain("took the lead");
+    await until("the Envoy's row", async () => (await page.getByRole("region", { name: "Envoys" }).getByRole("cell").allTextContents())[0] === String(epoch));
+  });
+
+  test("drains a server under load: a preview first, a bar while slots move, and nothing is lost", async () => {
+    const channels = await makeChannels(plane(), 4, "console");
+    const traffic = new Traffic(plane(), channels);
+    try {
+      await traffic.begin();
+      await open();
+      const victim = await ownerOf(plane(), channels[0]!);
+      await page.getByRole("button", { name: `Change ${victim}`, exact: true }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("button", { name: "Preview" }).click();
+      const preview = dialog.getByRole("group", { name: "Preview" });
+      await preview.waitFor();
+      const moves = await preview.getByRole("row").allTextContents();
+      expect(moves.filter((row) => row.startsWith(victim))).toHaveLength(2);
+      expect((await topologyOf(plane())).pools.channel.servers.find(({ id }) => id === victim)?.state).toBe("up");
+      await dialog.getByRole("button", { name: "Confirm" }).click();
+      await dialog.getByRole("progressbar").waitFor();
+      await dialog.getByText(`drain of ${victim}: done`).waitFor({ timeout: 20_000 });
+      expect((await topologyOf(plane())).pools.channel.servers.find(({ id }) => id === victim)?.state).toBe("draining");
+      await dialog.getByRole("button", { name: "Close" }).click();
+      await page.getByRole("log").getByText(`drain of ${victim} by the operator`).waitFor();
+      await page.getByRole("log").getByText(/step \d+: .* of the slots move from/).first().waitFor();
+      await until("charts that show the traffic", async () => /stored [1-9]/.test((await page.getByText("Throughput").textContent()) ?? ""));
+      expect(await findings(page)).toEqual([]);
+      const shot = await picture(page, "console");
+      expect(shot.colours).toBeGreaterThan(50);
+      expect(shot.background).toBeLessThan(0.98);
+      await traffic.more(3);
+      await traffic.check();
+      const back = await wish({ what: "undrain", server: victim });
+      await back.getByRole("button", { name: "Confirm" }).click();
+      await back.getByText("done").waitFor({ timeout: 20_000 });
+    } finally {
+      await traffic.end();
+    }
+    await rebalanced(plane());
+  });
+
+  test("weighs and pins, each with its preview", async () => {
+    await open();
+    const weight = await wish({ what: "weight", server: "cs-1", weight: "90" });
+    expect(await weight.getByRole("group", { name: "Preview" }).textContent()).toMatch(/weight of cs-1: 90.*slots of channel move/);
+    await weight.getByRole("button", { name: "Confirm" }).click();
+    await weight.getByText("weight of cs-1: 90: done").waitFor();
+    await weight.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("region", { name: "Servers of the ring" }).getByRole("row", { name: /^cs-1 / }).getByRole("cell", { name: "90", exact: true }).waitFor();
+
+    const owner = await ownerOf(plane(), "C0GENERAL");
+    const other = plane().named("channel").find((id) => id !== owner)!;
+    const pin = await wish({ what: "pin", server: other, id: "C0GENERAL" });
+    expect(await pin.getByRole("group", { name: "Preview" }).textContent()).toContain("1 slots of channel move");
+    await pin.getByRole("button", { name: "Confirm" }).click();
+    await until("the pin", async () => (await ownerOf(plane(), "C0GENERAL")) === other);
+    await pin.getByText("done").waitFor();
+    await pin.getByRole("button", { name: "Close" }).click();
+    await page.getByText(`Pinned: slot`).waitFor();
+    const unpin = await wish({ what: "unpin", id: "C0GENERAL" });
+    await unpin.getByRole("button", { name: "Confirm" }).click();
+    await until("the end of the pin", async () => (await ownerOf(plane(), "C0GENERAL")) === owner);
+  });
+
+  test("finds a channel and a user: slot, owner, preference, readers at each gateway, the last offset", async () => {
+    const rtm = await connectRtm(plane().url, people.ada.token);
+    try {
+      await open();
+      const lookUp = page.getByRole("region", { name: "Look up" });
+      await lookUp.getByLabel("ID").fill("C0GENERAL");
+      await lookUp.getByRole("button", { name: "Look up" }).click();
+      const channel = lookUp.getByLabel("Channel C0GENERAL");
+      const text = (await channel.textContent())!;
+      const owner = await ownerOf(plane(), "C0GENERAL");
+      expect(text).toMatch(new RegExp(`Slot\\d+ of epoch \\d+Owner${owner}Preference${owner}, cs-\\d, cs-\\dServed by${owner}Last offset\\d+`));
+      expect(text).toMatch(/gw-\d: 1 \(up to offset \d+\)/);
+      await lookUp.getByLabel("What").selectOption("user");
+      await lookUp.getByLabel("ID").fill(people.ada.user);
+      await lookUp.getByRole("button", { name: "Look up" }).click();
+      const user = (await lookUp.getByLabel(`User ${people.ada.user}`).textContent())!;
+      expect(user).toMatch(/Presenceactive, online/);
+      expect(user).toMatch(/gw-\d: 1/);
+    } finally {
+      await rtm.close();
+    }
+  });
+
+  test("says what is wrong with what was typed, in each field", async () => {
+    await open();
+    const refused = async (fields: Parameters<typeof wish>[0]): Promise<string> => {
+      const dialog = await wish(fields);
+      const alert = (await dialog.getByRole("alert").textContent())!;
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      return alert;
+    };
+    expect(await refused({ what: "drain" })).toBe("Which server? Give its ID.");
+    expect(await refused({ what: "drain", server: "cs-9" })).toContain("no server 'cs-9' is in the topology");
+    expect(await refused({ what: "weight", server: "cs-0", weight: "heavy" })).toContain("weight must be a whole number 0..65535");
+    expect(await refused({ what: "weight", server: "cs-0", weight: "65536" })).toContain("weight must be a whole number 0..65535");
+    expect(await refused({ what: "pin", server: "cs-0", id: "not an ID" })).toContain("the channel or user whose slot is pinned");
+    expect(await refused({ what: "unpin", id: "C0RANDOM" })).toContain("of C0RANDOM is not pinned");
+    const lookUp = page.getByRole("region", { name: "Look up" });
+    await lookUp.getByLabel("ID").fill("<b>#general</b>");
+    await lookUp.getByRole("button", { name: "Look up" }).click();
+    expect(await lookUp.getByRole("alert").textContent()).toContain("'<b>#general</b>' is no channel's ID");
+  });
+
+  test("can be read in the dark, in a narrow window, and used by the keyboard", async () => {
+    await page.emulateMedia({ colorScheme: "dark" });
+    await open();
+    expect(await findings(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 700 });
+    expect(await findings(page)).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+});
