@@ -13,7 +13,7 @@ const colour = (name: string) => (): string => getComputedStyle(document.documen
 /** A chart of some series over the same seconds. What it shows last is beside it in words, since a canvas says nothing. */
 export function Chart({ title, unit, times, series }: { readonly title: string; readonly unit: string; readonly times: readonly number[]; readonly series: readonly Series[] }) {
   const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>();
+  const plot = useRef<uPlot | null>(null);
   useEffect(() => {
     const made = (plot.current = new uPlot(options(series, place.current!.clientWidth), [[], ...series.map(() => [])], place.current!));
     const sized = new ResizeObserver(() => made.setSize({ width: place.current!.clientWidth, height }));

@@ -14,20 +14,18 @@ export function Ring({ last }: { readonly last: Snapshot }) {
             <figure key={pool} class="share">
               <Donut pool={pool} servers={servers} />
               <table>
-                <caption>Share of the {pool} pool's slots</caption>
+                <caption>{pool}: share of the slots</caption>
                 <tbody>
-                  {servers.map(({ id, slots, state }, i) => (
+                  {servers.map(({ id, slots }, i) => (
                     <tr key={id}>
                       <th scope="row"><span class={`dot c${i % colours}`} aria-hidden="true" />{id}</th>
                       <td>{percent(slots)}</td>
-                      <td>{state === "up" ? "" : state}</td>
                     </tr>
                   ))}
                   {[...byZone(servers)].map(([zone, slots], i) => (
                     <tr key={`zone ${zone}`} class="zone">
                       <th scope="row"><span class={`dot z${i % 3}`} aria-hidden="true" />zone {zone === "" ? "(none)" : zone}</th>
                       <td>{percent(slots)}</td>
-                      <td />
                     </tr>
                   ))}
                 </tbody>
