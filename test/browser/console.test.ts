@@ -78,7 +78,7 @@ describe.skipIf(chromiumPath === undefined)("the console", () => {
   });
 
   test("drains a server under load: a preview first, a bar while slots move, and nothing is lost", async () => {
-    const channels = await makeChannels(plane(), 4, "console");
+    const channels = await makeChannels(plane(), 3, "console");
     const traffic = new Traffic(plane(), channels);
     try {
       await traffic.begin();
@@ -177,6 +177,7 @@ describe.skipIf(chromiumPath === undefined)("the console", () => {
     expect(await refused({ what: "pin", server: "cs-0", id: "not an ID" })).toContain("the channel or user whose slot is pinned");
     expect(await refused({ what: "unpin", id: "C0RANDOM" })).toContain("of C0RANDOM is not pinned");
     const lookUp = page.getByRole("region", { name: "Look up" });
+    await lookUp.getByLabel("What").selectOption("channel");
     await lookUp.getByLabel("ID").fill("<b>#general</b>");
     await lookUp.getByRole("button", { name: "Look up" }).click();
     expect(await lookUp.getByRole("alert").textContent()).toContain("'<b>#general</b>' is no channel's ID");
@@ -189,6 +190,7 @@ describe.skipIf(chromiumPath === undefined)("the console", () => {
     await page.setViewportSize({ width: 360, height: 700 });
     expect(await findings(page)).toEqual([]);
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await page.getByRole("heading", { name: "Ringway console" }).click();
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor();
