@@ -2,6 +2,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { problem } from "../protocol/problems.ts";
 import { problemReply, type Handler, type Routes } from "../runtime/http.ts";
+import { safeHeaders } from "./pages.ts";
+
+/** Of every answer of the API. */
+const apiHeaders = { ...safeHeaders, "cache-control": "no-store" } as const;
 
 /** Of one length and compared in constant time, so that an answer's time says nothing of the token. */
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
@@ -11,9 +15,12 @@ export function guard(token: string, refused: () => void): (routes: Routes) => R
   const expected = digest(token);
   const guarded =
     (handler: Handler): Handler =>
-    (request) => {
+    async (request) => {
       const shown = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1];
-      if (shown !== undefined && timingSafeEqual(digest(shown), expected)) return handler(request);
+      if (shown !== undefined && timingSafeEqual(digest(shown), expected)) {
+        const reply = await handler(request);
+        return { ...reply, headers: { ...apiHeaders, ...reply.headers } };
+      }
       refused();
       return problemReply(problem("bad_token"), { "www-authenticate": "Bearer" });
     };

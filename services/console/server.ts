@@ -12,11 +12,9 @@ import { CurrentRing } from "./current-ring.ts";
 import { lookUpRoutes } from "./look-up.ts";
 import { consoleMetrics } from "./metrics.ts";
 import { Observer } from "./observer.ts";
-import { builtPage, pageRoutes, safeHeaders } from "./pages.ts";
+import { builtPage, pageRoutes } from "./pages.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { Watch } from "./watch.ts";
-
-const apiHeaders = { ...safeHeaders, "cache-control": "no-store" } as const;
 
 /** @param page the folder of the built page. @throws Error where it is not built, or the address is unusable */
 export async function start(config: Config, log: Log, page: string = builtPage): Promise<Running> {
@@ -53,12 +51,12 @@ function watchRoutes(watch: Watch): Routes {
   return {
     "GET /console/api/state": async () => {
       watch.refuseTooMany();
-      for await (const snapshot of watch.follow()) return { status: 200, headers: apiHeaders, body: snapshot };
+      for await (const snapshot of watch.follow()) return { status: 200, body: snapshot };
       throw new ProtocolError("unavailable");
     },
     "GET /console/api/stream": () => {
       watch.refuseTooMany();
-      return { status: 200, headers: { ...apiHeaders, "content-type": "application/x-ndjson" }, stream: lines(watch.follow()) };
+      return { status: 200, headers: { "content-type": "application/x-ndjson" }, stream: lines(watch.follow()) };
     },
   };
 }

@@ -13,28 +13,31 @@ interface Changed {
 
 /** How far a confirmed change is: slots that have yet to move, or sessions that have yet to leave a gateway. */
 export function Progress(changed: Changed) {
-  const { left, of, what } = leftOf(changed);
+  const { left, of, what, isDone } = progressOf(changed);
   return (
     <div role="status">
       <p>
         <label>
-          {inWords(changed.wish)}: {left === 0 ? "done" : `${left} ${what}`}{" "}
-          <progress max={of} value={of - Math.min(left, of)} />
+          {inWords(changed.wish)}: {isDone ? "done" : `${left} ${what}`}{" "}
+          <progress max={of} value={isDone ? of : of - Math.min(left, of)} />
         </label>
       </p>
     </div>
   );
 }
 
-function leftOf({ wish, preview, since, watched }: Changed): { readonly left: number; readonly of: number; readonly what: string } {
+function progressOf({ wish, preview, since, watched }: Changed): { readonly left: number; readonly of: number; readonly what: string; readonly isDone: boolean } {
   const serverIn = ({ last }: Watched): ServerView | undefined => last.servers.find(({ id }) => id === wish.server);
   // A look that had begun before the change may come after it, so the second one is the first that counts.
   const isSeen = watched.looks >= since.looks + 2;
   if (wish.wish === "drain" && serverIn(watched)?.pool === "gateway") {
-    const [first, now] = [serverIn(since)?.figures?.connections ?? 0, serverIn(watched)?.figures?.connections ?? 0];
-    return { left: isSeen ? now : Math.max(first, 1), of: Math.max(first, 1), what: "sessions have yet to leave" };
+    const of = Math.max(1, serverIn(since)?.figures?.connections ?? 0);
+    const left = isSeen ? (serverIn(watched)?.figures?.connections ?? 0) : of;
+    return { left, of, what: "sessions have yet to leave", isDone: isSeen && left === 0 };
   }
-  const whole = Math.max(0.1, Math.round((1_000 * preview.moved.channel) / 65_536) / 10);
+  const of = Math.max(0.1, Math.round((1_000 * preview.moved.channel) / 65_536) / 10);
   const rebalance = watched.last.charm?.rebalance ?? null;
-  return { left: rebalance?.left_percent || (isSeen && rebalance === null ? 0 : whole), of: whole, what: "% of the slots have yet to move" };
+  const left = isSeen ? (rebalance?.left_percent ?? 0) : of;
+  // The last slots have moved before all servers have said that they are warm. Without charm nobody knows.
+  return { left, of, what: "% of the slots have yet to move", isDone: isSeen && watched.last.charm !== null && rebalance === null };
 }
