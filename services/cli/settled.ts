@@ -1,16 +1,12 @@
 /** Waits until what an operator changed has happened: the slots have moved, and a drained gateway's clients have left. */
 import { setTimeout as pause } from "node:timers/promises";
+import type { Rebalance } from "../protocol/operator.ts";
 import { ask } from "../runtime/request.ts";
 import { askCharm, currentTopology } from "./operator.ts";
 import { progress } from "./progress.ts";
 
 const everyMs = 250;
 const answerMs = 3_000;
-
-interface Rebalance {
-  readonly left_percent: number;
-  readonly waiting_for: readonly string[];
-}
 
 /** @param server whose sessions count where it is a gateway that drains */
 export async function settled(charmUrl: string, server: string): Promise<void> {

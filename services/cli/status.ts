@@ -1,6 +1,7 @@
 /** `ringway status`: who is in the ring, with how much of it, and how busy. */
 import { setTimeout as pause } from "node:timers/promises";
 import { shareCells, shareColumns, sharesOf, type Share } from "../observe/shares.ts";
+import type { Rebalance } from "../protocol/operator.ts";
 import type { Pool } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
@@ -27,7 +28,7 @@ interface ServerStatus extends Share {
 interface PlaneStatus {
   readonly epoch: number;
   readonly leading: boolean;
-  readonly rebalance: { readonly left_percent: number; readonly waiting_for: readonly string[] } | null;
+  readonly rebalance: Rebalance | null;
   readonly held: Readonly<Record<string, readonly string[]>>;
   readonly servers: readonly ServerStatus[];
 }

@@ -26,7 +26,7 @@ test("where the registry is not charm's, it gets a cluster of its own, and the f
 
 test("a plane's ports are distinct and follow the edge's", () => {
   const ports = planPorts(8080, { channels: 3, gateways: 2, presences: 2 });
-  expect(ports).toEqual({ edge: 8080, mesh: 8081, admin: 8082, charm: 8083, webapp: 8084, channel: [8090, 8091, 8092], presence: [8093, 8094], gateway: [8095, 8096] });
+  expect(ports).toEqual({ edge: 8080, mesh: 8081, admin: 8082, charm: 8083, webapp: 8084, console: 8085, channel: [8090, 8091, 8092], presence: [8093, 8094], gateway: [8095, 8096] });
 });
 
 test("a port that cannot be bound is named", async () => {

@@ -238,7 +238,7 @@ function consoleSpec(config: Config, ports: Ports, data: string, ringKey: string
     address,
     command: process.execPath,
     args: nodeArgs("console", ["--listen", address, "--charm-url", at(ports.charm), "--mesh-url", at(ports.mesh), "--envoy-admin-urls", at(ports.admin), "--log-level", config.logLevel]),
-    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_OPERATOR_TOKEN: operatorToken },
+    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_OPERATOR_TOKEN: operatorToken, ...compileCache },
     logFile: join(data, "logs", "console.log"),
   };
 }
