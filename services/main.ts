@@ -31,7 +31,8 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   gateway: serviceVerb("gateway", { ...gatewayConfig, summary: "gateway: client sockets, subscriptions, fan-out to clients", start: async (config, log) => (await import("./gateway/server.ts")).start(config, log) }),
   presence: serviceVerb("presence", { ...presenceConfig, summary: "presence server: who is online, who watches whom", start: async (config, log) => (await import("./presence/server.ts")).start(config, log) }),
   webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: onStore(async (config, log) => (await import("./webapp/server.ts")).start(config, log)) }),
-  console: serviceVerb("console", { ...consoleConfig, summary: "the operator's console: the ring, its servers and what charm decides, in a browser", start: async (config, log) => (await import("./console/server.ts")).start(config, log) }),
+  // Looking must not slow what is looked at.
+  console: serviceVerb("console", { ...consoleConfig, niceness: 5, summary: "the operator's console: the ring, its servers and what charm decides, in a browser", start: async (config, log) => (await import("./console/server.ts")).start(config, log) }),
   status,
   top,
   ring,

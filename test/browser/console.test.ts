@@ -2,9 +2,10 @@
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { connectRtm } from "../e2e/client.ts";
-import { makeChannels, ownerOf, topologyOf } from "../e2e/operate.ts";
+import { drain, gatewayOf, makeChannels, ownerOf, topologyOf } from "../e2e/operate.ts";
 import { people } from "../e2e/people.ts";
 import { usePlane } from "../e2e/plane.ts";
+import { Resuming } from "../e2e/resuming.ts";
 import { Traffic } from "../e2e/traffic.ts";
 import { until } from "../e2e/wait.ts";
 import { chromiumPath, findings, openBrowser, picture } from "./browser.ts";
@@ -113,6 +114,25 @@ describe.skipIf(chromiumPath === undefined)("the console", () => {
       await back.getByRole("button", { name: "Close" }).click();
     } finally {
       await traffic.end();
+    }
+  });
+
+  test("drains a gateway: its clients leave for the others, and come to no harm", async () => {
+    const ada = new Resuming(plane().url, people.ada.token);
+    try {
+      await ada.ready();
+      const home = await gatewayOf(plane(), people.ada);
+      await open();
+      const dialog = await wish({ what: "drain", server: home });
+      expect(await dialog.getByRole("group", { name: "Preview" }).textContent()).toContain("slots of gateway move");
+      await dialog.getByRole("button", { name: "Confirm" }).click();
+      await dialog.getByText(`drain of ${home}: done`).waitFor({ timeout: 20_000 });
+      await until("the client at another gateway", () => ada.connections === 2 && ada.connected);
+      await dialog.getByRole("button", { name: "Close" }).click();
+      await drain(plane(), home, false);
+      await page.getByRole("log").getByText(`end of the drain of ${home} by the operator`).waitFor();
+    } finally {
+      await ada.stop();
     }
   });
 

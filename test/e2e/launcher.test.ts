@@ -59,6 +59,9 @@ test("it shows what runs where, and restarts what dies", async () => {
   }
   expect(running.launcher.stdout.trim().split("\n").at(-1)).toBe(`Ringway is up: ${running.url}`);
   expect(running.launcher.stdout).toContain("xoxp-dev-ada");
+  const [, console_, token] = /^ {2}console: (http:\S+\/console)#token=([0-9a-f]{32})$/m.exec(running.launcher.stdout)!;
+  expect((await fetch(`${console_}/api/state`)).status).toBe(401);
+  expect((await fetch(`${console_}/api/state`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
   for (const victim of ["webapp", "envoy"]) {
     const old = await running.kill(victim);
     await until(`word of ${victim}'s death`, () => running.launcher.stdout.includes(`${victim} (${old}) ended (SIGKILL)`));
