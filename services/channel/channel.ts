@@ -331,7 +331,8 @@ export class Channel {
     for (const { job, entry, message, followers } of list) {
       this.#published(job, entry, false, message);
       for (const follower of followers) this.#published(follower, entry, true, message);
-      for (const sub of this.#subs) sub.deliver(entry, { ...job.hops, stored });
+      const hops = { ...job.hops, stored };
+      for (const sub of this.#subs) sub.deliver(entry, hops);
     }
   }
 

@@ -14,9 +14,9 @@ export type LinkPool = "channel" | "presence";
 export interface Ring {
   readonly epoch: number;
   /** owner, 2nd, 3rd */
+  preference(pool: Pool, id: string): readonly Pick<Server, "id">[];
   /** 0..65535 */
   slotOf(id: string): number;
-  preference(pool: Pool, id: string): readonly Pick<Server, "id">[];
   servers(pool: Pool): readonly Pick<Server, "id" | "state">[];
 }
 

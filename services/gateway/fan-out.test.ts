@@ -192,6 +192,7 @@ describe("FanOut", () => {
     clients.send(1, "pong");
     loop.turn();
     expect(texts(socket!.writes.splice(0))).toEqual([["e", "pong"]]);
+    expect([clients.gathering.counts.reduce((sum, count) => sum + count), clients.gathering.sumMs]).toEqual([2, 5 + 5 + 9 + 1 + gatherMs - 1]);
     loop.turn(gatherMs);
     expect(after(0, "quiet again")).toEqual([["quiet again"]]);
   });

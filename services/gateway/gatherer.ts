@@ -18,7 +18,7 @@ export interface Outlet {
   bytes: number;
   /** when it was written to last, ms of `Clock.now` */
   wroteAt: number;
-  /** when the first of what is gathered came */
+  /** when the first of what is gathered came; 0: nothing is */
   waitsFrom: number;
   due: "none" | "turn" | "gathering";
 }
@@ -99,6 +99,10 @@ export class Gatherer<O extends Outlet> {
     outlet.first = outlet.others = undefined;
     outlet.bytes = 0;
     outlet.wroteAt = this.#now();
+    if (outlet.waitsFrom > 0) {
+      this.times.observe(this.#clock.now() - outlet.waitsFrom);
+      outlet.waitsFrom = 0;
+    }
     this.#written(outlet, outlet.socket.writeFrame(bytes) - bytes.length);
   }
 
@@ -128,7 +132,6 @@ export class Gatherer<O extends Outlet> {
     for (const outlet of list) {
       if (outlet.due !== "gathering") continue;
       this.counters.gathered++;
-      this.times.observe(startedAt - outlet.waitsFrom);
       this.flush(outlet);
     }
     this.#writingMs = this.#clock.now() - startedAt;

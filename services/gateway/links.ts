@@ -19,6 +19,8 @@ export interface Link {
   conn: number;
   state: "connecting" | "greeting" | "open" | "pausing";
   broken: boolean;
+  /** the version that the peer speaks, where it is not ours */
+  strange: number | undefined;
   /** epoch of the newest topology that the peer was told of */
   epoch: number;
   failures: number;
@@ -50,7 +52,7 @@ export class Links {
     for (const pool of ["channel", "presence"] as const) {
       for (const { id, state } of this.#core.ring?.servers(pool) ?? []) {
         if (state === "down" || this.#byServer[pool].has(id)) continue;
-        const link: Link = { pool, server: id, conn: 0, state: "pausing", broken: false, epoch: 0, failures: 0, heardAt: 0, timer: undefined };
+        const link: Link = { pool, server: id, conn: 0, state: "pausing", broken: false, strange: undefined, epoch: 0, failures: 0, heardAt: 0, timer: undefined };
         this.#byServer[pool].set(id, link);
         this.#connect(link);
       }
@@ -131,15 +133,14 @@ export class Links {
   /** For status: server → state. */
   describe(): Record<LinkPool, Record<string, string>> {
     const list = (pool: LinkPool): Record<string, string> =>
-      Object.fromEntries([...this.#byServer[pool].values()].map((link) => [link.server, link.broken ? "broken" : link.state === "open" ? "open" : "connecting"]));
+      Object.fromEntries([...this.#byServer[pool].values()].map((link) => [link.server, stateOf(link)]));
     return { channel: list("channel"), presence: list("presence") };
   }
 
   #greeted(link: Link, v: number, server: string): void {
     if (link.state !== "greeting") return;
-    if (v !== LINK_VERSION || server !== link.server) {
-      return this.#break(link);
-    }
+    link.strange = v === LINK_VERSION ? undefined : v;
+    if (link.strange !== undefined || server !== link.server) return this.#break(link);
     link.state = "open";
     link.broken = false;
     link.failures = 0;
@@ -203,4 +204,10 @@ export class Links {
     link.broken = true;
     this.#hooks.broke(link);
   }
+}
+
+function stateOf({ broken, strange, state }: Link): string {
+  if (strange !== undefined) return `broken: it speaks version ${strange}, not ${LINK_VERSION}`;
+  if (broken) return "broken";
+  return state === "open" ? "open" : "connecting";
 }

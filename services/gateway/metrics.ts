@@ -56,7 +56,10 @@ export function gatewayMetrics(state: Gateway, clients: FanOut, topology: Parame
     memory_ratio: () => state.status().memoryPercent / 100,
     links: () => {
       const count: Record<string, number> = { open: 0, connecting: 0, broken: 0 };
-      for (const pool of Object.values(state.status().links)) for (const how of Object.values(pool)) count[how] = (count[how] ?? 0) + 1;
+      for (const pool of Object.values(state.status().links)) for (const how of Object.values(pool)) {
+        const state = how.split(":")[0]!;
+        count[state] = (count[state] ?? 0) + 1;
+      }
       return count;
     },
     accepted_total: () => counters.accepted,

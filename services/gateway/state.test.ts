@@ -543,6 +543,14 @@ describe("events of a channel", () => {
     ]);
   });
 
+  test("a server that speaks another version of the link is passed over, and the status says why", () => {
+    const t = booted().break("cs-0");
+    t.wait(500).tell({ type: "linkOpened", conn: t.conns.get("cs-0")! }).from("cs-0", { type: "hello", v: LINK_VERSION - 1, server: "cs-0", epoch: 1 });
+    expect(t.state.status().links.channel).toEqual({ "cs-0": `broken: it speaks version ${LINK_VERSION - 1}, not ${LINK_VERSION}`, "cs-1": "open" });
+    t.wait(500).open("cs-0");
+    expect(t.state.status().links.channel).toEqual({ "cs-0": "open", "cs-1": "open" });
+  });
+
   test("a silent link is broken after --link-silence-ms", () => {
     const t = booted().wait(2_999);
     expect(t.quiet()).toEqual([]);

@@ -6,15 +6,20 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** More than that ahead of the system's clock, and that was set back. */
+const setBackMs = 5;
 let offsetMs = 0;
+let lastMs = 0;
 
-/** Milliseconds since the epoch, with fractions: the system's clock, which itself tells whole ones. */
+/** Milliseconds since the epoch, with fractions: the system's clock, which itself tells whole ones. It goes back only where that is set back. */
 export function wallMs(): number {
   const [whole, monotonic] = [Date.now(), performance.now()];
-  // What goes on steadily within the millisecond that the system's clock tells; where that is left, or the clock was set, begin anew.
-  const left = monotonic + offsetMs - whole;
-  if (left < 0 || left >= 1) offsetMs = whole - monotonic;
-  return monotonic + offsetMs;
+  // What goes on steadily within the millisecond that the system's clock tells. Where it runs ahead of that, it waits.
+  const ahead = monotonic + offsetMs - whole;
+  if (ahead < 0 || ahead >= setBackMs) offsetMs = whole - monotonic;
+  else if (ahead >= 1) offsetMs = whole + 0.999 - monotonic;
+  const now = monotonic + offsetMs;
+  return (lastMs = now < lastMs && lastMs - now < setBackMs ? lastMs : now);
 }
 
 /** Whole microseconds of a time in milliseconds. */
