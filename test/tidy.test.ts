@@ -75,7 +75,7 @@ describe("imports", () => {
     expect(violations(list, (name) => !name.startsWith("services/store/"))).toEqual([]);
   });
 
-  test.each(["ws", "express", "@assemblyscript/loader", "lmdb", "pg", "prom-client", "cli-progress"])("%s has one importing file, or one per engine", (name) => {
+  test.each(["ws", "express", "@assemblyscript/loader", "lmdb", "pg", "prom-client", "cli-progress", "@opentelemetry/api", "@opentelemetry/sdk-trace", "@opentelemetry/exporter-trace-otlp-http", "@opentelemetry/resources"])("%s has one importing file, or one per engine", (name) => {
     const importers = sources.filter((file) => imports(file).includes(name));
     expect(importers).toHaveLength(1);
   });

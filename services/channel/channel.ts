@@ -332,6 +332,7 @@ export class Channel {
       this.#published(job, entry, false, message);
       for (const follower of followers) this.#published(follower, entry, true, message);
       const hops = { ...job.hops, stored };
+      if (hops.trace !== "") this.#host.emit({ type: "traced", channel: this.id, slot: this.slot, offset: entry.offset, ...hops });
       for (const sub of this.#subs) sub.deliver(entry, hops);
     }
   }

@@ -1,5 +1,5 @@
 /** What happens to a channel server, and what it wants done: the closed unions of its pure core (state.ts). */
-import type { Link, LinkFrame } from "../protocol/link.ts";
+import type { Hops, Link, LinkFrame } from "../protocol/link.ts";
 import type { ChannelInfo, Publish } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
 import type { Server } from "../protocol/topology.ts";
@@ -97,6 +97,8 @@ export type Effect =
   | { readonly type: "append"; readonly channel: string; readonly append: number; readonly slot: number; readonly fence: number; readonly lastTs: string; readonly entries: readonly Entry[] }
   | { readonly type: "answer"; readonly req: number; readonly reply: Reply }
   | { readonly type: "send"; readonly link: number; readonly frame: LinkFrame }
+  /** a publication that somebody traces is durable; times in µs since the epoch */
+  | ({ readonly type: "traced"; readonly channel: string; readonly slot: number; readonly offset: number } & Hops)
   | { readonly type: "close"; readonly link: number; readonly code: number; readonly reason: string }
   /** read entries for a subscription, when its link has room; answer with `replayed` */
   | { readonly type: "replay"; readonly link: number; readonly sub: number; readonly channel: string; readonly after: number; readonly limit: number }

@@ -180,6 +180,7 @@ class World {
         return this.#received(node, effect);
       case "close":
       case "read":
+      case "traced":
       case "drained":
         return;
       default:

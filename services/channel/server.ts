@@ -12,6 +12,7 @@ import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { Times } from "../runtime/times.ts";
 import { acceptSockets } from "../runtime/socket.ts";
+import { startTracer, type Tracer } from "../runtime/tracing.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
 import type { Config } from "./config.ts";
@@ -44,7 +45,8 @@ const handOverMs = 250;
  */
 export async function start(config: Config, log: Log, store: LogStore = openLog(config, log)): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
-  const server = new ChannelServer(config, module.slotOf, store, log);
+  const tracer = await startTracer("channel", config.id, log);
+  const server = new ChannelServer(config, module.slotOf, store, log, tracer);
   const registry = connectRegistry(config.registryUrl);
   let registered = false;
 
@@ -107,6 +109,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
       server.links.destroyAll();
       await closed;
       await store.close();
+      await tracer?.stop();
     },
   };
 }
@@ -120,6 +123,7 @@ class ChannelServer {
   readonly #id: string;
   readonly #store: LogStore;
   readonly #log: Log;
+  readonly #tracer: Tracer | undefined;
   readonly #requests = new Map<number, (reply: Reply) => void>();
   readonly #drained: Promise<void>;
   #onDrained!: () => void;
@@ -127,7 +131,8 @@ class ChannelServer {
   #lastFailure = "";
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ id, channelMessagesPerSecond, channelTypingPerSecond, burstSeconds }: Config, slotOf: (id: string) => number, store: LogStore, log: Log) {
+  constructor({ id, channelMessagesPerSecond, channelTypingPerSecond, burstSeconds }: Config, slotOf: (id: string) => number, store: LogStore, log: Log, tracer: Tracer | undefined) {
+    this.#tracer = tracer;
     this.#id = id;
     this.#store = store;
     this.#log = log;
@@ -196,6 +201,11 @@ class ChannelServer {
       }
       case "send":
         return this.links.send(effect.link, effect.frame);
+      case "traced": {
+        const { channel, slot, offset, trace, received, stored } = effect;
+        const attributes = { "messaging.system": "ringway", "ringway.server": this.#id, "ringway.channel": channel, "ringway.slot": slot, "ringway.offset": offset };
+        return this.#tracer?.record("append", "consumer", trace, received / 1_000, stored / 1_000, attributes);
+      }
       case "close":
         return this.links.close(effect.link, effect.code, effect.reason);
       case "wake":

@@ -30,7 +30,7 @@ export type Event =
   | { readonly type: "opened"; readonly session: SessionId }
   | { readonly type: "listed"; readonly session: SessionId; readonly channels: readonly string[] }
   | { readonly type: "unlisted"; readonly session: SessionId }
-  | { readonly type: "text"; readonly session: SessionId; readonly text: string; readonly trace?: string }
+  | { readonly type: "text"; readonly session: SessionId; readonly text: string }
   | { readonly type: "binary"; readonly session: SessionId }
   /** any sign of life from the client */
   | { readonly type: "alive"; readonly session: SessionId }
@@ -75,7 +75,10 @@ export type Effect =
   /** memory runs out: how much has each of these queued? Answered by `weighed` */
   | { readonly type: "weigh"; readonly sessions: readonly SessionId[] }
   | { readonly type: "connect"; readonly conn: number; readonly pool: LinkPool; readonly server: string }
+  /** whoever traces fills the `trace` of a `publish` in */
   | { readonly type: "link"; readonly conn: number; readonly frame: LinkFrame }
+  /** an event that somebody traces went to so many sessions; times in µs since the epoch */
+  | { readonly type: "traced"; readonly channel: string; readonly offset: number; readonly trace: string; readonly stored: number; readonly arrived: number; readonly sessions: number }
   | { readonly type: "disconnect"; readonly conn: number }
   /** it stops, and its clients reconnect faster than they should */
   | { readonly type: "hurry"; readonly sessions: number; readonly withinMs: number }

@@ -25,13 +25,14 @@ export class Journeys {
   }
 
   /** A client event that came as it happened: what is read from the store has no journey. */
-  onEvent(sub: Subscription, { offset, taken, received, stored }: Frame<"event">): void {
+  onEvent(sub: Subscription, { offset, taken, received, stored, trace }: Frame<"event">): void {
     if (stored === 0) return;
     const arrived = microsOf(this.#core.wallMs);
     const { times } = this.#core;
     if (taken > 0) times.toOwner.observe((received - taken) / 1_000);
     times.atOwner.observe((stored - received) / 1_000);
     times.toGateway.observe((arrived - stored) / 1_000);
+    if (trace !== "") this.#core.emit({ type: "traced", channel: sub.channel, offset, trace, stored, arrived, sessions: sub.live.size });
     if (this.#askers.size === 0) return;
     const to = [...this.#askers].filter(({ members }) => members.get(sub.channel)?.mode === "live").map(({ id }) => id);
     if (to.length === 0) return;

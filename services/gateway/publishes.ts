@@ -19,8 +19,6 @@ export interface Publish {
   /** idempotency key; undefined: one is made */
   readonly key: string | undefined;
   readonly draft: Uint8Array;
-  /** see Hops */
-  readonly trace: string;
 }
 
 export interface Pending extends Publish {
@@ -124,9 +122,9 @@ export class Publishes {
   }
 
   #send(pending: Pending): void {
-    const { req, sub, session, user, key, taken, trace, draft } = pending;
+    const { req, sub, session, user, key, taken, draft } = pending;
     pending.sent = true;
-    this.#links.send(sub.conn, { type: "publish", req, chan: sub.chan, origin: session, user, key, taken, trace, draft });
+    this.#links.send(sub.conn, { type: "publish", req, chan: sub.chan, origin: session, user, key, taken, trace: "", draft });
   }
 
   #refuse(pending: Pending, error: ClientError, detail: string, retryAfterMs: number): void {

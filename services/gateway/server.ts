@@ -15,12 +15,15 @@ import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { memoryCeiling, memoryUse } from "../runtime/memory.ts";
 import { acceptSockets, type Attach, type SocketEvents } from "../runtime/socket.ts";
+import { traceParent } from "../runtime/trace.ts";
+import { startTracer } from "../runtime/tracing.ts";
 import type { Config } from "./config.ts";
 import type { Effect, Event, SessionId } from "./events.ts";
 import { FanOut } from "./fan-out.ts";
-import { gatewayMetrics } from "./metrics.ts";
 import { LinkSockets } from "./link-sockets.ts";
+import { gatewayMetrics } from "./metrics.ts";
 import { Gateway } from "./state.ts";
+import { Traces } from "./traces.ts";
 import { listChannels, redeem } from "./webapp.ts";
 
 /** How long `stop` waits for the last Close frames, beyond --drain-ms. */
@@ -33,13 +36,15 @@ const measureMs = 250;
 const deregisterWithinMs = 1_000;
 
 interface Upgrade {
-  accept(attach: Attach): void;
+  accept(): void;
   refuse(error: ProtocolError): void;
 }
 
 /** Serves until `stop`, which says goodbye to every client first. */
 export async function start(config: Config, log: Log): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
+  const tracer = await startTracer("gateway", config.id, log);
+  const traces = tracer === undefined ? undefined : new Traces(tracer, config.id);
   const state = new Gateway(config);
   const upgrades = new Map<SessionId, Upgrade>();
   let drained!: () => void;
@@ -51,14 +56,18 @@ export async function start(config: Config, log: Log): Promise<Running> {
     config.meshUrl,
     {
       opened: (conn) => tell({ type: "linkOpened", conn }),
-      frames: (conn, frames) => tell({ type: "linkFrames", conn, frames }),
+      frames: (conn, frames) => {
+        traces?.answered(frames);
+        tell({ type: "linkFrames", conn, frames });
+      },
       closed: (conn) => tell({ type: "linkClosed", conn }),
     },
     log,
   );
 
-  const attach = (session: SessionId): Attach => (socket): SocketEvents => {
+  const attach = (session: SessionId, traceparent: string): Attach => (socket): SocketEvents => {
     clients.add(session, socket);
+    traces?.opened(session, traceparent);
     tell({ type: "opened", session });
     return {
       text: (text) => tell({ type: "text", session, text }),
@@ -66,6 +75,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       alive: () => tell({ type: "alive", session }),
       closed: () => {
         clients.remove(session);
+        traces?.closed(session);
         tell({ type: "closed", session });
       },
     };
@@ -78,7 +88,9 @@ export async function start(config: Config, log: Log): Promise<Running> {
       case "send":
         return clients.send(effect.session, effect.text);
       case "link":
-        return links.send(effect.conn, effect.frame);
+        return links.send(effect.conn, traces !== undefined && effect.frame.type === "publish" ? traces.publish(effect.frame) : effect.frame);
+      case "traced":
+        return traces?.delivered(effect);
       case "replay": {
         const { session, channel } = effect;
         return clients.replay(session, effect.payloads, () => tell({ type: "replayed", session, channel }));
@@ -90,7 +102,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
         );
       }
       case "accept":
-        upgrades.get(effect.session)?.accept(attach(effect.session));
+        upgrades.get(effect.session)?.accept();
         return void upgrades.delete(effect.session);
       case "refuse":
         upgrades.get(effect.session)?.refuse(new ProtocolError(effect.reason, effect.detail === "" ? undefined : effect.detail));
@@ -137,12 +149,12 @@ export async function start(config: Config, log: Log): Promise<Running> {
     },
     log,
   );
-  acceptSockets(http.server, limits.clientFrameBytes, ({ path }) => {
+  acceptSockets(http.server, limits.clientFrameBytes, ({ path, headers }) => {
     const ticket = /^\/ws\/([^/]+)$/.exec(path)?.[1];
     if (ticket === undefined) throw new ProtocolError("not_found", "clients connect to the URL that rtm.connect gives");
     const session = randomBytes(6).readUIntBE(0, 6) + 1;
     return new Promise<Attach>((accept, refuse) => {
-      upgrades.set(session, { accept, refuse });
+      upgrades.set(session, { accept: () => accept(attach(session, traceParent(headers))), refuse });
       tell({ type: "upgrade", session, ticket });
     });
   }, config.deflateBytes > 0);
@@ -182,6 +194,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       await follower.stop();
       await http.close();
       driven.stop();
+      await tracer?.stop();
     },
   };
 }

@@ -129,6 +129,8 @@ class Trace {
         return `list ${effect.user} for ${effect.session}`;
       case "drained":
         return "drained";
+      case "traced":
+        return `traced ${effect.channel} ${effect.offset} ${effect.trace} to ${effect.sessions}`;
       case "hurry":
         return `hurry: ${effect.sessions} within ${effect.withinMs} ms`;
       default:
@@ -647,6 +649,10 @@ describe("how events travel", () => {
   test("what is read from the store has no journey, what came by the Web API none to its owner", () => {
     expect(watched().from("cs-0", event(2, 8, "a")).take()).toEqual(['to 1,2: "a"']);
     expect(watched().from("cs-0", live(8, 0)).take()[1]).toContain('"taken":0,');
+  });
+
+  test("an event that somebody traces is told with how many it went to", () => {
+    expect(watched().from("cs-0", { ...(live(8) as Link<"event">), trace: "00-1-2-01" }).take()[1]).toBe("traced C1 8 00-1-2-01 to 2");
   });
 
   test("every event's hops are counted, whoever asks", () => {

@@ -227,7 +227,7 @@ export class Gateway {
         return this.#boot.unlisted(session);
       case "text":
         session.aliveAt = this.#core.now;
-        return this.#text(session, event.text, event.trace);
+        return this.#text(session, event.text);
       case "binary":
         return this.#close(session, "protocol");
       case "alive":
@@ -299,17 +299,17 @@ export class Gateway {
     if (this.#closedToClients()) this.#farewell.add(session);
   }
 
-  #text(session: Session, text: string, trace = ""): void {
-    if (session.phase === "live") this.#frame(session, parseClientFrame(text), trace);
+  #text(session: Session, text: string): void {
+    if (session.phase === "live") this.#frame(session, parseClientFrame(text));
     else if ((session.earlyChars += text.length) > limits.earlyChars || session.early.push(text) > limits.earlyFrames) this.#close(session, "protocol");
   }
 
-  #frame(session: Session, frame: ClientFrame, trace: string): void {
+  #frame(session: Session, frame: ClientFrame): void {
     switch (frame.type) {
       case "ping":
         return this.#send(session.id, pong(frame.id, frame.echo));
       case "message":
-        return this.#publish(session, frame, trace);
+        return this.#publish(session, frame);
       case "typing": {
         const sub = session.members.get(frame.channel)?.sub;
         if (sub === undefined || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
@@ -330,7 +330,7 @@ export class Gateway {
     }
   }
 
-  #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>, trace: string): void {
+  #publish(session: Session, frame: Extract<ClientFrame, { type: "message" }>): void {
     if (!session.members.has(frame.channel) || frame.channel === session.user) return this.#refuse(session, frame.id, "channel_not_found");
     const waitMs = this.#publishes.full(session.id) ? limits.queueFullMs : this.#rates.message(session.user);
     if (waitMs > 0) return this.#tooMany(session, frame.id, waitMs);
@@ -341,7 +341,6 @@ export class Gateway {
       text: frame.text,
       key: frame.key,
       draft: new TextEncoder().encode(JSON.stringify(frame.draft)),
-      trace,
     });
   }
 

@@ -10,17 +10,21 @@ import { raw } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics, Table } from "../runtime/metrics.ts";
 import { traceMarks } from "../runtime/trace.ts";
+import type { Tracer } from "../runtime/tracing.ts";
 import { StoreUnavailable } from "../store/log.ts";
 import { assetHeaders, chatHeaders, type ChatPage } from "./chat-page.ts";
 import { ApiError } from "./errors.ts";
 import type { House } from "./method.ts";
 import { pageHeaders } from "./page.ts";
+import { tracedCall } from "./traced-call.ts";
 import { refusal, type ApiAnswer, type WebApi } from "./web-api.ts";
 
 export interface DoorParts {
   readonly house: House;
   readonly webApi: WebApi;
   readonly log: Log;
+  /** where traces are on */
+  readonly tracer: Tracer | undefined;
   readonly isReady: () => boolean;
   /** counters and facts for `/v1/status` */
   readonly status: () => Readonly<Record<string, unknown>>;
@@ -37,7 +41,7 @@ export interface DoorParts {
 const requestTimeoutMs = 30_000;
 
 /** An HTTP server for clients (`/api/…`, the pages), gateways (`/v1/…`) and operators (`/livez`, `/readyz`, `/v1/status`). Not listening yet. */
-export function createDoor({ house, webApi, log, isReady, status, metrics, page, chat, demo }: DoorParts): Server {
+export function createDoor({ house, webApi, log, tracer, isReady, status, metrics, page, chat, demo }: DoorParts): Server {
   const app = express();
   // Case-sensitive, as Envoy's routes are: `/V1/…` passes the edge, and must not be the `/v1/…` that the edge keeps from strangers.
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
@@ -49,7 +53,8 @@ export function createDoor({ house, webApi, log, isReady, status, metrics, page,
     const mark = req.originalUrl.indexOf("?");
     const { "content-type": contentType, authorization } = req.headers;
     const query = mark < 0 ? "" : req.originalUrl.slice(mark + 1);
-    sendApi(res, await webApi.call({ method: req.path.slice(1), query, contentType, authorization, body: bytesOf(req), origin: originOf(req), marks: () => traceMarks(req.headers) }));
+    const method = req.path.slice(1);
+    sendApi(res, await tracedCall(tracer, method, req.headers, (marks) => webApi.call({ method, query, contentType, authorization, body: bytesOf(req), origin: originOf(req), marks })));
   });
 
   app.post("/v1/sessions", ofServices, async (req, res) => {

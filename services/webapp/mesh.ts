@@ -3,6 +3,7 @@ import type { ChannelInfo, History, Message, PresenceInfo, Publish, Published } 
 import type { Problem, Reason } from "../protocol/problems.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { ask, type Answer, type Ask } from "../runtime/request.ts";
+import { currentTrace } from "../runtime/tracing.ts";
 import { ApiError, invalidArguments, serviceUnavailable, type ApiErrorCode } from "./errors.ts";
 
 /** How long a call is tried again before the client is told `service_unavailable`. */
@@ -64,7 +65,8 @@ async function insist(url: string, options: Ask, clock: Clock): Promise<unknown>
   for (let wait = backOffMs.least; ; wait = Math.min(wait * 2, backOffMs.most)) {
     const left = deadline - clock.now();
     if (left <= 0) throw serviceUnavailable(reason);
-    const answer = await ask(url, { ...options, timeoutMs: left }).catch(() => undefined);
+    const trace = currentTrace();
+    const answer = await ask(url, { ...options, ...(trace === "" ? {} : { headers: { traceparent: trace } }), timeoutMs: left }).catch(() => undefined);
     if (answer !== undefined && !mayPass(answer.status)) return settled(answer);
     const said = (answer?.json as Partial<Problem> | undefined)?.reason;
     if (said !== "misdirected") reason = said ?? reason; // that somebody else is owner says nothing of what is missing

@@ -5,6 +5,7 @@ import { systemClock } from "../runtime/clock.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { ask } from "../runtime/request.ts";
+import { startTracer } from "../runtime/tracing.ts";
 import type { Directory } from "../store/directory.ts";
 import { openDirectory } from "../store/open.ts";
 import { demoUsers, loadChatPage } from "./chat-page.ts";
@@ -44,10 +45,12 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
   const webApi = createWebApi(house, config.dev ? devTokenHashes() : new Map(), new RateLimits(config, () => performance.now()), log);
   let ready = false;
   const startedAt = systemClock.now();
+  const tracer = await startTracer("webapp", config.id, log);
   const server = createDoor({
     house,
     webApi,
     log,
+    tracer,
     isReady: () => ready,
     status: () => ({ service: "webapp", id: config.id, dev: config.dev, ready, uptime_ms: systemClock.now() - startedAt, ...webApi.counters }),
     metrics: webappMetrics(webApi),
@@ -68,6 +71,7 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
       await Promise.race([registration.stop(), systemClock.sleep(deregisterWithinMs)]);
       await close(server);
       await directory.close();
+      await tracer?.stop();
     },
   };
 }

@@ -49,7 +49,7 @@ export const plantedBugs: readonly Planted[] = [
     file: "services/gateway/publishes.ts",
     edits: [
       { find: "  lost(sub: Subscription): void {\n", replace: "  readonly #again = new WeakSet<Pending>();\n\n  lost(sub: Subscription): void {\n    for (const pending of sub.pending) if (pending.sent) this.#again.add(pending);\n" },
-      { find: "origin: session, user, key, draft });", replace: "origin: session, user, key: this.#again.has(pending) ? `${key}-${sub.chan}` : key, draft });" },
+      { find: "origin: session, user, key, taken,", replace: "origin: session, user, key: this.#again.has(pending) ? `${key}-${sub.chan}` : key, taken," },
     ],
     says: /does not hold at|stands in the log twice/,
   },

@@ -227,6 +227,8 @@ export class ChannelServer implements Door {
         if (this.#timer !== undefined) this.#timer.run = undefined;
         this.#timer = process.after(Math.max(0, effect.at - this.#world.kernel.now), () => this.#take({ type: "tick" }));
         return;
+      case "traced":
+        return; // nobody traces
       case "drained":
         return this.#onDrained?.();
       default:

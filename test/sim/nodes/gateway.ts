@@ -225,6 +225,7 @@ export class GatewayServer implements Door {
       }
       case "weigh":
       case "hurry":
+      case "traced": // nobody does
         return;
       case "drained":
         return this.#onDrained?.();
