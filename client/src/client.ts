@@ -10,7 +10,7 @@ import { RingwayError } from "./errors.ts";
 import type { Events, Frame, Gap, Journey, MessageEvent, Presence, Reaction, StoredEvent, Typing } from "./events.ts";
 import { Offsets } from "./offsets.ts";
 import { Outbox, type Sent } from "./outbox.ts";
-import { WebApi, type TokenSource } from "./web-api.ts";
+import { WebApi, type CallOptions, type TokenSource } from "./web-api.ts";
 
 export type { Sent } from "./outbox.ts";
 
@@ -118,8 +118,8 @@ export class RingwayClient extends Emitter<Events> {
   }
 
   /** @throws RingwayError */
-  call(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<Readonly<Record<string, unknown>>> {
-    return this.#api.call(method, args);
+  call(method: string, args: Readonly<Record<string, unknown>> = {}, options: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+    return this.#api.call(method, args, options);
   }
 
   /** Ends it. Messages without an ack are refused with `closed`; some of them may have been stored. */

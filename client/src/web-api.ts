@@ -3,6 +3,11 @@ import { RingwayError } from "./errors.ts";
 /** A token, or what gives one: asked again, with `refused`, when a token is not taken any more. */
 export type TokenSource = string | ((why: "first" | "refused") => string | Promise<string>);
 
+export interface CallOptions {
+  /** a browser sends it even where the page goes away. Its body must be small */
+  readonly keepalive?: boolean;
+}
+
 const answerWithinMs = 15_000;
 const refusals = new Set(["invalid_auth", "not_authed", "token_expired", "token_revoked"]);
 
@@ -21,15 +26,15 @@ export class WebApi {
   /**
    * @throws RingwayError with the method's documented error; `no_answer` where there was none
    */
-  async call(method: string, args: Readonly<Record<string, unknown>> = {}): Promise<Readonly<Record<string, unknown>>> {
+  async call(method: string, args: Readonly<Record<string, unknown>> = {}, options: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
     const token = (this.#token ??= this.#ask("first"));
-    const answer = await this.#post(method, args, await token);
+    const answer = await this.#post(method, args, await token, options);
     const { error } = answer;
     if (error === undefined) return answer.json;
     if (!refusals.has(error.code) || typeof this.#source === "string") throw error;
     // Whoever comes first asks for another; all others wait for the same.
     if (this.#token === token) this.#token = this.#ask("refused");
-    const second = await this.#post(method, args, await this.#token);
+    const second = await this.#post(method, args, await this.#token, options);
     if (second.error !== undefined) throw second.error;
     return second.json;
   }
@@ -44,7 +49,7 @@ export class WebApi {
     return asked;
   }
 
-  async #post(method: string, args: Readonly<Record<string, unknown>>, token: string): Promise<{ readonly json: Readonly<Record<string, unknown>>; readonly error?: RingwayError }> {
+  async #post(method: string, args: Readonly<Record<string, unknown>>, token: string, { keepalive = false }: CallOptions): Promise<{ readonly json: Readonly<Record<string, unknown>>; readonly error?: RingwayError }> {
     let response: Response;
     let json: Record<string, unknown>;
     try {
@@ -52,6 +57,7 @@ export class WebApi {
         method: "POST",
         headers: { authorization: `Bearer ${token}`, "content-type": "application/json; charset=utf-8" },
         body: JSON.stringify(args),
+        keepalive,
         signal: AbortSignal.timeout(answerWithinMs),
       });
       json = (await response.json()) as Record<string, unknown>;

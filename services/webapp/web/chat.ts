@@ -1,23 +1,24 @@
 /** All that the page knows, kept up by what the client tells; the views show it and call its actions. Knows no DOM. */
-import { RingwayClient, type Gap, type MessageEvent, type Presence, type Reaction, type State, type StoredEvent } from "@ringway/client";
+import { RingwayClient, RingwayError, type Gap, type MessageEvent, type Presence, type Reaction, type State, type StoredEvent } from "@ringway/client";
 import { explain } from "./complaints.ts";
+import { Histories } from "./histories.ts";
 import { Journeys } from "./journeys.ts";
-import { readChannels, readHistory, readMembers, readUnread, readUser, readUsers, toChannel, type Channel, type User } from "./reads.ts";
-import { empty, keyOf, withAck, withEvent, withMine, withoutMine, withPage, type Message, type Timeline } from "./timeline.ts";
+import { Marks } from "./marks.ts";
+import { readChannels, readMembers, readUnread, readUser, readUsers, toChannel, type Channel, type User } from "./reads.ts";
+import { Retries } from "./retries.ts";
+import { keyOf, withAck, withMine, withoutMine, type Message, type Timeline } from "./timeline.ts";
 import { mayTell, stopped, typed, type Typists } from "./typing.ts";
 import { merged, none, withMark, withMessage, withoutMessage, type Unread } from "./unread.ts";
 
-/** Reads that are under way at once when the page opens. */
-const readsAtOnce = 4;
-/** Marks of a reader who scrolls are told together. */
-const markAfterMs = 300;
+/** What the server says of a channel that is not one's own any more. */
+const goneCodes = ["not_in_channel", "channel_not_found"];
 
 export class Chat {
   readonly client: RingwayClient;
   readonly journeys = new Journeys();
   readonly users = new Map<string, User>();
   readonly channels = new Map<string, Channel>();
-  readonly timelines = new Map<string, Timeline>();
+  readonly histories: Histories;
   readonly unread = new Map<string, Unread>();
   readonly members = new Map<string, readonly string[]>();
   readonly presence = new Map<string, Presence["presence"]>();
@@ -28,24 +29,33 @@ export class Chat {
   /** told to everybody, a screen reader's user too; "" where there is nothing to say */
   notice = "";
   readonly #listeners = new Set<() => void>();
-  /** channel → what happened there while a page of its history is on its way: the page may be older or newer than that */
-  readonly #during = new Map<string, StoredEvent[]>();
   /** channels that the client resumes: of the others it tells nothing that happened while it was away */
   readonly #followed = new Set<string>();
-  /** users and channels were read */
+  readonly #reads: Retries;
+  readonly #marks = new Marks((channel, ts) => this.#ofOwn(channel, () => this.client.call("conversations.mark", { channel, ts }, { keepalive: true })));
+  /** users and channels are being read, or were */
   #begun = false;
+  /** joined or left while the list of channels is on its way: the list may be older than that */
+  readonly #moved = new Set<string>();
+  /** the notice that tells of a read which failed */
+  #failure = "";
   #watched = "";
   #toldTypingAt = -Infinity;
-  #markTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string, token: string, self: string) {
     this.self = self;
     const client = (this.client = new RingwayClient({ url, token, journeys: true }));
+    this.histories = new Histories(client, () => this.#change(() => {}));
+    this.#reads = new Retries({
+      isConnected: () => client.state.phase === "connected",
+      failed: (error) => this.say((this.#failure = explain(error))),
+      done: (left) => this.#change(() => left === 0 && this.notice === this.#failure && (this.notice = "")),
+    });
     client.on("state", (state) => this.#connected(state));
     client.on("message", (event) => this.#message(event));
     client.on("reaction", (event) => this.#reaction(event));
     client.on("event", (event) => this.#event(event));
-    client.on("gap", (gap) => void this.#gap(gap));
+    client.on("gap", (gap) => this.#gap(gap));
     client.on("typing", ({ channel, user }) => this.#typing(channel, user));
     client.on("presence", ({ user, presence }) => this.#change(() => this.presence.set(user, presence)));
     client.on("journey", (journey) => this.#change(() => this.journeys.add(journey)));
@@ -58,8 +68,13 @@ export class Chat {
     return () => void this.#listeners.delete(listener);
   }
 
+  get timelines(): ReadonlyMap<string, Timeline> {
+    return this.histories.timelines;
+  }
+
   close(): void {
-    clearTimeout(this.#markTimer);
+    this.#marks.flush();
+    this.#reads.close();
     this.client.close();
   }
 
@@ -75,18 +90,17 @@ export class Chat {
   open(channel: string): void {
     this.#change(() => (this.current = channel));
     if (this.channels.get(channel)?.isMember !== true) return;
-    if (!this.timelines.has(channel)) void this.#reload(channel);
-    if (!this.members.has(channel)) void this.#try(async () => this.members.set(channel, await readMembers(this.client, channel)));
+    if (!this.timelines.has(channel)) this.#reload(channel);
+    if (!this.members.has(channel) && !this.#reads.has(`members ${channel}`)) this.#readMembers(channel);
   }
 
   /** One more page towards the past, where there is one and none is on its way. */
   async older(channel: string): Promise<void> {
-    const timeline = this.timelines.get(channel);
-    if (timeline?.hasMore === true && !this.isReading(channel)) await this.#read(channel, timeline.stored[0]?.ts ?? "");
+    if (this.timelines.get(channel)?.hasMore === true && !this.isReading(channel)) await this.#try(() => this.histories.older(channel));
   }
 
   isReading(channel: string): boolean {
-    return this.#during.has(channel);
+    return this.histories.isReading(channel) || this.#reads.has(`history ${channel}`);
   }
 
   /** Shown at once; it has its place when the ack is there, over whatever connection. @param again the key of one that was refused */
@@ -94,18 +108,18 @@ export class Chat {
     const key = again ?? keyOf(this.self, crypto.randomUUID());
     const message: Message = { key, ts: "", user: this.self, text, offset: undefined, edited: false, reactions: [], state: "waiting", sentAt: performance.now() };
     this.#toldTypingAt = -Infinity;
-    this.#in(channel, (timeline) => withMine(timeline, message));
+    this.histories.change(channel, (timeline) => withMine(timeline, message));
     this.client.send(channel, text, { client_msg_id: key.slice(this.self.length + 1) }).then(
       ({ ts, offset }) => {
         this.#followed.add(channel);
-        this.#in(channel, (timeline) => withAck(timeline, key, { ts, offset, ackedAt: performance.now() }));
+        this.histories.change(channel, (timeline) => withAck(timeline, key, { ts, offset, ackedAt: performance.now() }));
       },
-      (error: unknown) => this.#in(channel, (timeline) => withMine(timeline, { ...message, state: "refused", why: explain(error) })),
+      (error: unknown) => this.histories.change(channel, (timeline) => withMine(timeline, { ...message, state: "refused", why: explain(error) })),
     );
   }
 
   discard(channel: string, key: string): void {
-    this.#in(channel, (timeline) => withoutMine(timeline, key));
+    this.histories.change(channel, (timeline) => withoutMine(timeline, key));
   }
 
   /** @returns what went wrong, for people; undefined where nothing did. So do all below. */
@@ -144,11 +158,8 @@ export class Chat {
   }
 
   /** Others make channels, too, and nobody is told of those. */
-  async refresh(): Promise<void> {
-    if (!this.#begun) return this.#begin();
-    await this.#try(async () => {
-      for (const channel of await readChannels(this.client)) this.channels.set(channel.id, channel);
-    });
+  refresh(): void {
+    this.#reads.ask("channels", () => this.#readChannels(), true);
   }
 
   typing(channel: string): void {
@@ -172,10 +183,14 @@ export class Chat {
     const newest = this.timelines.get(channel)?.stored.at(-1)?.ts;
     const unread = this.unread.get(channel) ?? none;
     if (newest === undefined || newest <= unread.lastRead) return;
-    this.#change(() => this.unread.set(channel, withMark(unread, newest)));
-    clearTimeout(this.#markTimer);
-    // Where it fails, the next mark says the same and more.
-    this.#markTimer = setTimeout(() => void this.client.call("conversations.mark", { channel, ts: newest }).catch(() => {}), markAfterMs);
+    this.unread.set(channel, withMark(unread, newest));
+    if (unread.list.size > 0) this.#change(() => {});
+    this.#marks.add(channel, newest);
+  }
+
+  /** The page may go away now. */
+  leaving(): void {
+    this.#marks.flush();
   }
 
   say(notice: string): void {
@@ -186,63 +201,84 @@ export class Chat {
     this.#change(() => (this.connection = state));
     if (state.phase !== "connected") return;
     this.notice = ""; // what failed for want of a connection
-    if (!this.#begun) void this.#begin();
-    else void this.#ofEach(this.#own().filter(({ id }) => !this.#followed.has(id)), (id) => this.#catchUp(id));
+    this.#reads.connected();
+    this.#marks.flush();
+    if (this.#begun) for (const { id } of this.#own()) if (!this.#followed.has(id)) this.#catchUp(id);
+    if (!this.#begun) this.#begin();
   }
 
-  async #begin(): Promise<void> {
-    await this.#try(async () => {
+  #begin(): void {
+    this.#begun = true;
+    this.#reads.ask("users", async () => {
       for (const user of await readUsers(this.client)) this.users.set(user.id, user);
-      for (const channel of await readChannels(this.client)) this.channels.set(channel.id, channel);
-      this.#begun = true;
     });
-    const first = this.#own().find(({ name }) => name === "general") ?? this.#own()[0];
-    if (this.current === undefined && first !== undefined) this.open(first.id);
-    await this.#ofEach(this.#own(), (id) => this.#count(id));
+    this.refresh();
   }
 
   #own(): Channel[] {
     return [...this.channels.values()].filter(({ isMember }) => isMember);
   }
 
-  async #ofEach(channels: readonly Channel[], work: (id: string) => Promise<void>): Promise<void> {
-    const queue = channels.map(({ id }) => id);
-    const lane = async (): Promise<void> => {
-      for (let id = queue.shift(); id !== undefined; id = queue.shift()) await work(id);
-    };
-    await Promise.all(Array.from({ length: readsAtOnce }, lane));
+  async #readChannels(): Promise<void> {
+    this.#moved.clear();
+    const { channels, isWhole } = await readChannels(this.client);
+    const before = new Set(this.#own().map(({ id }) => id));
+    const found = new Map(channels.map((channel) => [channel.id, channel]));
+    for (const { id, isMember } of [...this.channels.values()].filter((channel) => !this.#moved.has(channel.id))) {
+      if (isMember && (found.has(id) ? !found.get(id)!.isMember : isWhole)) this.#left(id);
+      if (isWhole && !found.has(id)) this.channels.delete(id);
+    }
+    for (const channel of channels) if (!this.#moved.has(channel.id)) this.channels.set(channel.id, channel);
+    for (const { id } of this.#own()) if (!before.has(id)) this.#count(id);
+    const shown = this.current ?? (this.#own().find(({ name }) => name === "general") ?? this.#own()[0])?.id;
+    if (shown !== undefined) this.open(shown);
   }
 
-  async #count(channel: string): Promise<void> {
-    await this.#try(async () => {
+  #count(channel: string): void {
+    this.#readOf(channel, "count", async () => {
       const found = await readUnread(this.client, channel, this.self);
       // Meanwhile more may have come, or been read.
-      this.unread.set(channel, merged(found, this.unread.get(channel) ?? none));
+      return () => this.unread.set(channel, merged(found, this.unread.get(channel) ?? none));
     });
   }
 
-  async #catchUp(channel: string): Promise<void> {
-    await this.#count(channel);
-    if (this.timelines.has(channel)) await this.#reload(channel);
-  }
-
-  /** From the newest page on; what waits to be sent stays. */
-  #reload(channel: string): Promise<void> {
-    const from = performance.now();
-    this.#in(channel, (timeline) => timeline);
-    return this.#read(channel, "", ({ stored, mine }) => ({ ...empty, stored: stored.filter(({ ackedAt = 0 }) => ackedAt > from), mine }));
-  }
-
-  /** @param base what of the timeline the page is put to */
-  async #read(channel: string, before: string, base: (timeline: Timeline) => Timeline = (timeline) => timeline): Promise<void> {
-    const during: StoredEvent[] = [];
-    this.#during.set(channel, during);
-    await this.#try(async () => {
-      const { messages, hasMore } = await readHistory(this.client, channel, before);
-      // It counts unless the channel was left, or is read anew. Told twice is told once: an edit sets the text, a reaction is its user's.
-      if (this.#during.get(channel) === during) this.#in(channel, (timeline) => during.reduce(withEvent, withPage(base(timeline), messages, hasMore)));
+  #readMembers(channel: string): void {
+    this.#readOf(channel, "members", async () => {
+      const found = await readMembers(this.client, channel);
+      return () => this.members.set(channel, found);
     });
-    if (this.#during.get(channel) === during) this.#change(() => this.#during.delete(channel));
+  }
+
+  #catchUp(channel: string): void {
+    this.#count(channel);
+    if (this.timelines.has(channel)) this.#reload(channel);
+    if (this.current === channel) this.#readMembers(channel);
+    else this.members.delete(channel);
+  }
+
+  #reload(channel: string): void {
+    this.histories.change(channel, (timeline) => timeline);
+    this.#readOf(channel, "history", () => this.histories.newest(channel));
+  }
+
+  /** In the end it is read, unless the channel is not one's own any more. @param read returns what keeps it */
+  #readOf(channel: string, what: "count" | "members" | "history", read: () => Promise<(() => unknown) | void>): void {
+    const work = async (): Promise<void> => {
+      const keep = await this.#ofOwn(channel, read);
+      if (this.channels.get(channel)?.isMember === true) keep?.();
+    };
+    this.#reads.ask(`${what} ${channel}`, work, channel === this.current);
+  }
+
+  /** Where the server says that one is not in the channel, its own event of that was lost. */
+  async #ofOwn<T>(channel: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RingwayError && goneCodes.includes(error.code))) throw error;
+      this.#left(channel);
+      return undefined;
+    }
   }
 
   #message(event: MessageEvent): void {
@@ -263,29 +299,34 @@ export class Chat {
   /** A channel's event, for its timeline. */
   #happened(channel: string, event: StoredEvent): void {
     this.#followed.add(channel);
-    this.#during.get(channel)?.push(event);
-    if (this.timelines.has(channel)) this.#in(channel, (timeline) => withEvent(timeline, event));
-    else this.#change(() => {});
+    this.histories.happened(channel, event);
   }
 
   #event(event: StoredEvent): void {
     const { type, channel, user } = event as StoredEvent & { user?: string };
     if (/^(channel|group|mpim)_joined$|^im_created$/.test(type)) this.#joined(toChannel(channel as unknown as Record<string, unknown>, true));
     else if (/^(channel|group)_left$/.test(type)) this.#left(channel);
-    else if (/^(channel|group|im|mpim)_marked$/.test(type)) this.#change(() => this.unread.set(channel, withMark(this.unread.get(channel) ?? none, String(event["ts"]))));
+    else if (/^(channel|group|im|mpim)_marked$/.test(type)) {
+      this.#marks.told(channel, String(event["ts"]));
+      this.#change(() => this.unread.set(channel, withMark(this.unread.get(channel) ?? none, String(event["ts"]))));
+    }
     else if (type === "member_joined_channel" || type === "member_left_channel") {
       this.#followed.add(channel);
       this.#meet(user!);
       const others = this.members.get(channel)?.filter((one) => one !== user);
       if (others !== undefined) this.#change(() => this.members.set(channel, type === "member_joined_channel" ? [...others, user!].sort() : others));
+      // What is on its way may be older than this.
+      if (this.#reads.has(`members ${channel}`)) this.#readMembers(channel);
     }
   }
 
   /** Not all is replayed: read what there is. */
-  async #gap({ channel }: Gap): Promise<void> {
+  #gap({ channel }: Gap): void {
     this.#followed.add(channel);
-    if (channel === this.self) return this.refresh();
-    await this.#catchUp(channel);
+    if (channel !== this.self) return this.#catchUp(channel);
+    this.refresh();
+    // What was read in another window may be among what is lost.
+    for (const { id } of this.#own()) this.#count(id);
   }
 
   #typing(channel: string, user: string): void {
@@ -295,14 +336,19 @@ export class Chat {
   }
 
   #joined(channel: Channel): void {
+    this.#moved.add(channel.id);
     this.#change(() => this.channels.set(channel.id, channel));
     if (this.current === channel.id) this.open(channel.id);
   }
 
   #left(id: string): void {
     const channel = this.channels.get(id);
-    for (const map of [this.timelines, this.unread, this.members, this.typists, this.#during]) map.delete(id);
+    for (const map of [this.unread, this.members, this.typists]) map.delete(id);
+    this.histories.forget(id);
+    for (const what of ["count", "members", "history"]) this.#reads.drop(`${what} ${id}`);
+    this.#marks.drop(id);
     this.#followed.delete(id);
+    this.#moved.add(id);
     this.#change(() => {
       if (channel?.kind === "channel") this.channels.set(id, { ...channel, isMember: false });
       else this.channels.delete(id);
@@ -314,10 +360,6 @@ export class Chat {
     if (this.users.has(user)) return;
     this.users.set(user, { id: user, name: user });
     void this.#try(async () => this.users.set(user, await readUser(this.client, user)));
-  }
-
-  #in(channel: string, to: (timeline: Timeline) => Timeline): void {
-    this.#change(() => this.timelines.set(channel, to(this.timelines.get(channel) ?? empty)));
   }
 
   /** @param tell false where the caller shows what went wrong */

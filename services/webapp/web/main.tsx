@@ -41,6 +41,11 @@ function App() {
     addEventListener("online", back);
     return () => removeEventListener("online", back);
   }, [chat]);
+  useEffect(() => {
+    const gone = (): void => chat?.leaving();
+    for (const name of ["visibilitychange", "pagehide"]) addEventListener(name, gone);
+    return () => ["visibilitychange", "pagehide"].forEach((name) => removeEventListener(name, gone));
+  }, [chat]);
 
   return chat === undefined ? <SignIn busy={busy} wrong={wrong} enter={enter} /> : <Room chat={chat} leave={leave} />;
 }

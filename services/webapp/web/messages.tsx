@@ -29,6 +29,7 @@ export function Messages({ chat, channel, details }: Props) {
     const { scrollTop, scrollHeight, clientHeight } = log.current!;
     fromEnd.current = scrollHeight - scrollTop;
     atEnd.current = scrollHeight - scrollTop - clientHeight < nearPx;
+    chat.histories.lookBack(channel.id, !atEnd.current);
     if (atEnd.current) toEnd();
   };
   const toEnd = (): void => {
@@ -59,6 +60,8 @@ export function Messages({ chat, channel, details }: Props) {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
+
+  useEffect(() => () => chat.histories.lookBack(channel.id, false), []);
 
   useEffect(() => {
     const back = (): void => void (document.visibilityState === "visible" && atEnd.current && chat.read(channel.id));

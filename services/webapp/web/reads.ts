@@ -36,19 +36,21 @@ export function toChannel(raw: Fields, isMember = raw["is_member"] === true || r
 }
 
 export async function readUsers(client: RingwayClient): Promise<User[]> {
-  return (await all(client, "users.list", {}, "members")).map(toUser);
+  return (await all(client, "users.list", {}, "members")).list.map(toUser);
 }
 
 export async function readUser(client: RingwayClient, user: string): Promise<User> {
   return toUser((await client.call("users.info", { user }))["user"] as Fields);
 }
 
-export async function readChannels(client: RingwayClient): Promise<Channel[]> {
-  return (await all(client, "conversations.list", { types: "public_channel,private_channel,im,mpim" }, "channels")).map((raw) => toChannel(raw));
+/** `isWhole`: there is no channel beside these. */
+export async function readChannels(client: RingwayClient): Promise<{ readonly channels: readonly Channel[]; readonly isWhole: boolean }> {
+  const { list, isWhole } = await all(client, "conversations.list", { types: "public_channel,private_channel,im,mpim" }, "channels");
+  return { channels: list.map((raw) => toChannel(raw)), isWhole };
 }
 
-export async function readMembers(client: RingwayClient, channel: string): Promise<string[]> {
-  return all(client, "conversations.members", { channel }, "members");
+export async function readMembers(client: RingwayClient, channel: string): Promise<readonly string[]> {
+  return (await all<string>(client, "conversations.members", { channel }, "members")).list;
 }
 
 export async function readUnread(client: RingwayClient, channel: string, self: string): Promise<Unread> {
@@ -68,14 +70,14 @@ function toUser(raw: Fields): User {
   return { id: String(raw["id"]), name: String(raw["real_name"] ?? raw["name"]) };
 }
 
-async function all<T = Fields>(client: RingwayClient, method: string, args: Fields, field: string): Promise<T[]> {
+async function all<T = Fields>(client: RingwayClient, method: string, args: Fields, field: string): Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }> {
   const list: T[] = [];
   let cursor = "";
   for (let page = 0; page < pagesMost; page++) {
     const answer = await client.call(method, { ...args, limit: 1_000, ...(cursor === "" ? {} : { cursor }) });
     list.push(...(answer[field] as T[]));
     cursor = String((answer["response_metadata"] as { next_cursor?: string } | undefined)?.next_cursor ?? "");
-    if (cursor === "") break;
+    if (cursor === "") return { list, isWhole: true };
   }
-  return list;
+  return { list, isWhole: false };
 }

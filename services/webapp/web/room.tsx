@@ -3,6 +3,7 @@ import { Badge } from "./badge.tsx";
 import { Composer } from "./composer.tsx";
 import type { Chat } from "./chat.ts";
 import { Details } from "./details.tsx";
+import { onceAFrame } from "./frames.ts";
 import { Members } from "./members.tsx";
 import { Messages } from "./messages.tsx";
 import { Watching } from "./presence.tsx";
@@ -22,7 +23,7 @@ export function Room({ chat, leave }: { readonly chat: Chat; readonly leave: (wh
   const opener = useRef<HTMLElement | null>(null);
   const visible = useMemo(() => new VisibleUsers((users) => chat.watch(users)), [chat]);
   const watching = useMemo(() => ({ chat, visible }), [chat, visible]);
-  useEffect(() => chat.subscribe(() => redraw((n) => n + 1)), [chat]);
+  useEffect(() => chat.subscribe(onceAFrame(() => redraw((n) => n + 1))), [chat]);
   useEffect(() => () => visible.close(), [visible]);
 
   const { connection, current } = chat;

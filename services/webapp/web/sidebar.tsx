@@ -31,7 +31,7 @@ export function Sidebar({ chat, isOpen, chosen, leave }: Props) {
       <NewChannel chat={chat} made={chosen} />
       <p class="self">
         {chat.nameOf(chat.self)}
-        <button type="button" onClick={() => void chat.refresh()}>
+        <button type="button" onClick={() => chat.refresh()}>
           Refresh<span class="hidden"> the list of channels</span>
         </button>
         <button type="button" onClick={leave}>

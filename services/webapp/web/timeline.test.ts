@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { empty, keyOf, withAck, withEvent, withMine, withoutMine, withPage, type Message, type Timeline } from "./timeline.ts";
+import { empty, keptMost, keyOf, withAck, withEvent, withLatest, withMine, withoutMine, withPage, type Message, type Timeline } from "./timeline.ts";
 
 const ts = (n: number): string => `1700000000.${String(n).padStart(6, "0")}`;
 const raw = (n: number, more = {}): Record<string, unknown> => ({ type: "message", channel: "C1", user: "U1", text: `m${n}`, ts: ts(n), client_msg_id: `k${n}`, x_off: n, ...more });
@@ -58,4 +58,27 @@ test("a reaction counts once per user, and goes with its last one", () => {
 
 test("a message that was refused can be taken away", () => {
   expect(withoutMine(withMine(empty, mine(1)), keyOf("U1", "k1")).mine).toEqual([]);
+});
+
+test("what comes at the end is put there: nothing else is looked at", () => {
+  let reads = 0;
+  const watched = { ...withEvent(empty, raw(1)).stored[0]!, get ts() { return (reads++, ts(1)); } };
+  const many: Timeline = { ...empty, stored: [...Array.from({ length: 10_000 }, () => watched), { ...watched, ts: ts(2) }] };
+  reads = 0;
+  const timeline = withEvent(many, raw(3));
+  const acked = withAck(withMine(timeline, mine(4)), keyOf("U1", "k4"), { ts: ts(4), offset: 4, ackedAt: 9 });
+  withEvent(acked, { type: "reaction_added", user: "U1", reaction: "heart", item: { ts: ts(4) } });
+  expect([reads, acked.stored.length, acked.mine]).toEqual([0, 10_003, []]);
+  expect(timeline.mine).toBe(many.mine);
+});
+
+test("what comes late has its place all the same", () => {
+  expect(texts([5, 3, 4].reduce((timeline, n) => withEvent(timeline, raw(n)), empty))).toEqual(["m3", "m4", "m5"]);
+});
+
+test("only the newest are kept, and that there are older ones is not forgotten", () => {
+  const all = withPage(empty, Array.from({ length: keptMost + 1 }, (_, i) => raw(i)), false);
+  const latest = withLatest(all);
+  expect([latest.stored.length, latest.stored[0]!.text, latest.hasMore]).toEqual([keptMost, "m1", true]);
+  expect(withLatest(latest)).toBe(latest);
 });

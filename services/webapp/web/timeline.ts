@@ -32,6 +32,9 @@ export interface Timeline {
   readonly hasMore: boolean;
 }
 
+/** Messages of a channel that are kept while nobody looks back: a page that stays open for weeks must not grow. */
+export const keptMost = 500;
+
 export const empty: Timeline = { stored: [], mine: [], hasMore: true };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -74,7 +77,7 @@ export function withEvent(timeline: Timeline, event: Fields): Timeline {
   }
   if (event["type"] !== "message") return timeline;
   if (event["subtype"] === "message_deleted") return { ...timeline, stored: timeline.stored.filter(({ ts }) => ts !== event["deleted_ts"]) };
-  if (event["subtype"] !== "message_changed") return withPage(timeline, [event]);
+  if (event["subtype"] !== "message_changed") return withNew(timeline, event);
   const next = event["message"] as Fields;
   // Its reactions are told by events of their own, which may be later than what this one knew.
   return change(timeline, String(next["ts"]), (message) => ({ ...message, text: String(next["text"] ?? ""), edited: true }));
@@ -90,6 +93,7 @@ export function withAck(timeline: Timeline, key: string, { ts, offset, ackedAt }
   if (waiting === undefined) return timeline;
   const mine = timeline.mine.filter((one) => one !== waiting);
   const message: Message = { ...waiting, ts, offset, ackedAt, state: "stored" };
+  if (isNewer(timeline, ts)) return { ...timeline, stored: [...timeline.stored, message], mine };
   const stored = [...timeline.stored.filter((one) => one.ts !== ts), message].sort((a, b) => (a.ts < b.ts ? -1 : 1));
   return { ...timeline, stored, mine };
 }
@@ -98,8 +102,30 @@ export function withoutMine(timeline: Timeline, key: string): Timeline {
   return { ...timeline, mine: timeline.mine.filter((one) => one.key !== key) };
 }
 
+/** The newest alone: older ones are on the server, for whoever scrolls up to them. @returns the same where there are no more */
+export function withLatest(timeline: Timeline): Timeline {
+  return timeline.stored.length <= keptMost ? timeline : { ...timeline, stored: timeline.stored.slice(-keptMost), hasMore: true };
+}
+
+/** Nearly each comes at the end: nothing is looked through or sorted for it. */
+function withNew(timeline: Timeline, raw: Fields): Timeline {
+  const message = toMessage(raw);
+  if (!isNewer(timeline, message.ts)) return withPage(timeline, [raw]);
+  const mine = timeline.mine.some(({ key }) => key === message.key) ? timeline.mine.filter(({ key }) => key !== message.key) : timeline.mine;
+  return { ...timeline, stored: [...timeline.stored, message], mine };
+}
+
+function isNewer({ stored }: Timeline, ts: string): boolean {
+  return ts > (stored.at(-1)?.ts ?? "");
+}
+
+/** Mostly it is one of the last. */
 function change(timeline: Timeline, ts: string, to: (message: Message) => Message): Timeline {
-  return { ...timeline, stored: timeline.stored.map((message) => (message.ts === ts ? to(message) : message)) };
+  const at = timeline.stored.findLastIndex((message) => message.ts === ts);
+  if (at < 0) return timeline;
+  const stored = [...timeline.stored];
+  stored[at] = to(stored[at]!);
+  return { ...timeline, stored };
 }
 
 function react(message: Message, name: string, user: string, adding: boolean): Message {
