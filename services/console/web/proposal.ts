@@ -8,6 +8,8 @@ export interface Proposal {
   readonly preview: Preview;
   /** the epoch that an earlier preview of the same wish was of */
   readonly instead?: number;
+  /** a rebalance was under way when it was asked anew */
+  readonly wasMoving?: boolean;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface Proposal {
  * @param now what the wish would move now
  * @param isMoving whether a rebalance is under way: each of its steps is an epoch, so one more look is all that can be asked for
  */
-export function askedAgain({ wish, preview, instead }: Proposal, now: Preview, isMoving: boolean): Proposal | undefined {
-  if (now.epoch === preview.epoch || (isMoving && instead !== undefined)) return undefined;
-  return { wish, preview: now, instead: preview.epoch };
+export function askedAgain({ wish, preview, instead, wasMoving = false }: Proposal, now: Preview, isMoving: boolean): Proposal | undefined {
+  if (now.epoch === preview.epoch || (instead !== undefined && (isMoving || wasMoving))) return undefined;
+  return { wish, preview: now, instead: preview.epoch, wasMoving: isMoving };
 }
