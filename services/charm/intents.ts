@@ -51,6 +51,28 @@ export function readPins(value: unknown): readonly Pin[] {
   return list.sort((a, b) => a[0] - b[0]);
 }
 
+/** One slot and its server; null = it is let go. */
+export type PinWish = readonly [slot: number, server: string | null];
+
+/** @throws ProtocolError bad_request */
+export function readPin(value: unknown): PinWish {
+  const [slot, id] = Array.isArray(value) && value.length === 2 ? (value as unknown[]) : [];
+  if (!isWhole(slot, 65_535)) throw new ProtocolError("bad_request", "pin must be [slot 0..65535, server ID or null]");
+  if (id !== null && (typeof id !== "string" || !isId(id))) throw new ProtocolError("bad_request", "pin[1] is not a server ID, nor null");
+  return [slot, id];
+}
+
+/** The list in which a slot is bound to a server, or to nobody. @throws ProtocolError not_found (to let go what is not pinned), bad_request (there are too many) */
+export function withPin(pins: readonly Pin[], [slot, id]: PinWish): readonly Pin[] {
+  const others = pins.filter(([pinned]) => pinned !== slot);
+  if (id === null) {
+    if (others.length === pins.length) throw new ProtocolError("not_found", `slot ${slot} is not pinned`);
+    return others;
+  }
+  if (others.length >= limits.pins) throw new ProtocolError("bad_request", `there are ${limits.pins} pins already`);
+  return [...others, [slot, id] as const].sort((a, b) => a[0] - b[0]);
+}
+
 /** The document from the registry. @throws ProtocolError bad_request */
 export function readIntents(value: unknown): Intents {
   const { v, drain, weights, pins: given } = asObject(value, "intents");

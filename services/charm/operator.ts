@@ -5,7 +5,7 @@ import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Topology } from "../protocol/topology.ts";
 import type { RingModule } from "../ring/ring.ts";
 import type { Routes } from "../runtime/http.ts";
-import { asObject, type Intents, readPins, readServerIntent, weightOf, withPins, withServer } from "./intents.ts";
+import { asObject, type Intents, type Pin, readPin, readPins, readServerIntent, weightOf, withPin, withPins, withServer } from "./intents.ts";
 import { preview } from "./preview.ts";
 import type { Charm } from "./state.ts";
 
@@ -19,7 +19,7 @@ export interface OperatorDoor {
   /** registrations that can't be members: ID → why */
   ignored(): ReadonlyMap<string, string>;
   counters(): Readonly<Record<string, number>>;
-  /** Writes changed intents and takes them. @throws ProtocolError unavailable */
+  /** Writes changed intents and takes them, one change after the other. @throws ProtocolError unavailable, overloaded, and what `change` throws */
   changeIntents(change: (intents: Intents) => Intents): Promise<void>;
   release(pool: Pool | undefined): void;
 }
@@ -45,16 +45,16 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       return { status: 200, body: { id, drain: charm.intents.drain.includes(id), weight: weightOf(charm.intents, id) ?? null, epoch: charm.epoch } };
     },
     "PUT /v1/charm/pins": async (request) => {
-      const { pool, pins } = asObject(await request.json(), "the body");
+      const { pool, ...wish } = asObject(await request.json(), "the body");
       const checked = readPool(pool);
-      const list = readPins(pins);
+      const { servers, change } = readPinChange(wish);
       const charm = door.charm();
-      const stranger = list.find(([, id]) => !charm.knows(id));
-      if (stranger !== undefined) throw new ProtocolError("not_found", `no server '${stranger[1]}' is registered`);
-      await door.changeIntents((intents) => withPins(intents, checked, list));
-      return { status: 200, body: { pool: checked, pins: list, epoch: charm.epoch } };
+      const stranger = servers.find((id) => !charm.knows(id));
+      if (stranger !== undefined) throw new ProtocolError("not_found", `no server '${stranger}' is registered`);
+      await door.changeIntents((intents) => withPins(intents, checked, change(intents.pins[checked])));
+      return { status: 200, body: { pool: checked, pins: charm.intents.pins[checked], epoch: charm.epoch } };
     },
-    "POST /v1/charm/preview": async (request) => ({ status: 200, body: preview(door.module, published(), await request.json()) }),
+    "POST /v1/charm/preview": async (request) => ({ status: 200, body: preview(door.module, published(), door.charm().intents, await request.json()) }),
     "POST /v1/charm/release": async (request) => {
       const bytes = await request.bytes();
       const { pool } = bytes.length === 0 ? {} : asObject(parseJson(bytes), "the body");
@@ -65,6 +65,19 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       return { status: 200, body: { released, epoch: charm.epoch } };
     },
   };
+}
+
+/** One pin, or the whole list of a pool: the servers that it names, and what it makes of the list that there is. @throws ProtocolError bad_request */
+function readPinChange({ pin, pins, ...rest }: Readonly<Record<string, unknown>>): { readonly servers: readonly string[]; readonly change: (now: readonly Pin[]) => readonly Pin[] } {
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw new ProtocolError("bad_request", `'${unknown.slice(0, 64)}' is not known: pool, pin or pins`);
+  if ((pin === undefined) === (pins === undefined)) throw new ProtocolError("bad_request", "either pin or pins is required");
+  if (pin === undefined) {
+    const list = readPins(pins);
+    return { servers: list.map(([, id]) => id), change: () => list };
+  }
+  const wish = readPin(pin);
+  return { servers: wish[1] === null ? [] : [wish[1]], change: (now) => withPin(now, wish) };
 }
 
 function readAfter(query: URLSearchParams): number {

@@ -6,16 +6,17 @@ import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import type { RingModule, RingView } from "../ring/ring.ts";
 import { SLOTS, TopologyError, validateTopology } from "../ring/topology.ts";
-import { asObject, type Pin, readPins, readServerIntent } from "./intents.ts";
+import { asObject, type Intents, type Pin, type PinWish, readPin, readPins, readServerIntent, withPin } from "./intents.ts";
 
 /**
- * @param body `{servers?: {id: {drain?, weight?}}, remove?: id[], add?: {pool: Server[]}, pins?: {pool: [[slot, id]]}}`
- * @throws ProtocolError bad_request, not_found (a server that the topology does not have)
+ * @param intents whose pins a single pin is added to, or taken from
+ * @param body `{servers?: {id: {drain?, weight?}}, remove?: id[], add?: {pool: Server[]}, pins?: {pool: [[slot, id]]}, pin?: {pool: [slot, id | null]}}`
+ * @throws ProtocolError bad_request, not_found (a server that the topology does not have, a slot that is not pinned)
  */
-export function preview(module: RingModule, topology: Topology, body: unknown): Preview {
-  const { servers = {}, remove = [], add = {}, pins = {}, ...rest } = asObject(body, "the body");
+export function preview(module: RingModule, topology: Topology, intents: Intents, body: unknown): Preview {
+  const { servers = {}, remove = [], add = {}, pins = {}, pin = {}, ...rest } = asObject(body, "the body");
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw new ProtocolError("bad_request", `'${unknown.slice(0, 64)}' is not known: servers, remove, add, pins`);
+  if (unknown !== undefined) throw new ProtocolError("bad_request", `'${unknown.slice(0, 64)}' is not known: servers, remove, add, pins, pin`);
   if (!Array.isArray(remove) || !remove.every((id) => typeof id === "string" && isId(id))) throw new ProtocolError("bad_request", "remove must be server IDs");
   const wishes = new Map(Object.entries(asObject(servers, "servers")).map(([id, wish]) => [id, readServerIntent(wish)]));
   const has = (id: string): boolean => pools.some((pool) => topology.pools[pool].servers.some((server) => server.id === id));
@@ -28,11 +29,12 @@ export function preview(module: RingModule, topology: Topology, body: unknown): 
   };
   const added = asObject(add, "add");
   const pinned = asObject(pins, "pins");
+  const onePinned = asObject(pin, "pin");
   const changed = pools.map((pool) => {
     const more = added[pool] ?? [];
     if (!Array.isArray(more)) throw new ProtocolError("bad_request", `add.${pool} must be a list of servers`);
     const kept = topology.pools[pool].servers.filter((server) => !remove.includes(server.id)).map(change);
-    const list: readonly Pin[] = pinned[pool] === undefined ? topology.pools[pool].pins : readPins(pinned[pool]);
+    const list = onePinned[pool] === undefined ? (pinned[pool] === undefined ? topology.pools[pool].pins : readPins(pinned[pool])) : withWish(readPin(onePinned[pool]), intents.pins[pool], kept);
     return [pool, { ...topology.pools[pool], servers: [...kept, ...(more as unknown[])], pins: list }];
   });
   try {
@@ -48,6 +50,11 @@ export function preview(module: RingModule, topology: Topology, body: unknown): 
     if (error instanceof TopologyError) throw new ProtocolError("bad_request", error.message);
     throw error;
   }
+}
+
+/** As charm does itself: the pins of servers that are away wait for them, outside of the topology. */
+function withWish(wish: PinWish, pins: readonly Pin[], servers: readonly Server[]): readonly Pin[] {
+  return withPin(pins, wish).filter(([, id]) => id === wish[1] || servers.some((server) => server.id === id));
 }
 
 function movesOf(before: RingView, after: RingView, pool: Pool): Preview["moves"][number][] {

@@ -141,6 +141,19 @@ describe("charm's door", () => {
     await ring("undrained", { "cs-0": "up", "cs-1": "up" });
   });
 
+  test("pins that come at once are all kept, one by one; one slot is let go without the others", async () => {
+    serve("channel", "cs-0", 7001);
+    await ring("the server", { "cs-0": "up" });
+    const slots = Array.from({ length: 12 }, (_, i) => i);
+    const all = await Promise.all(slots.map((slot) => put("/v1/charm/pins", { pool: "channel", pin: [slot, "cs-0"] })));
+    expect(all.map(({ status }) => status)).toEqual(slots.map(() => 200));
+    await until("all pins", async () => (await topology())!.pools.channel.pins.length === 12);
+    expect((await put("/v1/charm/pins", { pool: "channel", pin: [3, null] })).json).toMatchObject({ pool: "channel", pins: slots.filter((slot) => slot !== 3).map((slot) => [slot, "cs-0"]) });
+    expect(await put("/v1/charm/pins", { pool: "channel", pin: [3, null] })).toMatchObject({ status: 404, json: { reason: "not_found", detail: "slot 3 is not pinned" } });
+    expect(await post("/v1/charm/preview", { pin: { channel: [3, null] } })).toMatchObject({ status: 404, json: { detail: "slot 3 is not pinned" } });
+    expect(await post("/v1/charm/preview", { pin: { channel: [3, "cs-0"] } })).toMatchObject({ status: 200, json: { moved: { channel: 0 } } });
+  });
+
   test("drains by steps, says how far it is, and goes on with it after a restart", async () => {
     const { address } = charm;
     await charm.stop();
@@ -228,6 +241,11 @@ describe("charm's door", () => {
     expect(reason(await put("/v1/charm/pins", { pool: "channel", pins: [[70000, "cs-0"]] }))).toEqual([400, "bad_request"]);
     expect(reason(await put("/v1/charm/pins", { pool: "channel", pins: [[1, "cs-0"], [1, "cs-0"]] }))).toEqual([400, "bad_request"]);
     expect(reason(await put("/v1/charm/pins", { pool: "nobody", pins: [] }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel", pin: [70000, "cs-0"] }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel", pin: [1, "a b"] }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel", pin: [1, "cs-9"] }))).toEqual([404, "not_found"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel", pin: [1, "cs-0"], pins: [] }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/pins", { pool: "channel" }))).toEqual([400, "bad_request"]);
     expect(reason(await post("/v1/charm/preview", { remove: ["cs-9"] }))).toEqual([404, "not_found"]);
     expect(reason(await post("/v1/charm/preview", { add: { channel: [{ id: "x" }] } }))).toEqual([400, "bad_request"]);
     expect(reason(await post("/v1/charm/release", { pool: 1 }))).toEqual([400, "bad_request"]);
@@ -264,7 +282,7 @@ describe("charm's door", () => {
       ["PUT", "/v1/agent/service/register"],
       ["PUT", "/v1/session/create"],
     ] as const;
-    const names = ["drain", "weight", "pool", "pins", "servers", "remove", "add", "channel", "cs-0", "resource_names", "type_url", "Name", "ID", "Meta", "Check", "TTL", "Port", "LockDelay"];
+    const names = ["drain", "weight", "pool", "pin", "pins", "servers", "remove", "add", "channel", "cs-0", "resource_names", "type_url", "Name", "ID", "Meta", "Check", "TTL", "Port", "LockDelay"];
     const value = fc.letrec((tie) => ({
       any: fc.oneof({ maxDepth: 4 }, fc.constant(null), fc.boolean(), fc.integer(), fc.double(), fc.string(), fc.constantFrom("channel", "cs-0", "1s"), fc.array(tie("any"), { maxLength: 3 }), fc.dictionary(fc.constantFrom(...names), tie("any"), { maxKeys: 4 })),
     })).any;

@@ -24,6 +24,7 @@ import { charmMetrics } from "./metrics.ts";
 import { operatorRoutes } from "./operator.ts";
 import { Publisher, sameDocument } from "./publisher.ts";
 import { Charm, type Effect, type Event } from "./state.ts";
+import { Turns } from "./turns.ts";
 import { awaitWarm } from "./warm.ts";
 
 const BOOT_RETRY_MS = 250;
@@ -63,6 +64,8 @@ class Runner {
   /** those that wait for other endpoints; one too many is answered at once */
   readonly #envoys = new Waiters(limits.endpointWaiters);
   readonly #ignored: Record<Pool, ReadonlyMap<string, string>> = { channel: new Map(), presence: new Map(), gateway: new Map() };
+  /** another charm's changes are met by compare-and-set, this one's own by their turns */
+  readonly #intentTurns = new Turns(limits.intentChanges);
   readonly #counters = { published: 0, unpublished: 0, endpoints: 0, heldChanges: 0 };
   readonly #metrics = charmMetrics({
     leading: () => this.#charm?.leading === true,
@@ -111,7 +114,7 @@ class Runner {
         topology: () => this.#topology,
         ignored: () => new Map(pools.flatMap((pool) => [...this.#ignored[pool]])),
         counters: () => this.#counters,
-        changeIntents: (change) => this.#changeIntents(change),
+        changeIntents: (change) => this.#intentTurns.run(() => this.#changeIntents(change)),
         release: (pool) => this.#step({ type: "release", pool }),
       }),
     };

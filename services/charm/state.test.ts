@@ -175,6 +175,34 @@ describe("charm's decisions", () => {
     `);
   });
 
+  test("of writes that fail for a minute, and of a registry that comes and goes, are told once; a step counts when it is published", () => {
+    const trace = runningBy(0.25, "cs-0", "cs-1", "cs-2");
+    trace.unwritable = true;
+    trace.intend((intents) => withServer(intents, "cs-1", { drain: true }));
+    for (let i = 0; i < 60; i++) {
+      for (const pool of pools) trace.send({ type: "lost", pool });
+      trace.members({}).pass(1_000);
+    }
+    trace.unwritable = false;
+    trace.pass(1_000).warm().warm();
+    expect(texts(trace)).toMatchInlineSnapshot(`
+      "
+      0 10 lead: took the lead
+      60000 10 operator: drain of cs-1 by the operator
+      60000 10 registry: epoch 11 could not be written; it is tried again
+      60000 10 registry: the registry does not answer for channel servers: those that are in the ring stay
+      60000 10 registry: the registry does not answer for presence servers: those that are in the ring stay
+      60000 10 registry: the registry does not answer for gateway servers: those that are in the ring stay
+      120500 11 step: step 1: 24.2 % of the slots move from cs-1 to cs-0, cs-2; 9.1 % are left
+      120500 11 published: epoch 11 is published
+      121010 12 member: cs-1 is drained: it owns nothing
+      121010 12 step: step 2: 9.1 % of the slots move from cs-1 to cs-0, cs-2; 0 % are left
+      121010 12 published: epoch 12 is published
+      121020 12 step: all slots are where they belong, after 2 steps
+      "
+    `);
+  });
+
   test("are the last 500, and their numbers go on rising when charm starts anew", () => {
     const trace = running("cs-0");
     for (let i = 0; i < 600; i++) trace.intend((intents) => withServer(intents, "cs-0", { drain: i % 2 === 0 }));

@@ -73,6 +73,8 @@ export class Charm {
   readonly #pace: Pace;
   /** what is being published is a step, after which the servers have to be warm */
   #stepping = false;
+  /** why it is published, to be told when it is: what can't be written was not decided */
+  #reasons: readonly Told[] = [];
   /** what the paced pool shall be in the end */
   #goal: readonly Server[] = [];
   readonly #heldBefore = new Map<Pool, readonly string[]>();
@@ -169,6 +171,7 @@ export class Charm {
   #takeTopology(topology: Topology | undefined, now: number, effects: Effect[]): void {
     const stepped = this.#stepping && topology?.epoch === this.#publishing?.epoch;
     const own = topology !== undefined && topology.epoch === this.#publishing?.epoch;
+    const reasons = own ? this.#reasons : [];
     this.#publishing = undefined;
     this.#stepping = false;
     if (topology === undefined || topology.epoch < this.#base.epoch) {
@@ -177,6 +180,8 @@ export class Charm {
       this.#base = emptyDraft(this.#base.epoch);
       return;
     }
+    for (const told of reasons) this.#decisions.add(told, topology.epoch, now);
+    if (stepped) this.#steps++;
     if (topology.epoch > this.#base.epoch) this.#decisions.add({ kind: "published", text: `epoch ${topology.epoch} is published${own ? "" : ", by another charm"}` }, topology.epoch, now);
     this.#base = topology;
     for (const pool of pools) this.#pools[pool].rebase(topology.pools[pool].servers);
@@ -202,7 +207,7 @@ export class Charm {
     if (this.#leading && this.#publishing === undefined && now >= this.#retryAt && !sameContent(wanted, this.#base.pools)) {
       this.#publishing = { epoch: this.#base.epoch + 1, pools: wanted };
       this.#stepping = this.#stepShare < 1 && leftToMove(this.#base.pools[PACED].servers, wanted[PACED].servers) > 0;
-      this.#explain(this.#publishing, now);
+      this.#reasons = this.#explain(this.#publishing.pools);
       effects.push({ type: "publish", draft: this.#publishing });
     }
     if (this.#steps > 0 && this.rebalance(now) === undefined) {
@@ -214,10 +219,10 @@ export class Charm {
     return effects;
   }
 
-  #explain({ epoch, pools: next }: TopologyDraft, now: number): void {
-    const decide = (told: Told): void => this.#decisions.add(told, epoch, now);
-    for (const told of explainMembers(this.#base.pools, next, (pool, id) => this.#pools[pool].members.has(id))) decide(told);
-    if (this.#stepping) decide(explainStep(PACED, ++this.#steps, this.#base.pools[PACED].servers, next[PACED].servers, this.#goal));
+  #explain(next: TopologyDraft["pools"]): readonly Told[] {
+    const members = explainMembers(this.#base.pools, next, (pool, id) => this.#pools[pool].members.has(id));
+    if (!this.#stepping) return members;
+    return [...members, explainStep(PACED, this.#steps + 1, this.#base.pools[PACED].servers, next[PACED].servers, this.#goal)];
   }
 
   /** As much of it as may be now. */

@@ -1,6 +1,5 @@
 /** `ringway ring …`: who owns what, what a change would move, a document of one's own, drain and weight. */
 import { readFile, writeFile } from "node:fs/promises";
-import { withPin } from "../observe/pins.ts";
 import { shareCells, shareColumns, sharesOf, type Share } from "../observe/shares.ts";
 import { pools, type Pool, type Topology } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
@@ -8,15 +7,15 @@ import { loadRingModule } from "../ring/ring.ts";
 import { encodeTopologyBinary, TopologyError, validateTopology } from "../ring/topology.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
-import { table } from "./output.ts";
-import { settled } from "./settled.ts";
+import { complain, table } from "./output.ts";
+import { settled, Unsettled } from "./settled.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
   ...operatorFlags,
   pool: { type: "string", default: "channel", oneOf: pools, help: "owner, pin, unpin: which pool" },
   topology: { type: "string", default: "", help: "owner, diff: a topology document in a file instead of charm's" },
-  wait: { type: "boolean", help: "drain, undrain, weight: until the slots have moved, and a drained gateway's clients have left" },
+  wait: { type: "boolean", help: "drain, undrain, weight: until the slots have moved, and a drained gateway's clients have left; exit code 1 where it is gone before" },
   json: { type: "boolean", help: "print JSON" },
 } as const satisfies Flags;
 
@@ -45,11 +44,16 @@ export const ring: Verb = {
     const known = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
     if (known === undefined) throw new UsageError(`${verb === undefined ? "ring needs a verb" : `'ring ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
     if (args.length !== known.args.split(" ").filter((arg) => arg !== "").length) throw new UsageError(`usage: ringway ring ${verb} ${known.args}`.trimEnd());
-    const result = await known.run(options, args[0]!, args[1] ?? "").catch((error: unknown) => {
-      throw error instanceof TopologyError ? new UsageError(error.message) : error;
-    });
-    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${lines(result).join("\n")}\n`);
-    return 0;
+    try {
+      const result = await known.run(options, args[0]!, args[1] ?? "");
+      process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${lines(result).join("\n")}\n`);
+      return 0;
+    } catch (error) {
+      if (error instanceof TopologyError) throw new UsageError(error.message);
+      if (!(error instanceof Unsettled)) throw error;
+      complain(error);
+      return 1;
+    }
   },
 };
 
@@ -123,9 +127,9 @@ async function seal(options: Options, file: string, out: string): Promise<unknow
   return { epoch: topology.epoch, key_id: topology.keyId, bytes: binary.length, ...Object.fromEntries(pools.map((name) => [`${name}_servers`, topology.pools[name].servers.length])) };
 }
 
-async function change(options: Options, server: string, body: object): Promise<unknown> {
+async function change(options: Options, server: string, body: { readonly drain?: boolean; readonly weight?: number }): Promise<unknown> {
   const changed = (await askCharm(options.charmUrl, `/v1/charm/servers/${encodeURIComponent(server)}`, { method: "PUT", body })) as { drain: boolean; weight: number | null };
-  if (options.wait) await settled(options.charmUrl, server);
+  if (options.wait) await settled(options.charmUrl, server, body.drain === true);
   return { server, drain: changed.drain, weight: changed.weight ?? "as registered" };
 }
 
@@ -133,9 +137,7 @@ async function change(options: Options, server: string, body: object): Promise<u
 async function pin(options: Options, id: string, server: string | undefined): Promise<unknown> {
   const pool = options.pool as Pool;
   const slot = (await module(options)).slotOf(id);
-  const { intents } = (await askCharm(options.charmUrl, "/v1/charm/status")) as { intents: { pins: Record<Pool, readonly (readonly [number, string])[]> } };
-  if (server === undefined && !intents.pins[pool].some(([pinned]) => pinned === slot)) throw new UsageError(`slot ${slot} of ${id} is not pinned`);
-  await askCharm(options.charmUrl, "/v1/charm/pins", { method: "PUT", body: { pool, pins: withPin(intents.pins[pool], slot, server) } });
+  await askCharm(options.charmUrl, "/v1/charm/pins", { method: "PUT", body: { pool, pin: [slot, server ?? null] } });
   return { id, pool, slot, server: server ?? "as it hashes" };
 }
 

@@ -8,12 +8,24 @@ import { progress } from "./progress.ts";
 const everyMs = 250;
 const answerMs = 3_000;
 
-/** @param server whose sessions count where it is a gateway that drains */
-export async function settled(charmUrl: string, server: string): Promise<void> {
+/** What was waited for can't happen any more. */
+export class Unsettled extends Error {}
+
+interface Status {
+  readonly rebalance: Rebalance | null;
+  readonly intents: { readonly drain: readonly string[] };
+}
+
+/**
+ * @param server whose sessions count where it is a gateway
+ * @param drains whether it shall be empty in the end
+ * @throws Unsettled
+ */
+export async function settled(charmUrl: string, server: string, drains: boolean): Promise<void> {
   const slots = progress("slots to move");
   try {
     let most = 0;
-    for (let left = await rebalance(charmUrl); left !== null; left = await rebalance(charmUrl)) {
+    for (let { rebalance: left } = await statusOf(charmUrl); left !== null; { rebalance: left } = await statusOf(charmUrl)) {
       most = Math.max(most, left.left_percent);
       slots.at(1 - left.left_percent / most, left.waiting_for.length > 0 ? `waits for ${left.waiting_for.join(", ")}` : `${left.left_percent} % of all are left`);
       await pause(everyMs);
@@ -21,28 +33,45 @@ export async function settled(charmUrl: string, server: string): Promise<void> {
   } finally {
     slots.end();
   }
-  const addr = (await currentTopology(charmUrl)).pools.gateway.servers.find(({ id, state }) => id === server && state === "draining")?.addr;
-  if (addr !== undefined) await sessionsLeft(addr);
+  const isGateway = (await currentTopology(charmUrl)).pools.gateway.servers.some(({ id }) => id === server);
+  if (drains && isGateway) await sessionsLeft(charmUrl, server);
 }
 
-async function rebalance(charmUrl: string): Promise<Rebalance | null> {
-  return ((await askCharm(charmUrl, "/v1/charm/status")) as { rebalance: Rebalance | null }).rebalance;
+async function statusOf(charmUrl: string): Promise<Status> {
+  return (await askCharm(charmUrl, "/v1/charm/status")) as Status;
 }
 
-/** A gateway that does not answer any more has none. */
-async function sessionsLeft(addr: string): Promise<void> {
+/** A gateway that does not answer may have all of its sessions still: only the topology says that it is gone. */
+async function sessionsLeft(charmUrl: string, server: string): Promise<void> {
   const bar = progress("sessions to leave");
   try {
     let most = 0;
     for (;;) {
-      const answer = await ask(`http://${addr}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
-      const { sessions = 0 } = (answer?.json ?? {}) as { sessions?: number };
-      if (sessions === 0) return;
-      most = Math.max(most, sessions);
-      bar.at(1 - sessions / most, `${sessions} are left`);
+      const { addr, isDraining } = await gatewayIn(charmUrl, server);
+      const left = isDraining ? await sessionsAt(addr) : undefined;
+      if (left === 0) return;
+      most = Math.max(most, left ?? 0);
+      if (left !== undefined) bar.at(1 - left / most, `${left} are left`);
+      else bar.at(0, isDraining ? `${server} does not answer` : "the topology does not say yet that it drains");
       await pause(everyMs);
     }
   } finally {
     bar.end();
   }
+}
+
+/** @throws Unsettled where it is gone, or shall not be drained any more */
+async function gatewayIn(charmUrl: string, server: string): Promise<{ readonly addr: string; readonly isDraining: boolean }> {
+  const [{ intents }, { pools }] = await Promise.all([statusOf(charmUrl), currentTopology(charmUrl)]);
+  const found = pools.gateway.servers.find(({ id }) => id === server);
+  if (found === undefined || found.state === "down") throw new Unsettled(`${server} is gone: ${found === undefined ? "it left the ring" : "it is down"} before it said that its clients had left`);
+  if (!intents.drain.includes(server)) throw new Unsettled(`${server} shall not be drained any more: somebody took that back`);
+  return { addr: found.addr, isDraining: found.state === "draining" };
+}
+
+/** undefined: it does not say */
+async function sessionsAt(addr: string): Promise<number | undefined> {
+  const answer = await ask(`http://${addr}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
+  const sessions = answer?.status === 200 ? (answer.json as { sessions?: unknown } | null | undefined)?.sessions : undefined;
+  return typeof sessions === "number" ? sessions : undefined;
 }

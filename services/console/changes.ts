@@ -1,5 +1,4 @@
 /** What an operator changes: checked as far as this door can, and passed on to charm, which decides. */
-import { withPin } from "../observe/pins.ts";
 import { isId } from "../protocol/ids.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools } from "../protocol/topology.ts";
@@ -12,19 +11,14 @@ import type { CurrentRing } from "./current-ring.ts";
 interface PinWish {
   readonly pool: Pool;
   readonly id: string;
-  readonly server: string | undefined;
+  /** null: the slot is let go */
+  readonly server: string | null;
 }
-
-type Pins = readonly (readonly [slot: number, server: string])[];
 
 /** @param changed told of each change that charm took */
 export function changeRoutes(charm: CharmDoor, ring: CurrentRing, log: Log, changed: () => void): Routes {
-  const pinsWith = async ({ pool, id, server }: PinWish): Promise<Pins> => {
-    const { intents } = (await charm.read("/v1/charm/status")) as { intents: { pins: Record<Pool, Pins> } };
-    const slot = ring.slotOf(id);
-    if (server === undefined && !intents.pins[pool].some(([pinned]) => pinned === slot)) throw new ProtocolError("not_found", `slot ${slot} of ${id} is not pinned`);
-    return withPin(intents.pins[pool], slot, server);
-  };
+  // charm applies the one pin to its list: who wrote the whole list would lose what others pin meanwhile.
+  const pinOf = ({ id, server }: PinWish): readonly [slot: number, server: string | null] => [ring.slotOf(id), server];
   const change = async (path: string, body: object, what: object): ReturnType<CharmDoor["pass"]> => {
     const reply = await charm.pass(path, { method: "PUT", body });
     if (reply.status === 200) {
@@ -38,7 +32,7 @@ export function changeRoutes(charm: CharmDoor, ring: CurrentRing, log: Log, chan
       const { pin, ...rest } = asObject(await request.json(), "the body");
       if (pin === undefined) return charm.pass("/v1/charm/preview", { method: "POST", body: rest });
       const wish = readPin(pin);
-      return charm.pass("/v1/charm/preview", { method: "POST", body: { ...rest, pins: { [wish.pool]: await pinsWith(wish) } } });
+      return charm.pass("/v1/charm/preview", { method: "POST", body: { ...rest, pin: { [wish.pool]: pinOf(wish) } } });
     },
     "PUT /console/api/servers/{id}": async (request) => {
       const server = request.params["id"]!;
@@ -48,7 +42,7 @@ export function changeRoutes(charm: CharmDoor, ring: CurrentRing, log: Log, chan
     },
     "PUT /console/api/pins": async (request) => {
       const wish = readPin(await request.json());
-      return change("/v1/charm/pins", { pool: wish.pool, pins: await pinsWith(wish) }, { pin: wish });
+      return change("/v1/charm/pins", { pool: wish.pool, pin: pinOf(wish) }, { pin: wish });
     },
   };
 }
@@ -62,7 +56,7 @@ function readPin(body: unknown): PinWish {
   if (known === undefined) throw new ProtocolError("bad_request", `pool must be one of ${pools.join(", ")}`);
   if (typeof id !== "string" || !isId(id)) throw new ProtocolError("bad_id", "id: the channel or user whose slot is pinned");
   if (server !== null && (typeof server !== "string" || !isId(server))) throw new ProtocolError("bad_id", "server: a server's ID, or null to let the slot go");
-  return { pool: known, id, server: server ?? undefined };
+  return { pool: known, id, server };
 }
 
 function asObject(value: unknown, name: string): Record<string, unknown> {

@@ -22,8 +22,8 @@ export class CharmDoor {
   }
 
   /** An answer's JSON. @throws ProtocolError unavailable, also where charm has nothing to say yet */
-  async read(path: string): Promise<unknown> {
-    const answer = await this.ask(path);
+  async read(path: string, options: Ask = {}): Promise<unknown> {
+    const answer = await this.ask(path, options);
     if (answer.status !== 200) throw new ProtocolError("unavailable", `charm answers ${answer.status} to ${path}`);
     return answer.json;
   }

@@ -3,6 +3,7 @@ import { sharesIn, type Share } from "../observe/shares.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import type { RingModule, RingView } from "../ring/ring.ts";
 import { TopologyError, validateTopology } from "../ring/topology.ts";
+import type { Ask } from "../runtime/request.ts";
 import type { CharmDoor } from "./charm.ts";
 
 export interface Ring {
@@ -25,9 +26,9 @@ export class CurrentRing {
   }
 
   /** The last that was seen where charm does not answer. @throws ProtocolError ring_unavailable, with why, where none was */
-  async read(): Promise<Ring> {
+  async read(options: Ask = {}): Promise<Ring> {
     try {
-      const topology = validateTopology(await this.#charm.read("/v1/charm/topology"));
+      const topology = validateTopology(await this.#charm.read("/v1/charm/topology", options));
       if (this.#last?.view.epoch === topology.epoch) return this.#last;
       const view = this.#module.build(topology, this.#last?.view);
       return (this.#last = { view, shares: sharesIn(view) });

@@ -209,6 +209,14 @@ describe("changing", () => {
     expect((await ask(url("/metrics"))).bytes.toString()).toContain("ringway_console_changes_total 4");
   });
 
+  test("pins that come at once are all kept", async () => {
+    const before = ((await get("/console/api/state")).json as Snapshot).charm!.pins.presence.length;
+    const ids = Array.from({ length: 12 }, (_, i) => `C9${i}`);
+    const all = await Promise.all(ids.map((id) => put("/console/api/pins", { pool: "presence", id, server: "cs-0" })));
+    expect(all.map(({ status }) => status)).toEqual(ids.map(() => 200));
+    await vi.waitFor(async () => expect(((await get("/console/api/state")).json as Snapshot).charm!.pins.presence).toHaveLength(before + 12), 10_000);
+  });
+
   test.each([
     ["an unknown server", () => put("/console/api/servers/cs-9", { drain: true }), [404, "not_found", "no server 'cs-9' is registered"]],
     ["an ID that is none", () => put("/console/api/servers/a%20b", { drain: true }), [400, "bad_id", "the server's ID"]],
@@ -223,6 +231,16 @@ describe("changing", () => {
     ["a preview of a field that is not known", () => preview({ pin: { pool: "channel", id: "C1", server: "cs-0", slot: 1 } }), [400, "bad_request", "'slot' is not known: pool, id, server"]],
   ] as const)("%s is refused with its reason", async (_, send, expected) => {
     expect(refusal(await send())).toEqual(expected);
+  });
+
+  test("what is no charm, and answers all the same, is shown as none, and the console goes on", async () => {
+    const stranger = await door({ "GET /{path...}": () => ({ status: 200, body: {} }) });
+    const alone = await start(readConfig(["--listen", "127.0.0.1:0", "--charm-url", `http://${stranger}`, "--mesh-url", "http://127.0.0.1:1", "--ring-key", DEV_KEY, "--operator-token", token]), log, join(folder, "page"));
+    try {
+      for (let i = 0; i < 2; i++) expect(await ask(`http://${alone.address}/console/api/state`, { headers: { authorization: `Bearer ${token}` } })).toMatchObject({ status: 200, json: { epoch: null, charm: null, servers: [], decisions: [] } });
+    } finally {
+      await alone.stop();
+    }
   });
 
   test("without charm looks go on, and a change says why it is none", async () => {

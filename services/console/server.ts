@@ -21,7 +21,7 @@ export async function start(config: Config, log: Log, page: string = builtPage):
   const charm = new CharmDoor(config.charmUrl);
   const ring = new CurrentRing(charm, await loadRingModule(config.ringKey));
   const observer = new Observer(charm, ring, config.envoyAdminUrls);
-  const watch = new Watch(() => observer.look());
+  const watch = new Watch(() => observer.look(), log);
   const counters = { changes: 0, refused: 0, get looks() { return watch.looks; } };
   const metrics = consoleMetrics(() => watch.watchers, counters, watch.times);
   const guarded = guard(config.operatorToken, () => counters.refused++);

@@ -3,17 +3,21 @@ import type { EnvoyFigures, Look, Row } from "../observe/figures.ts";
 import type { Decision, Rebalance } from "../protocol/operator.ts";
 import type { Pool, Server } from "../protocol/topology.ts";
 
-/** A server as the topology has it, what it owns, and its own figures: null where it does not answer. */
+/** A server as the topology has it, what it owns, and its own figures: null where it has not answered for 10 s. */
 export interface ServerView extends Server {
   readonly pool: Pool;
   /** slots that it owns, of 65,536 */
   readonly slots: number;
   readonly figures: Row | null;
+  /** it did not answer this time: its figures, if any, are its last */
+  readonly stale: boolean;
 }
 
 export interface EnvoyView extends EnvoyFigures {
   /** 421s by its own count; null before there were two looks */
   readonly misdirected_per_second: number | null;
+  /** it did not answer this time: what is said of it is the last that was seen */
+  readonly stale: boolean;
 }
 
 /** One look at the plane. */

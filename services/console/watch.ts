@@ -1,23 +1,29 @@
 /** Looks at the plane once a second for all who watch, and not at all while nobody does. */
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
+import type { Log } from "../runtime/log.ts";
 import { Times } from "../runtime/times.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 const everyMs = 1_000;
+/** In the place of a look that failed. */
+const failed = Symbol("failed");
+type Failed = typeof failed;
 
 export class Watch {
   readonly #look: () => Promise<Snapshot>;
+  readonly #log: Log;
   readonly #stopped = new AbortController();
   /** those that wait for the next look */
-  readonly #waiting = new Set<(snapshot: Snapshot | undefined) => void>();
+  readonly #waiting = new Set<(snapshot: Snapshot | Failed | undefined) => void>();
   #running = false;
   watchers = 0;
   looks = 0;
   readonly times = new Times();
 
-  constructor(look: () => Promise<Snapshot>) {
+  constructor(look: () => Promise<Snapshot>, log: Log) {
     this.#look = look;
+    this.#log = log;
   }
 
   /** @throws ProtocolError overloaded, where `limits.consoleWatchers` watch already */
@@ -25,7 +31,10 @@ export class Watch {
     if (this.watchers >= limits.consoleWatchers) throw new ProtocolError("overloaded", `${limits.consoleWatchers} watch already`);
   }
 
-  /** Every look from now on, or as many of them as are asked for in time; ends with `stop`. Each decision of charm's is in one of them. */
+  /**
+   * Every look from now on, or as many of them as are asked for in time; ends with `stop`. Each decision of charm's is in one of them.
+   * @throws ProtocolError unavailable, where a look failed: nobody waits for one that may not come
+   */
   async *follow(): AsyncGenerator<Snapshot, undefined> {
     this.refuseTooMany();
     this.watchers++;
@@ -34,6 +43,7 @@ export class Watch {
       for (;;) {
         const snapshot = await this.#next();
         if (snapshot === undefined) return;
+        if (snapshot === failed) throw new ProtocolError("unavailable", "the look failed: the console's log says why");
         yield { ...snapshot, decisions: snapshot.decisions.filter(({ n }) => n > told) };
         told = snapshot.decisions.at(-1)?.n ?? told;
       }
@@ -47,9 +57,9 @@ export class Watch {
     this.#tell(undefined);
   }
 
-  #next(): Promise<Snapshot | undefined> {
+  #next(): Promise<Snapshot | Failed | undefined> {
     if (this.#stopped.signal.aborted) return Promise.resolve(undefined);
-    const next = new Promise<Snapshot | undefined>((resolve) => this.#waiting.add(resolve));
+    const next = new Promise<Snapshot | Failed | undefined>((resolve) => this.#waiting.add(resolve));
     if (!this.#running) void this.#run();
     return next;
   }
@@ -59,7 +69,7 @@ export class Watch {
     try {
       while (this.watchers > 0 && !this.#stopped.signal.aborted) {
         const from = performance.now();
-        const snapshot = await this.#look();
+        const snapshot = await this.#tryLook();
         this.looks++;
         this.times.observe(performance.now() - from);
         this.#tell(snapshot);
@@ -72,7 +82,16 @@ export class Watch {
     if (this.#waiting.size > 0 && !this.#stopped.signal.aborted) void this.#run();
   }
 
-  #tell(snapshot: Snapshot | undefined): void {
+  async #tryLook(): Promise<Snapshot | Failed> {
+    try {
+      return await this.#look();
+    } catch (error) {
+      this.#log.error({ err: error }, "a look failed; there is another in a second for who watches then");
+      return failed;
+    }
+  }
+
+  #tell(snapshot: Snapshot | Failed | undefined): void {
     const list = [...this.#waiting];
     this.#waiting.clear();
     for (const resolve of list) resolve(snapshot);

@@ -2,13 +2,12 @@
 import { ask } from "../runtime/request.ts";
 import type { EnvoyFigures } from "./figures.ts";
 
-const answerMs = 3_000;
 /** The filter's gauges, and Envoy's own count of 421s (decision 7): retried ones and those that reached the caller. */
 const wanted = "ringway|upstream_rq_421";
 
 /** @param url of the admin port, http://host:port */
-export async function readEnvoy(url: string): Promise<EnvoyFigures> {
-  const answer = await ask(`${url}/stats?filter=${encodeURIComponent(wanted)}`, { timeoutMs: answerMs }).catch(() => undefined);
+export async function readEnvoy(url: string, timeoutMs: number): Promise<EnvoyFigures> {
+  const answer = await ask(`${url}/stats?filter=${encodeURIComponent(wanted)}`, { timeoutMs }).catch(() => undefined);
   return figuresOf(url, answer?.status === 200 ? answer.bytes.toString("utf8") : undefined);
 }
 

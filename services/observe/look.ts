@@ -6,19 +6,23 @@ import { bucketsBetween, quantile, rate, samplesOf, type Samples } from "./scrap
 
 const answerMs = 3_000;
 
-/** By server; who does not answer is not in it. */
+/** A server's name in a look: its ID is its own only within its pool. */
+export const keyOf = ({ pool, id }: Pick<Target, "pool" | "id">): string => `${pool} ${id}`;
+
+/** By `keyOf`; who does not answer is not in it. */
 export type Scrape = ReadonlyMap<string, Samples>;
 
-export async function scrape(list: readonly Target[]): Promise<Scrape> {
-  const found = await Promise.all(list.map(async ({ id, addr }) => [id, await ask(`http://${addr}/metrics`, { timeoutMs: answerMs }).catch(() => undefined)] as const));
-  return new Map(found.flatMap(([id, answer]) => (answer?.status === 200 ? [[id, samplesOf(answer.bytes.toString("utf8"))] as const] : [])));
+/** @param timeoutMs for each, all at once */
+export async function scrape(list: readonly Target[], timeoutMs: number = answerMs): Promise<Scrape> {
+  const found = await Promise.all(list.map(async (server) => [keyOf(server), await ask(`http://${server.addr}/metrics`, { timeoutMs }).catch(() => undefined)] as const));
+  return new Map(found.flatMap(([key, answer]) => (answer?.status === 200 ? [[key, samplesOf(answer.bytes.toString("utf8"))] as const] : [])));
 }
 
 /** @param seconds between the two looks, more than 0 */
 export function compare(list: readonly Target[], before: Scrape, now: Scrape, seconds: number): Look {
   const answered = list.flatMap((server) => {
-    const is = now.get(server.id);
-    return is === undefined ? [] : [{ server, was: before.get(server.id) ?? is, is }];
+    const is = now.get(keyOf(server));
+    return is === undefined ? [] : [{ server, was: before.get(keyOf(server)) ?? is, is }];
   });
   const times = (pool: Pool, name: string, share: number): number | null => {
     const looks = answered.filter(({ server }) => server.pool === pool).map(({ was, is }) => [was, is] as const);
@@ -37,7 +41,7 @@ export function compare(list: readonly Target[], before: Scrape, now: Scrape, se
     connects_per_second: Math.round(10 * connects) / 10,
     taken_over: sum("channel", (row) => row.taken_over),
     servers: rows,
-    missing: list.filter(({ id }) => !now.has(id)).map(({ id }) => id),
+    missing: list.filter((server) => !now.has(keyOf(server))).map(({ id }) => id),
   };
 }
 

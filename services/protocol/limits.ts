@@ -25,6 +25,8 @@ export const limits = {
   linkCreditBytes: 1024 * 1024,
   /** Reads of one link that wait for room; more is refused as `rate_limited`, and the gateway asks again. */
   linkPendingReads: 10_000,
+  /** Who takes nothing of a streamed answer for so long, ms, is cut off. */
+  streamDrainMs: 30_000,
   /** Users in one `presence_sub` or `presence_query`; more is `too_many_users`. */
   presenceSubUsers: 500,
   /** Bytes of JSON of a message's reactions; more is `too_many_reactions`. Every edit carries them twice, to every socket. */
@@ -78,6 +80,8 @@ export const limits = {
   membershipTurnsAll: 10_000,
   /** Decisions of charm's that it remembers; the oldest is forgotten. */
   charmDecisions: 500,
+  /** Changes of operators that wait for one another at a charm; more is 503 `overloaded`. */
+  intentChanges: 64,
   /** Pairs of servers in a preview of what moves, those with the most slots; the rest is in its sum. */
   previewMoves: 200,
   /** Consoles that watch one console server; more is 503 `overloaded`. */

@@ -81,6 +81,19 @@ test("a stream is sent as it comes, no faster than it is read, and ends with its
   await vi.waitFor(() => expect(isCounting).toBe(false));
 });
 
+test("a stream whose reader takes nothing of it for too long is ended, and its place is free again", async () => {
+  const short = createHttp({ "GET /counting": () => ({ status: 200, stream: counting() }) }, createLog("test", "door", "silent"), 1_000, 100);
+  const port = Number((await short.listen("127.0.0.1:0")).split(":").at(-1));
+  counted = 0;
+  const reader = connect(port, "127.0.0.1", () => reader.write("GET /counting HTTP/1.1\r\nhost: x\r\n\r\n"));
+  reader.pause();
+  reader.on("error", () => undefined);
+  await vi.waitFor(() => expect(counted).toBeGreaterThan(100), 5_000);
+  await vi.waitFor(() => expect(isCounting).toBe(false), 5_000);
+  reader.destroy();
+  await short.close(0);
+});
+
 test("what is not HTTP gets a 400 and its connection closed, and the door stays open", async () => {
   const port = Number(url.split(":").at(-1));
   const text = await new Promise<string>((resolve) => {

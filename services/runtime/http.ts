@@ -52,15 +52,18 @@ export interface HttpDoor {
   close(graceMs?: number): Promise<void>;
 }
 
-/** @param bodyBytes bound of a request body, default `limits.bodyBytes` */
-export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes): HttpDoor {
+/**
+ * @param bodyBytes bound of a request body
+ * @param drainMs how long who reads a stream may take none of it
+ */
+export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes, drainMs: number = limits.streamDrainMs): HttpDoor {
   const table = Object.entries(routes).map(([key, handler]) => compile(key, handler));
   const admission = new Admission();
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
     const admitted = admission.admit(res);
-    if (admitted !== undefined) return void answer(table, req, res, log, { limit: bodyBytes, admitted });
+    if (admitted !== undefined) return void answer(table, req, res, log, { limit: bodyBytes, admitted, drainMs });
     if (!req.complete) res.setHeader("connection", "close");
-    send(res, problemReply(problem("overloaded")));
+    send(res, problemReply(problem("overloaded")), drainMs);
   });
   server.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
@@ -98,20 +101,21 @@ function compile(key: string, handler: Handler): Route {
 
 const clientGone = new Error("the client is gone");
 
-/** What a request's body may take. */
+/** What a request's body may take, and the reader of a streamed answer. */
 interface Room {
   readonly limit: number;
   readonly admitted: Admitted;
+  readonly drainMs: number;
 }
 
 async function answer(table: readonly Route[], req: IncomingMessage, res: ServerResponse, log: Log, room: Room): Promise<void> {
   try {
-    send(res, await dispatch(table, req, res, room));
+    send(res, await dispatch(table, req, res, room), room.drainMs);
   } catch (error) {
     const failed = error instanceof ProtocolError ? problem(error.reason, error.detail) : problem("internal");
     if (!(error instanceof ProtocolError)) log.error({ err: error, url: req.url, ...traceMarks(req.headers) }, "request failed");
     if (!req.complete) res.setHeader("connection", "close");
-    send(res, problemReply(failed));
+    send(res, problemReply(failed), room.drainMs);
   }
 }
 
@@ -192,12 +196,24 @@ function encodeBody(body: unknown): Buffer {
   return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
 }
 
-function send(res: ServerResponse, reply: Reply): void {
+/** Parts as they come. Who asks for the next one has room again; a client that makes none for too long is cut off, for it holds a place. */
+async function* timed(parts: AsyncIterable<string>, res: ServerResponse, drainMs: number): AsyncGenerator<string> {
+  for await (const part of parts) {
+    const timer = setTimeout(() => res.destroy(), drainMs);
+    try {
+      yield part;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function send(res: ServerResponse, reply: Reply, drainMs: number): void {
   if (res.headersSent || res.destroyed) return;
   if (reply.stream !== undefined) {
     res.writeHead(reply.status, { ...reply.headers });
     // A client that goes in the middle is no fault, and nobody is left to be told of another.
-    pipeline(reply.stream, res, () => undefined);
+    pipeline(timed(reply.stream, res, drainMs), res, () => undefined);
     return;
   }
   const body = encodeBody(reply.body);

@@ -63,7 +63,7 @@ test("a pin moves a channel to the server that it names, shows in the ring, and 
   await call(plane().url, people.ada.token, "chat.postMessage", { channel: "C0GENERAL", text: "pinned" });
   expect((await ringway("ring", "unpin", "C0GENERAL", charm)).code).toBe(0);
   await until("the pin to be gone", async () => (await owner()).owner === first);
-  expect(await ringway("ring", "unpin", "C0GENERAL", charm)).toEqual({ code: 2, out: "", err: `ringway: slot ${slot} of C0GENERAL is not pinned\n` });
+  expect(await ringway("ring", "unpin", "C0GENERAL", charm)).toEqual({ code: 2, out: "", err: `ringway: charm refused: not_found (slot ${slot} is not pinned)\n` });
 });
 
 test("a drain that is waited for shows a terminal how far it is, and a program nothing but its end", async () => {

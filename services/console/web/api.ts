@@ -27,18 +27,22 @@ export async function call<T>(token: string, path: string, method: "GET" | "POST
 
 /** Pause before a stream that broke is opened again, ms. */
 const againMs = 1_000;
+/** A stream has a line each second: one that is silent for so long is stalled, however open it looks, ms. */
+const silentMs = 10_000;
 
 /**
- * Every look of the server's, until the returned function is called. A stream that breaks is opened again.
+ * Every look of the server's, until the returned function is called. A stream that breaks, or falls silent, is opened again.
  * @param onRefused told why there is none now; undefined when there is one again
  */
 export function follow(token: string, onSnapshot: (snapshot: Snapshot) => void, onRefused: (why: Refused | undefined) => void): () => void {
   const stop = new AbortController();
   const run = async (): Promise<void> => {
     while (!stop.signal.aborted) {
+      const silence = new Silence();
       try {
-        const { body } = await send(token, "stream", { signal: stop.signal });
+        const { body } = await send(token, "stream", { signal: AbortSignal.any([stop.signal, silence.signal]) });
         for await (const line of linesOf(body!)) {
+          silence.broken();
           onRefused(undefined);
           onSnapshot(JSON.parse(line) as Snapshot);
         }
@@ -46,12 +50,34 @@ export function follow(token: string, onSnapshot: (snapshot: Snapshot) => void, 
         if (stop.signal.aborted) return;
         onRefused(error instanceof Refused ? error : new Refused(0, "The console does not answer."));
         if (error instanceof Refused && error.status === 401) return;
+      } finally {
+        silence.end();
       }
       await new Promise((resolve) => setTimeout(resolve, againMs));
     }
   };
   void run();
   return () => stop.abort();
+}
+
+/** Aborts when nothing has come for `silentMs`. */
+class Silence {
+  readonly #stalled = new AbortController();
+  #timer = this.#wait();
+
+  get signal(): AbortSignal {
+    return this.#stalled.signal;
+  }
+  broken(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#wait();
+  }
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+  #wait(): ReturnType<typeof setTimeout> {
+    return setTimeout(() => this.#stalled.abort(), silentMs);
+  }
 }
 
 async function* linesOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {

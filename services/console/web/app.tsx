@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { Age } from "./age.tsx";
 import { follow } from "./api.ts";
 import { Change, type Opening } from "./change.tsx";
 import { Charts } from "./charts.tsx";
@@ -8,25 +9,22 @@ import { LookUp } from "./look-up.tsx";
 import { Ring } from "./ring.tsx";
 import { Servers } from "./servers.tsx";
 import { TokenForm } from "./token-form.tsx";
-import { dropToken, keepToken, takeToken } from "./token.ts";
+import { dropToken, type Given, keepToken, takeToken } from "./token.ts";
 import { UnderWay } from "./under-way.tsx";
 import { see, type Watched } from "./watched.ts";
 
 export function App() {
-  const [token, setToken] = useState(takeToken);
-  const [why, setWhy] = useState<string>();
+  const [{ token, why }, setGiven] = useState<Given>(takeToken);
   if (token === undefined) {
     const use = (given: string): void => {
       keepToken(given);
-      setWhy(undefined);
-      setToken(given);
+      setGiven({ token: given });
     };
     return <TokenForm why={why} onToken={use} />;
   }
   const leave = (reason?: string): void => {
     dropToken();
-    setWhy(reason);
-    setToken(undefined);
+    setGiven({ token: undefined, ...(reason === undefined ? {} : { why: reason }) });
   };
   return <Console token={token} onLeave={leave} />;
 }
@@ -39,7 +37,7 @@ function Console({ token, onLeave }: { readonly token: string; readonly onLeave:
     () =>
       follow(
         token,
-        (snapshot) => setWatched((before) => see(before, snapshot)),
+        (snapshot) => setWatched((before) => see(before, snapshot, performance.now())),
         (refused) => (refused?.status === 401 ? onLeave("That is not the operator's token.") : setProblem(refused?.message)),
       ),
     [token],
@@ -48,7 +46,7 @@ function Console({ token, onLeave }: { readonly token: string; readonly onLeave:
     <>
       <header>
         <h1>Ringway console</h1>
-        <p>{watched === undefined ? "Looking at the plane …" : <Where watched={watched} />}</p>
+        <p>{watched === undefined ? "Looking at the plane …" : <><Where watched={watched} /><Age at={watched.at} /></>}</p>
         <button type="button" onClick={() => setOpening({ server: "", wish: "drain" })} disabled={watched === undefined}>Change the ring …</button>
         <button type="button" onClick={() => onLeave()}>Forget the token</button>
       </header>
@@ -74,7 +72,7 @@ function Console({ token, onLeave }: { readonly token: string; readonly onLeave:
 
 function Where({ watched: { last } }: { readonly watched: Watched }) {
   const { servers, epoch, charm, figures } = last;
-  const silent = servers.filter(({ state, figures: row }) => state !== "down" && row === null).length;
+  const silent = servers.filter(({ state, stale }) => state !== "down" && stale).length;
   const down = servers.filter(({ state }) => state === "down").length;
   return (
     <>

@@ -1,4 +1,4 @@
-import type { Snapshot } from "../snapshot.ts";
+import type { EnvoyView, Snapshot } from "../snapshot.ts";
 import { Table } from "./table.tsx";
 
 export function Envoys({ last: { envoys, epoch } }: { readonly last: Snapshot }) {
@@ -12,7 +12,7 @@ export function Envoys({ last: { envoys, epoch } }: { readonly last: Snapshot })
           {envoys.map((envoy) => (
             <tr key={envoy.url}>
               <th scope="row">{envoy.url}</th>
-              <td class={envoy.epoch === epoch ? "" : "behind"}>{envoy.epoch ?? (envoy.misdirected === null ? "does not answer" : "no ring yet")}</td>
+              <td class={envoy.epoch === epoch ? "" : "behind"}>{said(envoy)}</td>
               <td>{envoy.ring_age_ms === null ? "–" : `${(envoy.ring_age_ms / 1_000).toFixed(1)} s`}</td>
               <td>{envoy.misdirected_per_second ?? "–"}</td>
             </tr>
@@ -21,4 +21,9 @@ export function Envoys({ last: { envoys, epoch } }: { readonly last: Snapshot })
       )}
     </section>
   );
+}
+
+function said({ epoch, misdirected, stale }: EnvoyView): string {
+  if (misdirected === null) return "does not answer";
+  return `${epoch ?? "no ring yet"}${stale ? ", does not answer" : ""}`;
 }

@@ -1,23 +1,27 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { ChannelFound, GatewayCount, UserFound } from "../snapshot.ts";
 import { call, Refused } from "./api.ts";
+import { Latest } from "./latest.ts";
 
 type Found = ChannelFound | UserFound;
 
 export function LookUp({ token }: { readonly token: string }) {
   const [found, setFound] = useState<Found>();
   const [problem, setProblem] = useState<string>();
+  const questions = useRef(new Latest());
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const [kind, id] = [String(form.get("kind")), String(form.get("id")).trim()];
+    const isNewest = questions.current.next();
     setFound(undefined);
     setProblem(undefined);
     if (id === "") return setProblem("Which one? Give an ID.");
     try {
-      setFound(await call<Found>(token, `${kind}/${encodeURIComponent(id)}`));
+      const answer = await call<Found>(token, `${kind}/${encodeURIComponent(id)}`);
+      if (isNewest()) setFound(answer);
     } catch (error) {
-      setProblem(error instanceof Refused ? error.message : String(error));
+      if (isNewest()) setProblem(error instanceof Refused ? error.message : String(error));
     }
   };
   return (

@@ -17,14 +17,14 @@ export function Servers({ last, onChange }: { readonly last: Snapshot; readonly 
 }
 
 function Row({ server, epoch, onChange }: { readonly server: ServerView; readonly epoch: number | null; readonly onChange: (opening: Opening) => void }) {
-  const { id, pool, zone, state, weight, slots, figures } = server;
+  const { id, pool, zone, state, weight, slots, figures, stale } = server;
   const silent = figures === null;
   return (
     <tr>
       <th scope="row">{id}</th>
       <td>{pool}</td>
       <td>{zone}</td>
-      <td><span class={`state ${silent ? "down" : state}`}>{silent && state !== "down" ? `${state}, does not answer` : state}</span></td>
+      <td><span class={`state ${stale ? "down" : state}`}>{stale && state !== "down" ? `${state}, does not answer` : state}</span></td>
       <td class={!silent && figures.epoch !== epoch ? "behind" : ""}>{silent ? "–" : figures.epoch}</td>
       <td>{weight}</td>
       <td>{percent(slots)}</td>

@@ -1,15 +1,16 @@
 import { useState } from "preact/hooks";
+import { wrongToken } from "./token.ts";
 
 export function TokenForm({ why, onToken }: { readonly why: string | undefined; readonly onToken: (token: string) => void }) {
-  const [missing, setMissing] = useState(false);
+  const [wrong, setWrong] = useState<string>();
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     const given = String(new FormData(event.currentTarget as HTMLFormElement).get("token")).trim();
-    // What cannot stand in a header is no token.
-    if (/^[\x21-\x7e]+$/.test(given)) onToken(given);
-    else setMissing(true);
+    const reason = wrongToken(given);
+    if (reason === undefined) onToken(given);
+    else setWrong(reason);
   };
-  const problem = missing ? "A token is visible characters without spaces." : why;
+  const problem = wrong ?? why;
   return (
     <main class="door">
       <h1>Ringway console</h1>

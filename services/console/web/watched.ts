@@ -8,6 +8,8 @@ const mostDecisions = 500;
 
 export interface Watched {
   readonly last: Snapshot;
+  /** when it came, by performance.now(): the server's clock may be another */
+  readonly at: number;
   /** how many looks there were: a change is surely in the second one that comes after it */
   readonly looks: number;
   readonly decisions: Snapshot["decisions"];
@@ -25,7 +27,7 @@ export interface Point {
   readonly takenOver: number;
 }
 
-export function see(before: Watched | undefined, last: Snapshot): Watched {
+export function see(before: Watched | undefined, last: Snapshot, at: number): Watched {
   const { figures, envoys } = last;
   const misdirected = envoys.flatMap(({ misdirected_per_second }) => misdirected_per_second ?? []);
   const point: Point = {
@@ -40,6 +42,7 @@ export function see(before: Watched | undefined, last: Snapshot): Watched {
   const known = before?.decisions.at(-1)?.n ?? 0;
   return {
     last,
+    at,
     looks: (before?.looks ?? 0) + 1,
     // A stream that was opened again begins with all of them.
     decisions: [...(before?.decisions ?? []), ...last.decisions.filter(({ n }) => n > known)].slice(-mostDecisions),

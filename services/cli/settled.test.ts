@@ -1,0 +1,76 @@
+/** `--wait` before a charm and a gateway that say what each test wants. */
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import type { ServerState } from "../protocol/topology.ts";
+import { DEV_KEY } from "../ring/key.ts";
+import { loadRingModule, type RingModule } from "../ring/ring.ts";
+import { sealTopology } from "../ring/seal.ts";
+import { createHttp, type Reply, type Routes } from "../runtime/http.ts";
+import { createLog } from "../runtime/log.ts";
+import { settled } from "./settled.ts";
+
+let module: RingModule;
+beforeAll(async () => void (module = await loadRingModule(DEV_KEY)));
+
+const silent: Reply = { status: 500 };
+const sessions = (count: number): Reply => ({ status: 200, body: { sessions: count } });
+let state: ServerState | "gone";
+let intended: string[];
+let gateway: () => Reply;
+let asked: number;
+let charmUrl: string;
+const ends: (() => Promise<unknown>)[] = [];
+
+async function door(routes: Routes): Promise<string> {
+  const http = createHttp(routes, createLog("test", "peer", "silent"));
+  ends.push(() => http.close(0));
+  return http.listen("127.0.0.1:0");
+}
+
+beforeEach(async () => {
+  [state, intended, asked, gateway] = ["draining", ["gw-0"], 0, () => sessions(0)];
+  const addr = await door({ "GET /v1/status": () => (asked++, gateway()) });
+  const topology = (): unknown => {
+    const servers = state === "gone" ? [] : [{ id: "gw-0", addr, zone: "", weight: 100, state }];
+    const none = { servers: [], pins: [] };
+    return JSON.parse(Buffer.from(sealTopology(module, { epoch: 1, pools: { channel: none, presence: none, gateway: { servers, pins: [] } } }).json).toString("utf8"));
+  };
+  charmUrl = `http://${await door({
+    "GET /v1/charm/status": () => ({ status: 200, body: { rebalance: null, intents: { drain: intended } } }),
+    "GET /v1/charm/topology": () => ({ status: 200, body: topology() }),
+  })}`;
+});
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+describe("a gateway's drain that is waited for", () => {
+  test("ends when the gateway itself says that its sessions have left", async () => {
+    const answers = [sessions(2), silent, sessions(0)];
+    gateway = () => answers.shift()!;
+    await settled(charmUrl, "gw-0", true);
+    expect(answers).toEqual([]);
+  });
+
+  test.each([
+    ["down", "gw-0 is gone: it is down before it said that its clients had left"],
+    ["gone", "gw-0 is gone: it left the ring before it said that its clients had left"],
+  ] as const)("goes on while nobody answers, until the topology says that the gateway is %s", async (end, message) => {
+    gateway = () => silent;
+    const waited = settled(charmUrl, "gw-0", true).catch((error: unknown) => (error as Error).message);
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(2), 10_000);
+    state = end;
+    expect(await waited).toBe(message);
+  });
+
+  test("does not ask a gateway that the ring does not drain yet, nor waits for a drain that was taken back", async () => {
+    state = "up";
+    const waited = settled(charmUrl, "gw-0", true).catch((error: unknown) => (error as Error).message);
+    state = "draining";
+    gateway = () => {
+      intended = [];
+      return sessions(1);
+    };
+    expect(await waited).toBe("gw-0 shall not be drained any more: somebody took that back");
+    expect(asked).toBe(1);
+  });
+});
