@@ -5,6 +5,7 @@ export const flags = {
   port: { type: "number", default: 8080, min: 1, max: 65_535, help: "edge port; the other ports follow it (+1 mesh, +2 Envoy admin, +3 charm, +4 webapp, +5 console, from +10 the servers)" },
   data: { type: "string", default: ".ringway", help: "folder for the store, logs and plane.json" },
   store: storeFlag,
+  "registry-url": { type: "string", default: "", env: "RINGWAY_CONSUL_URL", help: "a real Consul for all of them, Envoy's filter too; empty = charm's own registry", matches: /^(http:\/\/[^/\s:]+:\d+)?$/ },
   channels: { type: "number", default: 3, min: 1, max: 50, help: "channel servers" },
   gateways: { type: "number", default: 2, min: 1, max: 50, help: "gateways" },
   presences: { type: "number", default: 2, min: 1, max: 50, help: "presence servers" },

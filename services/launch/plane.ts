@@ -69,7 +69,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   const envoy = await unlessStopped(findEnvoy(join(root, ".cache", "envoy"), say, early.signal));
   const wasmFile = join(root, "build", "filter.wasm");
   const envoyFile = join(data, "envoy.json");
-  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local" }));
+  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local", ...(config.registryUrl === "" ? {} : { registry: hostAndPort(config.registryUrl) }) }));
 
   if (early.signal.aborted) throw new StoppedEarly();
   const operatorToken = config.operatorToken === "" ? randomBytes(16).toString("hex") : config.operatorToken;
@@ -204,7 +204,7 @@ export interface Places {
   readonly registryUrl?: string;
 }
 
-export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, { hostOf, registryUrl }: Places = { hostOf: () => config.host }): ChildSpec[] {
+export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, { hostOf, registryUrl = config.registryUrl || undefined }: Places = { hostOf: () => config.host }): ChildSpec[] {
   const registry = ["--registry-url", registryUrl ?? `http://${hostOf("charm")}:${ports.charm}`];
   const mesh = ["--mesh-url", `http://${hostOf("envoy")}:${ports.mesh}`];
   const store = ["--data", join(data, "store")];
@@ -226,6 +226,11 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     ...ports.presence.map((port, i) => spec("presence", `ps-${i}`, port, ["--id", `ps-${i}`, ...registry, ...mesh])),
     ...ports.gateway.map((port, i) => spec("gateway", `gw-${i}`, port, ["--id", `gw-${i}`, ...registry, ...mesh])),
   ];
+}
+
+function hostAndPort(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
 }
 
 /** Not among the others: benches and trials run without it. */

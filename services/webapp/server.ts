@@ -1,10 +1,10 @@
-import type { Topology } from "../protocol/topology.ts";
+import { TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import { connectRegistry } from "../registry/consul.ts";
 import { registerServer } from "../registry/server.ts";
+import { validateTopology } from "../ring/topology.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
-import { ask } from "../runtime/request.ts";
 import { startTracer } from "../runtime/tracing.ts";
 import type { Directory } from "../store/directory.ts";
 import { openDirectory } from "../store/open.ts";
@@ -89,11 +89,14 @@ function build(config: Config, directory: Directory): House {
   };
 }
 
-/** charm's topology for the status page; undefined where charm is away or something else answers at its address. */
+/** The ring for the status page; undefined where the registry is away, or something else answers at its address. */
 async function readTopology(registryUrl: string): Promise<Topology | undefined> {
-  const answer = await ask(`${registryUrl}/v1/charm/topology`, { timeoutMs: 500 }).catch(() => undefined);
-  const found = answer?.status === 200 ? (answer.json as Partial<Topology> | undefined) : undefined;
-  return found?.v === 1 && found.pools !== undefined ? (found as Topology) : undefined;
+  try {
+    const { entry } = await connectRegistry(registryUrl, { timeoutMs: 500 }).get(TOPOLOGY_KEY);
+    return entry === undefined ? undefined : validateTopology(JSON.parse(Buffer.from(entry.value).toString("utf8")));
+  } catch {
+    return undefined;
+  }
 }
 
 type HttpServer = ReturnType<typeof createDoor>;

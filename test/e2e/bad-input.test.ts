@@ -265,7 +265,7 @@ describe("links", () => {
 });
 
 describe("registry and charm", () => {
-  const put = (path: string, body: string | Uint8Array): Promise<RawAnswer> => rawRequest(plane().charm + path, { method: "PUT", headers: { "content-type": "application/json" }, body });
+  const put = (path: string, body: string | Uint8Array): Promise<RawAnswer> => rawRequest(plane().registry + path, { method: "PUT", headers: { "content-type": "application/json" }, body });
 
   test("a registration that is not valid is refused and nobody joins", async () => {
     const before = await topologyOf(plane());
@@ -305,7 +305,7 @@ describe("registry and charm", () => {
     ["ringway/topology", Buffer.from("{")],
   ])("a damaged document at %s is not used: everybody keeps the last good one, and charm repairs it", async (key, damage) => {
     const before = await topologyOf(plane());
-    const stored = async (): Promise<Buffer> => Buffer.from(await (await fetch(`${plane().charm}/v1/kv/${key}?raw`)).arrayBuffer());
+    const stored = async (): Promise<Buffer> => Buffer.from(await (await fetch(`${plane().registry}/v1/kv/${key}?raw`)).arrayBuffer());
     const good = await stored();
     expect((await put(`/v1/kv/${key}`, damage)).status).toBe(200);
     for (let i = 0; i < 20; i++) {

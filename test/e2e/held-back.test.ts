@@ -22,7 +22,7 @@ let behind: Envoy;
 let log: LogStore;
 
 beforeAll(async () => {
-  feed = await new HeldFeed(plane().charm).start();
+  feed = await new HeldFeed(plane().registry).start();
   [ahead, behind] = await Promise.all([startMeshEnvoy(plane()), startMeshEnvoy(plane(), feed.port)]);
   log = openLog({ store: "lmdb", data: join(plane().data, "store"), storeConnections: 1 });
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { PlaneFile } from "../../services/launch/plane.ts";
+import { Consul } from "../engines/consul.ts";
 import { freePorts, isServed } from "./ports.ts";
 import { until } from "./wait.ts";
 
@@ -70,6 +71,9 @@ export class Launcher {
   }
 }
 
+/** `RINGWAY_TEST_CONSUL`, which `npm run test:consul` sets, is the Consul that planes get, each one of its own, in the place of charm's registry. */
+const consulBin = process.env["RINGWAY_TEST_CONSUL"];
+
 export class TestPlane {
   readonly launcher: Launcher;
   readonly data: string;
@@ -77,10 +81,13 @@ export class TestPlane {
   readonly url: string;
   readonly mesh: string;
   readonly charm: string;
+  /** URL of Consul's API: charm's own, or a real one */
+  readonly registry: string;
+  readonly #consul: Consul | undefined;
   #last: PlaneFile;
   #stopped = false;
 
-  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile) {
+  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile, consul: Consul | undefined) {
     this.launcher = launcher;
     this.data = data;
     this.#keepData = keepData;
@@ -88,6 +95,8 @@ export class TestPlane {
     this.url = file.url;
     this.mesh = file.mesh;
     this.charm = file.charm;
+    this.registry = consul?.url ?? file.charm;
+    this.#consul = consul;
   }
 
   /** plane.json as it is now. */
@@ -154,6 +163,7 @@ export class TestPlane {
     this.launcher.process.kill(signal);
     const { code, signal: by } = await this.launcher.exited;
     clearTimeout(deadline);
+    await this.#consul?.kill();
     const left: string[] = [];
     if (code !== 0) left.push(`the launcher ended with ${by ?? code}: ${this.launcher.stderr}`);
     for (const { name, pid, address } of processes) {
@@ -174,17 +184,19 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
   const data = options.data ?? (await freshFolder());
   const port = options.port ?? (await freePorts(portBlock));
   const { env, ...flags } = options;
-  const launcher = new Launcher(planeArgs({ ...flags, data, port }), env);
+  const consul = consulBin === undefined ? undefined : await Consul.dev(consulBin);
+  const launcher = new Launcher(planeArgs({ ...flags, data, port }), consul === undefined ? env : { ...env, RINGWAY_CONSUL_URL: consul.url });
   try {
     await launcher.up();
   } catch (error) {
     const logs = await tailLogs(data, 20);
     launcher.process.kill("SIGTERM");
     await launcher.exited;
+    await consul?.kill();
     if (options.data === undefined) await rm(data, { recursive: true, force: true });
     throw new Error(`the plane did not come up: ${(error as Error).message}\n${launcher.stdout}${launcher.stderr}\n${logs}`, { cause: error });
   }
-  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data));
+  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data), consul);
 }
 
 /** One plane for all tests of a file; its logs are shown with each failed test. */
