@@ -264,10 +264,14 @@ describe("links", () => {
   });
 });
 
+/** What a real Consul takes is its own affair. */
+const isConsul = process.env["RINGWAY_TEST_CONSUL"] !== undefined;
+if (isConsul) console.log("the embedded registry's bad input is not tested: the plane stands on a real Consul");
+
 describe("registry and charm", () => {
   const put = (path: string, body: string | Uint8Array): Promise<RawAnswer> => rawRequest(plane().registry + path, { method: "PUT", headers: { "content-type": "application/json" }, body });
 
-  test("a registration that is not valid is refused and nobody joins", async () => {
+  test.skipIf(isConsul)("a registration that is not valid is refused and nobody joins", async () => {
     const before = await topologyOf(plane());
     for (const body of ["{", "[]", "{}", JSON.stringify({ Name: "ringway-channel", ID: "cs-x", Port: 99_999 }), JSON.stringify({ Name: "ringway-channel", Check: { TTL: "soon" } })]) {
       expect((await put("/v1/agent/service/register", body)).status).toBe(400);
@@ -285,14 +289,14 @@ describe("registry and charm", () => {
     expect((await topologyOf(plane())).pools.channel).toEqual(before.pools.channel);
   });
 
-  test("a key that is too long, a value that is too large", async () => {
+  test.skipIf(isConsul)("a key that is too long, a value that is too large", async () => {
     expect((await put(`/v1/kv/${"k".repeat(5_000)}`, "x")).status).toBe(400);
     expect((await put("/v1/kv/large", "x".repeat(600_000))).status).toBe(413);
   });
 
   test("an operator's request that is not valid", async () => {
     for (const [server, body] of [["nobody", '{"drain":true}'], ["cs-0", "{"], ["cs-0", '{"weight":-1}'], ["cs-0", '{"drain":"yes"}']] as const) {
-      const answer = await put(`/v1/charm/servers/${server}`, body);
+      const answer = await rawRequest(`${plane().charm}/v1/charm/servers/${server}`, { method: "PUT", headers: { "content-type": "application/json" }, body });
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.status).toBeLessThan(500);
       expect(reasonOf(answer)).toBeTypeOf("string");

@@ -6,8 +6,8 @@ import type { TestPlane } from "./plane.ts";
 /** The response headers that it adds: `ip:port` of the server that answered, and the epoch by which the filter chose it. */
 export const seen = { server: "x-seen-server", epoch: "x-seen-epoch" } as const;
 
-/** @param feedPort where it gets its topology; default: from charm, as it does its endpoints in any case */
-export async function startMeshEnvoy(plane: TestPlane, feedPort?: number): Promise<Envoy> {
+/** @param feedPort where it gets its topology; default: from the plane's registry; its endpoints from charm in any case */
+export async function startMeshEnvoy(plane: TestPlane, feedPort = plane.registry === plane.charm ? undefined : portOf(plane.registry)): Promise<Envoy> {
   const bootstrap = await document("envoy/mesh.yaml");
   set(bootstrap, ["admin", "address", "socket_address"], "port_value", 0);
   const listener = named(at(bootstrap, "static_resources", "listeners"), "mesh");

@@ -22,6 +22,8 @@ export interface PlaneOptions {
   readonly data?: string;
   /** default: the first of a free block */
   readonly port?: number;
+  /** a Consul that outlives it; default: charm's own registry, or a Consul of its own (RINGWAY_TEST_CONSUL) */
+  readonly registry?: Consul;
   /** for the launcher, and through it for every process */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -87,7 +89,7 @@ export class TestPlane {
   #last: PlaneFile;
   #stopped = false;
 
-  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile, consul: Consul | undefined) {
+  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile, registryUrl: string | undefined, consul: Consul | undefined) {
     this.launcher = launcher;
     this.data = data;
     this.#keepData = keepData;
@@ -95,7 +97,7 @@ export class TestPlane {
     this.url = file.url;
     this.mesh = file.mesh;
     this.charm = file.charm;
-    this.registry = consul?.url ?? file.charm;
+    this.registry = registryUrl ?? file.charm;
     this.#consul = consul;
   }
 
@@ -183,8 +185,9 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
   }
   const data = options.data ?? (await freshFolder());
   const port = options.port ?? (await freePorts(portBlock));
-  const { env, ...flags } = options;
-  const consul = consulBin === undefined ? undefined : await Consul.dev(consulBin);
+  const { env, registry: given, ...flags } = options;
+  const own = given === undefined && consulBin !== undefined ? await Consul.dev(consulBin) : undefined;
+  const consul = given ?? own;
   const launcher = new Launcher(planeArgs({ ...flags, data, port }), consul === undefined ? env : { ...env, RINGWAY_CONSUL_URL: consul.url });
   try {
     await launcher.up();
@@ -192,11 +195,11 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     const logs = await tailLogs(data, 20);
     launcher.process.kill("SIGTERM");
     await launcher.exited;
-    await consul?.kill();
+    await own?.kill();
     if (options.data === undefined) await rm(data, { recursive: true, force: true });
     throw new Error(`the plane did not come up: ${(error as Error).message}\n${launcher.stdout}${launcher.stderr}\n${logs}`, { cause: error });
   }
-  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data), consul);
+  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data), consul?.url, own);
 }
 
 /** One plane for all tests of a file; its logs are shown with each failed test. */
@@ -213,7 +216,7 @@ export function usePlane(options: PlaneOptions = {}): () => TestPlane {
 }
 
 /** Command line of a plane. */
-export function planeArgs(options: Omit<PlaneOptions, "env"> & { readonly data: string; readonly port: number }): string[] {
+export function planeArgs(options: Omit<PlaneOptions, "env" | "registry"> & { readonly data: string; readonly port: number }): string[] {
   return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }
 
