@@ -3,7 +3,7 @@ import { isId } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { problemReply, type Handler, type Reply as HttpReply, type Request, type Routes } from "../runtime/http.ts";
-import { traceParent } from "../runtime/trace.ts";
+import { isSampled, traceParent } from "../runtime/trace.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import type { Ask, Query, Released, Reply } from "./events.ts";
 import { parsePublish } from "./parse-publish.ts";
@@ -40,7 +40,7 @@ export function channelRoutes(door: Door): Routes {
       return await answer(await door.released(epoch, slots), door.store);
     },
     "GET /v1/channels/{id}": (request) => asked(request, { type: "info" }),
-    "POST /v1/channels/{id}/messages": async (request) => asked(request, { type: "publish", publish: parsePublish(await request.json()), bytes: (await request.bytes()).length, trace: traceParent(request.headers) }),
+    "POST /v1/channels/{id}/messages": async (request) => asked(request, { type: "publish", publish: parsePublish(await request.json()), bytes: (await request.bytes()).length, trace: sampledTrace(request) }),
     "POST /v1/channels/{id}/typing": async (request) => asked(request, { type: "typing", user: typist(await request.json()) }),
     "GET /v1/channels/{id}/messages": (request) => asked(request, { type: "query", query: historyQuery(request.query) }),
     "GET /v1/channels/{id}/messages/{ts}": (request) => asked(request, { type: "query", query: { type: "message", ts: ts("ts", request.params["ts"]!) } }),
@@ -106,6 +106,11 @@ function readReleases(body: unknown): { epoch: number; slots: Released[] } {
     return [slot as number, channels as string[]];
   });
   return { epoch: epoch as number, slots: list };
+}
+
+function sampledTrace({ headers }: Request): string {
+  const trace = traceParent(headers);
+  return isSampled(trace) ? trace : "";
 }
 
 function channelOf({ params }: Request): string {

@@ -1,5 +1,5 @@
 /** What the gateway's state is told, and what it wants done. Sessions, links and their numbers are named here for both sides. */
-import type { CloseReason } from "../protocol/client.ts";
+import type { ClientError, CloseReason } from "../protocol/client.ts";
 import type { LinkFrame } from "../protocol/link.ts";
 import type { Session as Ticketed } from "../protocol/mesh.ts";
 import type { Reason } from "../protocol/problems.ts";
@@ -77,6 +77,8 @@ export type Effect =
   | { readonly type: "connect"; readonly conn: number; readonly pool: LinkPool; readonly server: string }
   /** whoever traces fills the `trace` of a `publish` in */
   | { readonly type: "link"; readonly conn: number; readonly frame: LinkFrame }
+  /** a client's message was refused for good; whoever traces it wants to know */
+  | { readonly type: "unpublished"; readonly req: number; readonly error: ClientError }
   /** an event that somebody traces went to so many sessions; times in µs since the epoch */
   | { readonly type: "traced"; readonly channel: string; readonly offset: number; readonly trace: string; readonly stored: number; readonly arrived: number; readonly sessions: number }
   | { readonly type: "disconnect"; readonly conn: number }

@@ -129,6 +129,7 @@ export class Publishes {
 
   #refuse(pending: Pending, error: ClientError, detail: string, retryAfterMs: number): void {
     this.#core.counters.publishesRefused++;
+    this.#core.emit({ type: "unpublished", req: pending.req, error });
     this.#hooks.refused(pending, error, detail, retryAfterMs);
     this.#forget(pending);
   }

@@ -57,7 +57,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     {
       opened: (conn) => tell({ type: "linkOpened", conn }),
       frames: (conn, frames) => {
-        traces?.answered(frames);
+        traces?.acked(frames);
         tell({ type: "linkFrames", conn, frames });
       },
       closed: (conn) => tell({ type: "linkClosed", conn }),
@@ -91,6 +91,8 @@ export async function start(config: Config, log: Log): Promise<Running> {
         return links.send(effect.conn, traces !== undefined && effect.frame.type === "publish" ? traces.publish(effect.frame) : effect.frame);
       case "traced":
         return traces?.delivered(effect);
+      case "unpublished":
+        return traces?.refused(effect);
       case "replay": {
         const { session, channel } = effect;
         return clients.replay(session, effect.payloads, () => tell({ type: "replayed", session, channel }));

@@ -129,6 +129,8 @@ class Trace {
         return `list ${effect.user} for ${effect.session}`;
       case "drained":
         return "drained";
+      case "unpublished":
+        return `unpublished ${effect.req}: ${effect.error}`;
       case "traced":
         return `traced ${effect.channel} ${effect.offset} ${effect.trace} to ${effect.sessions}`;
       case "hurry":

@@ -8,7 +8,12 @@ export interface TraceMarks {
   readonly traceId?: string;
 }
 
-const parentShape = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const parentShape = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Whether the trace is recorded: others need not hear of one that is not. */
+export function isSampled(traceparent: string): boolean {
+  return (Number.parseInt(traceparent.slice(-2), 16) & 1) === 1;
+}
 
 /** The request's `traceparent`; "" where there is none, or one of another shape. */
 export function traceParent(headers: IncomingHttpHeaders): string {

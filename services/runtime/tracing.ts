@@ -3,6 +3,7 @@
  * The only importer of its packages, and only where it is on.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { SpanContext } from "@opentelemetry/api";
 import type { TracerProvider } from "@opentelemetry/sdk-trace";
 import { UsageError } from "./flags.ts";
 import type { Log } from "./log.ts";
@@ -24,8 +25,12 @@ export interface Span {
 }
 
 export interface Tracer {
-  /** @param parent a `traceparent`; "" or another text: a trace begins @param atMs since the epoch; default: now */
-  begin(name: string, kind: Kind, parent: string, atMs?: number): Span;
+  /**
+   * @param parent a `traceparent`; "" or another text: a trace begins
+   * @param atMs since the epoch; default: now
+   * @param linked the `traceparent` of what it has to do with, though it is no part of that
+   */
+  begin(name: string, kind: Kind, parent: string, atMs?: number, linked?: string): Span;
   /** One that is over. Times are ms since the epoch. */
   record(name: string, kind: Kind, parent: string, fromMs: number, untilMs: number, attributes: Attributes): void;
   /** Tells the collector what waits, for a second at most. */
@@ -72,9 +77,9 @@ export function currentTrace(): string {
   return current.getStore() ?? "";
 }
 
-/** Runs it as a part of the span: what it asks of other services belongs to that trace. */
-export function within<T>(span: Span, run: () => T): T {
-  return current.run(span.traceparent, run);
+/** Runs it as a part of that trace: what it asks of other services belongs to it. */
+export function within<T>(traceparent: string, run: () => T): T {
+  return current.run(traceparent, run);
 }
 
 /**
@@ -101,13 +106,18 @@ export async function startTracer(service: string, id: string, log: Log, env: En
   });
   const tracer = provider.getTracer("ringway");
   const kinds = { server: api.SpanKind.SERVER, producer: api.SpanKind.PRODUCER, consumer: api.SpanKind.CONSUMER, internal: api.SpanKind.INTERNAL } as const;
-  const parentOf = (traceparent: string) => {
+  const contextOf = (traceparent: string): SpanContext | undefined => {
     const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent) ?? [];
-    return traceId === undefined ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, { traceId, spanId: spanId!, traceFlags: Number.parseInt(flags!, 16), isRemote: true });
+    return traceId === undefined ? undefined : { traceId, spanId: spanId!, traceFlags: Number.parseInt(flags!, 16), isRemote: true };
+  };
+  const parentOf = (traceparent: string) => {
+    const context = contextOf(traceparent);
+    return context === undefined ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, context);
   };
   return {
-    begin(name, kind, parent, atMs) {
-      const span = tracer.startSpan(name, { kind: kinds[kind], ...(atMs === undefined ? {} : { startTime: atMs }) }, parentOf(parent));
+    begin(name, kind, parent, atMs, linked = "") {
+      const context = contextOf(linked);
+      const span = tracer.startSpan(name, { kind: kinds[kind], ...(atMs === undefined ? {} : { startTime: atMs }), ...(context === undefined ? {} : { links: [{ context }] }) }, parentOf(parent));
       const { traceId, spanId, traceFlags } = span.spanContext();
       return {
         traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`,

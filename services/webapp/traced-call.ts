@@ -7,11 +7,16 @@ import type { ApiAnswer } from "./web-api.ts";
 
 /** @param call is given what its log lines say of the request */
 export async function tracedCall(tracer: Tracer | undefined, method: string, headers: IncomingHttpHeaders, call: (marks: () => TraceMarks) => Promise<ApiAnswer>): Promise<ApiAnswer> {
-  if (tracer === undefined) return call(() => traceMarks(headers));
+  if (tracer === undefined) {
+    // Others may trace: theirs goes on through the mesh.
+    const trace = traceParent(headers);
+    const untraced = (): Promise<ApiAnswer> => call(() => traceMarks(headers));
+    return trace === "" ? untraced() : within(trace, untraced);
+  }
   // Names come from outside: those that there are.
   const span = tracer.begin(`api ${Object.hasOwn(methods, method) ? method : "unknown"}`, "server", traceParent(headers));
   try {
-    const answer = await within(span, () => call(() => traceMarks({ ...headers, traceparent: span.traceparent })));
+    const answer = await within(span.traceparent, () => call(() => traceMarks({ ...headers, traceparent: span.traceparent })));
     const { error } = answer.body as { error?: string };
     span.end({ "http.response.status_code": answer.status }, error);
     return answer;

@@ -123,8 +123,8 @@ test("a message by a socket: its gateway begins a trace, which ends at the ack; 
 
 test("an Envoy with envoy/examples/tracing.yaml begins a trace that webapp goes on with", async () => {
   const { tracing, clusters } = await document("envoy/examples/tracing.yaml");
-  set(tracing!, ["random_sampling"], "value", 100);
-  set(named(clusters!, "collector"), ["load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address", "socket_address"], "port_value", collector.port);
+  set(tracing!, ["provider", "typed_config", "sampler", "typed_config", "wrapped_sampler", "typed_config", "sampling_percentage"], "numerator", 100);
+  set(named(clusters!, "collector"), ["load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address"], "socket_address", { address: "127.0.0.1", port_value: collector.port });
   const bootstrap = await document("envoy/edge.yaml");
   set(bootstrap, ["admin", "address", "socket_address"], "port_value", 0);
   const listener = named(at(bootstrap, "static_resources", "listeners"), "edge");

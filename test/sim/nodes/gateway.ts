@@ -226,6 +226,7 @@ export class GatewayServer implements Door {
       case "weigh":
       case "hurry":
       case "traced": // nobody does
+      case "unpublished":
         return;
       case "drained":
         return this.#onDrained?.();
