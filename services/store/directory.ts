@@ -2,6 +2,7 @@
  * The directory: users, tokens, channels, memberships, tickets; webapp (and the CLI's `token`) alone use it. One
  * contract, engines `memory`, `lmdb` and `postgres`, one suite (test/contract/directory.ts). A write is durable when it resolves.
  */
+import type { DirectoryRows, Tables } from "./rows.ts";
 
 export interface User {
   readonly id: string;
@@ -112,5 +113,7 @@ export interface Directory {
   /** Takes a ticket out, so that it serves once. @returns undefined where it is unknown or `now` is past its end */
   takeTicket(secretHash: string, now: number): Promise<Ticket | undefined>;
 
+  /** All that is kept but tickets, for copying. */
+  readonly rows: Tables<DirectoryRows>;
   close(): Promise<void>;
 }

@@ -53,6 +53,8 @@ function openAll(root: RootDatabase) {
     /** [channel, user] → ts */
     lastReads: text("last_reads"),
     tickets: text("tickets"),
+    /** ID → how far a copy into this store is (copy.ts) */
+    copies: text("copies"),
     /** [expiresAt, secretHash], so that forgotten tickets can be swept */
     ticketEnds: text("ticket_ends"),
   };

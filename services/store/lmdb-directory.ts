@@ -1,5 +1,7 @@
 import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
 import { Environment, type EnvironmentOptions, type TextKey, type Texts } from "./environment.ts";
+import { lmdbTable } from "./lmdb-rows.ts";
+import type { Table } from "./rows.ts";
 
 /** Expired tickets that are swept whenever one is taken. */
 const sweptAtOnce = 16;
@@ -29,9 +31,25 @@ export function openLmdbDirectory(folder: string, options: EnvironmentOptions = 
     return stored === undefined ? undefined : asUser(stored);
   };
 
+  const putUser = (user: User): void => {
+    const before = get<User>(users, user.id);
+    if (before !== undefined && before.name !== user.name && userNames.get(nameKey(before.name)) === user.id) void userNames.remove(nameKey(before.name));
+    put(users, user.id, user);
+    void userNames.put(nameKey(user.name), user.id);
+  };
+  const putChannel = (channel: Channel): void => {
+    put(channels, channel.id, channel);
+    if (channel.name !== "") void channelNames.put(nameKey(channel.name), channel.id);
+  };
   const addMember = (channel: string, user: string): void => {
     void members.put([channel, user], "");
     void memberships.put([user, channel], "");
+  };
+  /** rows whose values are JSON */
+  const table = <T>(db: Texts, write: (row: T) => void): Table<T> => lmdbTable(env, db, (_key, text) => JSON.parse(text) as T, write);
+  const pairOf = (key: TextKey): { channel: string; user: string } => {
+    const [channel, user] = key as [string, string];
+    return { channel, user };
   };
   const dropTicket = (ticket: Ticket): void => {
     void tickets.remove(ticket.secretHash);
@@ -49,13 +67,7 @@ export function openLmdbDirectory(folder: string, options: EnvironmentOptions = 
         const id = userNames.get(nameKey(name));
         return id === undefined ? undefined : getUser(id);
       }),
-    putUser: (user) =>
-      env.write(() => {
-        const before = get<User>(users, user.id);
-        if (before !== undefined && before.name !== user.name && userNames.get(nameKey(before.name)) === user.id) void userNames.remove(nameKey(before.name));
-        put(users, user.id, user);
-        void userNames.put(nameKey(user.name), user.id);
-      }),
+    putUser: (user) => env.write(() => putUser(user)),
     chooseAway: (id, away, now) =>
       env.write(() => {
         const user = getUser(id);
@@ -85,8 +97,7 @@ export function openLmdbDirectory(folder: string, options: EnvironmentOptions = 
     createChannel: (channel, first, key) =>
       env.write(() => {
         if (channels.doesExist(channel.id) || (channel.name !== "" && channelNames.doesExist(nameKey(channel.name)))) return false;
-        put(channels, channel.id, channel);
-        if (channel.name !== "") void channelNames.put(nameKey(channel.name), channel.id);
+        putChannel(channel);
         for (const user of first) {
           addMember(channel.id, user);
           if (key !== undefined) put(unsettled, [channel.id, user], { channel: channel.id, user, member: true, key });
@@ -135,6 +146,14 @@ export function openLmdbDirectory(folder: string, options: EnvironmentOptions = 
         return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
       }),
 
+    rows: {
+      users: lmdbTable(env, users, (_id, text) => asUser(JSON.parse(text) as StoredUser), putUser),
+      tokens: table<Token>(tokens, (token) => put(tokens, token.hash, token)),
+      channels: table<Channel>(channels, putChannel),
+      members: lmdbTable(env, members, pairOf, ({ channel, user }) => addMember(channel, user)),
+      unsettled: table<Change>(unsettled, (change) => put(unsettled, [change.channel, change.user], change)),
+      lastReads: lmdbTable(env, lastReads, (key, ts) => ({ ...pairOf(key), ts }), ({ channel, user, ts }) => void lastReads.put([channel, user], ts)),
+    },
     close: () => env.close(),
   };
 }

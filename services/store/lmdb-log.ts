@@ -1,6 +1,7 @@
 import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import { Environment, type EnvironmentOptions } from "./environment.ts";
 import { repeatsKey, type Append, type Appended, type Entry, type Head, type HistoryQuery, type LogStore } from "./log.ts";
+import { lmdbTable } from "./lmdb-rows.ts";
 import { present } from "./present.ts";
 import { tsKey } from "./ts.ts";
 
@@ -14,16 +15,14 @@ const sweptAtOnce = 500;
  */
 export function openLmdbLog(folder: string, options: EnvironmentOptions = {}): LogStore {
   const env = Environment.open(folder, options);
-  const { claims, heads, entries, keys, messages } = env.db;
+  const { claims, heads, entries, keys, messages, copies } = env.db;
 
-  const claimOf = (slot: number): { fence: number; owner: string } => {
-    const value = claims.get(slot);
+  const claimOf = (slot: number, value = claims.get(slot)): { fence: number; owner: string } => {
     if (value === undefined) return { fence: 0, owner: "" };
     const space = value.indexOf(" ");
     return { fence: Number(value.slice(0, space)), owner: value.slice(space + 1) };
   };
-  const headOf = (channel: string): Head => {
-    const value = heads.get(channel);
+  const headOf = (channel: string, value = heads.get(channel)): Head => {
     if (value === undefined) return { head: 0, lastTs: "", first: 1 };
     // Heads of before there was retention name no first entry.
     const [head, lastTs, first = "1"] = value.split(" ");
@@ -114,6 +113,41 @@ export function openLmdbLog(folder: string, options: EnvironmentOptions = {}): L
       const names = await env.read(() => Array.from(heads.getKeys({ ...start, limit: channels })) as string[]);
       for (const channel of names) while (await env.write(() => sweepSome(channel, tsKey(ts))));
       return names.length < channels ? "" : names.at(-1)!;
+    },
+    rows: {
+      claims: lmdbTable(
+        env,
+        claims,
+        (slot, value) => ({ slot: slot as number, ...claimOf(slot as number, value) }),
+        ({ slot, fence, owner }) => void (fence >= claimOf(slot).fence && claims.put(slot, `${fence} ${owner}`)),
+      ),
+      entries: lmdbTable(
+        env,
+        entries,
+        (key, value) => {
+          const [channel, offset] = key as [string, number];
+          return { channel, ...decodeEntry(offset, value) };
+        },
+        ({ channel, ...entry }) => write(channel, entry),
+        ({ payload }) => payload.length,
+      ),
+      messages: lmdbTable(
+        env,
+        messages,
+        (key, message) => {
+          const [channel, ts] = key as [string, string];
+          return { channel, ts, message };
+        },
+        ({ channel, ts, message }) => void messages.put([channel, ts], asBuffer(message)),
+        ({ message }) => message.length,
+      ),
+      heads: lmdbTable(
+        env,
+        heads,
+        (channel, value) => ({ channel: channel as string, ...headOf(channel as string, value) }),
+        ({ channel, head, lastTs, first }) => void heads.put(channel, `${head} ${lastTs} ${first}`),
+      ),
+      copies: lmdbTable(env, copies, (id, state) => ({ id: id as string, state }), ({ id, state }) => void copies.put(id, state)),
     },
     close: () => env.close(),
   };

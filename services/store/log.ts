@@ -3,6 +3,7 @@
  * (test/contract/log.ts). The store fences (DESIGN 5): an owner first claims a slot, which raises the slot's fence;
  * an append carries the fence and fails once a newer one exists. So no clock or lease is needed for safety.
  */
+import type { LogRows, Tables } from "./rows.ts";
 
 /** One stored event of a channel. */
 export interface Entry {
@@ -92,6 +93,8 @@ export interface LogStore {
    * @returns where to go on; "" at the end
    */
   sweep(ts: string, cursor: string, channels: number): Promise<string>;
+  /** All that is kept, for copying. */
+  readonly rows: Tables<LogRows>;
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
+import { memoryTable } from "./memory-rows.ts";
 
 /** The directory in this process's memory. No other process sees it; nothing survives the process. */
 export function openMemoryDirectory(): Directory {
@@ -91,6 +92,17 @@ export function openMemoryDirectory(): Directory {
       return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
     },
 
+    rows: {
+      users: memoryTable("users", () => users.values(), (user) => users.set(user.id, user)),
+      tokens: memoryTable("tokens", () => tokens.values(), (token) => tokens.set(token.hash, token)),
+      channels: memoryTable("channels", () => channels.values(), (channel) => channels.set(channel.id, channel)),
+      members: memoryTable("members", () => [...members].flatMap(([channel, set]) => [...set].map((user) => ({ channel, user }))), ({ channel, user }) => membersOf(channel).add(user)),
+      unsettled: memoryTable("unsettled", () => unsettled.values(), (change) => unsettled.set(pair(change.channel, change.user), change)),
+      lastReads: memoryTable("lastReads", () => [...lastReads].map(([key, ts]) => {
+        const [channel, user] = key.split(" ") as [string, string];
+        return { channel, user, ts };
+      }), ({ channel, user, ts }) => lastReads.set(pair(channel, user), ts)),
+    },
     close: async () => {},
   };
 }

@@ -1,5 +1,7 @@
 import { repeatsKey, type Append, type Appended, type Entry, type Found, type Head, type HistoryQuery, type LogStore } from "./log.ts";
+import { memoryTable } from "./memory-rows.ts";
 import { present } from "./present.ts";
+import type { LogRows, Tables } from "./rows.ts";
 import { tsKey } from "./ts.ts";
 
 interface Log {
@@ -15,6 +17,7 @@ interface Log {
 export class MemoryLog {
   readonly #claims = new Map<number, { fence: number; owner: string }>();
   readonly #logs = new Map<string, Log>();
+  readonly #copies = new Map<string, LogRows["copies"]>();
 
   claim(slot: number, owner: string): number {
     const fence = this.claimed(slot).fence + 1;
@@ -93,6 +96,27 @@ export class MemoryLog {
     return names.length > channels ? names[channels - 1]! : "";
   }
 
+  rows(): Tables<LogRows> {
+    const all = <T>(of: (channel: string, log: Log) => T[]): T[] => [...this.#logs].flatMap(([channel, log]) => of(channel, log));
+    return {
+      claims: memoryTable("claims", () => [...this.#claims].map(([slot, claim]) => ({ slot, ...claim })), ({ slot, fence, owner }) => {
+        if (fence >= this.claimed(slot).fence) this.#claims.set(slot, { fence, owner });
+      }),
+      entries: memoryTable("entries", () => all((channel, { entries }) => entries.map((entry) => ({ channel, ...entry }))), ({ channel, ...entry }) => {
+        const log = this.#logs.get(channel) ?? { first: entry.offset, entries: [], offsets: new Map(), messages: new Map() };
+        this.#logs.set(channel, log);
+        log.entries[entry.offset - log.first] = entry;
+        log.offsets.set(entry.key, entry.offset);
+      }),
+      messages: memoryTable("messages", () => all((channel, { messages }) => [...messages].map(([ts, message]) => ({ channel, ts, message }))), ({ channel, ts, message }) => {
+        this.#logs.get(channel)?.messages.set(ts, message);
+      }),
+      // It is what the entries say.
+      heads: memoryTable("heads", () => this.channels().map((channel) => ({ channel, ...this.head(channel) })), () => {}),
+      copies: memoryTable("copies", () => this.#copies.values(), (row) => this.#copies.set(row.id, row)),
+    };
+  }
+
   /** All that is kept of a channel, in order. */
   entries(channel: string): readonly Entry[] {
     return this.#logs.get(channel)?.entries ?? [];
@@ -128,6 +152,7 @@ export function openMemoryLog(): LogStore {
     history: async (channel, query) => log.history(channel, query),
     message: async (channel, ts) => log.message(channel, ts),
     sweep: async (ts, cursor, channels) => log.sweep(ts, cursor, channels),
+    rows: log.rows(),
     close: async () => {},
   };
 }

@@ -1,5 +1,6 @@
 import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
-import { PgPool, statements, type Row, type Statement } from "./pg-pool.ts";
+import { PgPool, statements, type Statement } from "./pg-pool.ts";
+import { nameKey, pgDirectoryTables, userCells, userOf } from "./pg-tables.ts";
 
 const userColumns = "json, away, away_at";
 const sql = statements({
@@ -51,10 +52,7 @@ export function openPgDirectory(url: string, connections: number): Directory {
   return {
     user: async (id) => (await users(sql.user, id))[0],
     userByName: async (name) => (await users(sql.userByName, nameKey(name)))[0],
-    async putUser(user) {
-      const { manualAway, manualAwayAt, ...rest } = user;
-      await pool.query(sql.putUser, [user.id, nameKey(user.name), manualAway, manualAwayAt, JSON.stringify(rest)]);
-    },
+    putUser: async (user) => void (await pool.query(sql.putUser, userCells(user))),
     async chooseAway(user, away, now) {
       const [row] = await pool.query(sql.chooseAway, [user, away, now]);
       return row?.["away_at"] as number | undefined;
@@ -96,15 +94,7 @@ export function openPgDirectory(url: string, connections: number): Directory {
       return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
     },
 
+    rows: pgDirectoryTables(pool),
     close: () => pool.close(),
   };
-}
-
-function userOf(row: Row): User {
-  return { ...(JSON.parse(row["json"] as string) as User), manualAway: row["away"] as boolean, manualAwayAt: row["away_at"] as number };
-}
-
-/** As JSON: PostgreSQL's text holds no NUL. */
-function nameKey(name: string): string {
-  return JSON.stringify(name);
 }

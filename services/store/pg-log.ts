@@ -1,7 +1,8 @@
 import { repeatsKey, type Appended, type Entry, type LogStore } from "./log.ts";
 import { AppendBatch, gatherAppends, type AppendJob } from "./pg-append.ts";
 import { Lane } from "./pg-lane.ts";
-import { PgPool, statements, type Row } from "./pg-pool.ts";
+import { PgPool, statements } from "./pg-pool.ts";
+import { entryOf, pgLogTables } from "./pg-tables.ts";
 import { tsKey } from "./ts.ts";
 
 /** Claims in one statement. */
@@ -105,20 +106,10 @@ export function openPgLog(url: string, connections: number): LogStore {
       }
       return rows.length < channels ? "" : (rows.at(-1)!["channel"] as string);
     },
+    rows: pgLogTables(reading, writing),
     async close() {
       await Promise.all([claims, ...lanes].map((lane) => lane.close()));
       await Promise.all([writing.close(), reading.close()]);
     },
-  };
-}
-
-function entryOf(row: Row): Entry {
-  return {
-    offset: row["off"] as number,
-    ts: row["ts"] as string,
-    kind: row["kind"] as number,
-    origin: row["origin"] as number,
-    key: (row["key"] as Buffer).toString(),
-    payload: row["payload"] as Uint8Array,
   };
 }

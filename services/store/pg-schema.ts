@@ -29,8 +29,10 @@ const tables = `
   create index on ringway.tickets (expires_at);
 `;
 
+const copies = `create table ringway.copies (id ${name} primary key, state text not null);`;
+
 /** Version n is what the first n make. Only ever add to the end: a database has run what was here before. */
-export const migrations: readonly string[] = [tables + appendFunction + sweepFunction + changeFunction];
+export const migrations: readonly string[] = [tables + appendFunction + sweepFunction + changeFunction, copies];
 
 /** Any number, the same in every process: who holds it migrates. */
 const lock = 7_465_621;

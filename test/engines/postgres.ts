@@ -104,7 +104,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     url,
     secretUrl: `postgres://ringway:sekret@127.0.0.1:${port}/ringway`,
     async empty() {
-      const tables = ["claims", "heads", "entries", "messages", "users", "tokens", "channels", "members", "unsettled", "last_reads", "tickets"];
+      const tables = ["claims", "heads", "entries", "messages", "users", "tokens", "channels", "members", "unsettled", "last_reads", "tickets", "copies"];
       await ask(...tables.map((table) => `delete from ringway.${table}`));
     },
     kill: () => end("SIGKILL"),
