@@ -28,7 +28,7 @@ function environmentOptions({ storeStuckKillMs }: StoreConfig, log: Log | undefi
   return { onKill, ...(storeStuckKillMs === undefined ? {} : { stuckKillMs: storeStuckKillMs }) };
 }
 
-const isPostgres = (store: string): boolean => /^postgres(ql)?:/.test(store);
+export const isPostgres = (store: string): boolean => /^postgres(ql)?:/.test(store);
 
 /** @throws StoreUnavailable where the folder can't be opened or the URL can't be read; PostgreSQL is connected to when it is needed */
 export function openLog(config: StoreConfig, log?: Log): LogStore {

@@ -74,9 +74,23 @@ class Client extends pg.Client {
   }
 }
 
+/**
+ * @returns host, port and database, for people; never the password
+ * @throws StoreRefused
+ */
+export function placeOf(url: string): { readonly place: string; readonly user: string } {
+  try {
+    // A client that is never connected reads the URL as those of the pool will.
+    const { host, port, database, user } = new pg.Client({ connectionString: url });
+    return { place: `PostgreSQL at ${host}:${port}/${database}`, user: user ?? "" };
+  } catch {
+    // Without the cause: it may quote the URL, and so the password.
+    throw new StoreRefused("the URL of the PostgreSQL database can't be read");
+  }
+}
+
 export class PgPool {
   readonly #pool: pg.Pool;
-  /** host, port and database, for people; never the password */
   readonly #place: string;
   readonly #user: string;
   /** the schema is there, and is the one that this program knows */
@@ -101,15 +115,7 @@ export class PgPool {
       Client,
       onConnect: (client) => this.#prepare(client),
     };
-    try {
-      // A client that is never connected reads the URL as those of the pool will.
-      const { host, port, database, user } = new pg.Client(config);
-      this.#place = `PostgreSQL at ${host}:${port}/${database}`;
-      this.#user = user ?? "";
-    } catch {
-      // Without the cause: it may quote the URL, and so the password.
-      throw new StoreRefused("the URL of the PostgreSQL database can't be read");
-    }
+    ({ place: this.#place, user: this.#user } = placeOf(url));
     this.#pool = new pg.Pool(config);
     // A connection that breaks says so to whom it has to answer, and leaves the pool; what else it says, unheard, would end the process.
     this.#pool.on("error", () => undefined);

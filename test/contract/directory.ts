@@ -143,6 +143,51 @@ export function directoryContract(name: string, open: () => Promise<Directory> |
       expect(await directory.lastRead("C1", "U2")).toBe("");
     });
 
+    describe("as rows", () => {
+      const names = ["users", "tokens", "channels", "members", "unsettled", "lastReads"] as const;
+      const whole = async (): Promise<Record<string, unknown[]>> => Object.fromEntries(await Promise.all(names.map(async (name) => [name, await directory.rows[name].dump([], 100)] as const)));
+      const odd = "\u0000 \"quoted\" \\ ключ 🔑";
+      const used = async (): Promise<void> => {
+        for (const id of ["U2", "U1"]) await directory.putUser(user(id, id === "U1" ? odd : "bob"));
+        await directory.chooseAway("U1", true, 77);
+        for (const hash of ["bb", "aa"]) await directory.putToken({ hash, user: "U1", label: odd, createdAt: 2 });
+        await directory.createChannel(channel("C10"), ["U2", "U1"], "k1");
+        await directory.createChannel(channel("C1"), ["U1"]);
+        await directory.createChannel({ ...channel("D1", ""), type: "im" }, []);
+        await directory.change({ ...change("k2", true), inviter: "U1" });
+        for (const [id, at] of [["C10", ""], ["C1", "1700000000.000001"]] as const) await directory.mark(id, "U1", at);
+      };
+
+      it("gives out all that it keeps but tickets, in order of keys, from any key on", async () => {
+        await used();
+        await directory.putTicket(ticket("h1", 1000), 0);
+        expect(await whole()).toEqual({
+          users: await directory.users("", 9),
+          tokens: await directory.tokens(),
+          channels: await directory.channels("", 9),
+          members: [["C1", "U1"], ["C1", "U2"], ["C10", "U1"], ["C10", "U2"]].map(([channel, user]) => ({ channel, user })),
+          unsettled: await directory.unsettled(["", ""], 9),
+          lastReads: [{ channel: "C1", user: "U1", ts: "1700000000.000001" }, { channel: "C10", user: "U1", ts: "" }],
+        });
+        expect(await directory.rows.members.dump(["C1", "U1"], 2)).toEqual([{ channel: "C1", user: "U2" }, { channel: "C10", user: "U1" }]);
+        expect([await directory.rows.users.dump(["U1"], 9), await directory.rows.tokens.dump(["bb"], 9)]).toEqual([[user("U2", "bob")], []]);
+      });
+
+      it("is the same directory where its rows were loaded into an empty one, once or twice", async () => {
+        await used();
+        const before = await whole();
+        await directory.close();
+        directory = await open();
+        for (let times = 1; times <= 2; times++) for (const name of names) await directory.rows[name].load(before[name] as never);
+        expect(await whole()).toEqual(before);
+        expect(await directory.userByName(odd)).toEqual({ ...user("U1", odd), manualAway: true, manualAwayAt: 77 });
+        expect([await directory.channelByName("c10"), await directory.channelByName("")]).toEqual([channel("C10"), undefined]);
+        expect(await directory.createChannel(channel("C2", "c10"), [])).toBe(false);
+        expect([await directory.channelsOf("U2"), await directory.isMember("C10", "U1"), await directory.lastRead("C1", "U1")]).toEqual([["C1", "C10"], true, "1700000000.000001"]);
+        expect(await directory.change(change("k3", false))).toEqual({ ...change("k2", true), inviter: "U1" });
+      });
+    });
+
     it("gives a ticket out once, also when it is asked for at once", async () => {
       await directory.putTicket(ticket("h1", 1000), 0);
       const taken = await Promise.all(Array.from({ length: 10 }, () => directory.takeTicket("h1", 999)));

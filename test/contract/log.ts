@@ -288,6 +288,65 @@ export function logContract(name: string, open: () => Promise<LogStore> | LogSto
       });
     });
 
+    describe("as rows", () => {
+      const names = ["claims", "entries", "messages", "heads"] as const;
+      const whole = async (): Promise<Record<string, unknown[]>> => Object.fromEntries(await Promise.all(names.map(async (name) => [name, await log.rows[name].dump([], 10_000)] as const)));
+      /** What a store holds that was used for a while. */
+      const used = async (): Promise<Entry> => {
+        await filled("C1", 6);
+        const odd: Entry = { offset: 1, ts: ts(1), kind: 1, origin: Number.MAX_SAFE_INTEGER, key: "\u0000 ключ 🔑", payload: Buffer.from([0, 255]) };
+        await log.claim(65_535, "cs-1");
+        await log.append(appendTo("C10", odd));
+        await log.append(appendTo("C1", { ...messageEntry(7), view: { ts: ts(4), message: bytes("edited") } }, { ...messageEntry(8), view: { ts: ts(5), message: null } }));
+        await log.sweep(ts(3), "", 10);
+        return odd;
+      };
+
+      it("gives out all that it keeps, in order of keys, from any key on", async () => {
+        const odd = await used();
+        const found = await whole();
+        expect(found["claims"]).toEqual([{ slot: 1, fence: 1, owner: "cs-0" }, { slot: 65_535, fence: 1, owner: "cs-1" }]);
+        expect(found["heads"]).toEqual([{ channel: "C1", head: 8, lastTs: ts(8), first: 3 }, { channel: "C10", head: 1, lastTs: ts(1), first: 1 }]);
+        expect(found["entries"]).toEqual([...(await log.after("C1", 0, 10)).map((entry) => ({ channel: "C1", ...entry })), { channel: "C10", ...odd }]);
+        const messages = await log.rows.messages.dump([], 10);
+        expect(messages.map((row) => [row.channel, row.ts, Buffer.from(row.message).toString()])).toEqual([
+          ["C1", ts(3), `{"msg":3}`],
+          ["C1", ts(4), "edited"],
+          ["C1", ts(6), `{"msg":6}`],
+        ]);
+        expect((await log.rows.entries.dump(["C1", 7], 2)).map(({ channel, offset }) => [channel, offset])).toEqual([["C1", 8], ["C10", 1]]);
+        expect([await log.rows.claims.dump([1], 1), await log.rows.entries.dump(["C10", 1], 1), await log.rows.heads.dump(["C10"], 1)]).toEqual([[expect.objectContaining({ slot: 65_535 })], [], []]);
+      });
+
+      it("is the same log where its rows were loaded into an empty one, once or twice, and goes on from there", async () => {
+        const odd = await used();
+        const before = await whole();
+        const [found, history] = [await log.find("C1", ["k2", "k3", "k8"], [ts(4)]), await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10 })];
+        await log.close();
+        log = await open();
+        for (let times = 1; times <= 2; times++) for (const name of names) await log.rows[name].load(before[name] as never);
+        expect(await whole()).toEqual(before);
+        expect([await log.find("C1", ["k2", "k3", "k8"], [ts(4)]), await log.history("C1", { latest: "", oldest: "", inclusive: false, limit: 10 })]).toEqual([found, history]);
+        expect(await log.byKey("C10", odd.key)).toEqual(odd);
+        expect(await log.append({ ...appendTo("C1", messageEntry(9, "k8")), lastTs: ts(8) })).toEqual({ ok: false, reason: "conflict" });
+        expect(await log.append({ ...appendTo("C1", messageEntry(9)), lastTs: ts(8) })).toEqual({ ok: true });
+        expect(await log.claim(1, "cs-2")).toBe(2);
+        expect(await log.append(appendTo("C1", messageEntry(10)))).toEqual({ ok: false, reason: "fenced" });
+      });
+
+      it("lowers no fence", async () => {
+        for (let fence = 1; fence <= 3; fence++) await log.claim(1, "cs-0");
+        await log.rows.claims.load([{ slot: 1, fence: 2, owner: "cs-1" }, { slot: 2, fence: 5, owner: "cs-1" }]);
+        expect([await log.claimed(1), await log.claimed(2)]).toEqual([{ fence: 3, owner: "cs-0" }, { fence: 5, owner: "cs-1" }]);
+      });
+
+      it("remembers how far a copy is", async () => {
+        expect(await log.rows.copies.dump([], 1)).toEqual([]);
+        for (const state of ["a", "b"]) await log.rows.copies.load([{ id: "copy", state }]);
+        expect(await log.rows.copies.dump([], 9)).toEqual([{ id: "copy", state: "b" }]);
+      });
+    });
+
     it("stores entries of 300 kB", async () => {
       await log.claim(1, "cs-0");
       const big = Buffer.alloc(300_000, "x");
