@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import { batches } from "./batches.ts";
 import { digestOf, type Digest } from "./digest.ts";
 import { CopyError, type End } from "./end.ts";
-import { rowKey, type RowKey, type Table, type TableName } from "./rows.ts";
+import { readPlace, type Place } from "./place.ts";
+import { rowKey, type Table, type TableName } from "./rows.ts";
 
 /** In this order: fences first, and a channel's head after all that is below it. */
 export const copied = ["claims", "entries", "messages", "heads", "users", "tokens", "channels", "members", "unsettled", "lastReads"] as const satisfies readonly TableName[];
@@ -15,21 +16,6 @@ export type CopiedTable = (typeof copied)[number];
 
 /** Every write but to these shows in one of the others: an entry in its channel's head. So they tell whether somebody wrote. */
 const large: ReadonlySet<CopiedTable> = new Set(["entries", "messages"]);
-
-/** What the target remembers. */
-interface Place {
-  /** the source's name */
-  readonly from: string;
-  /** what `survey` saw when the copy began */
-  readonly source: string;
-  /** what is being copied; "" when all of it was */
-  readonly table: CopiedTable | "";
-  readonly after: RowKey;
-  /** of `table` */
-  readonly rows: number;
-  /** when it was copied and verified */
-  readonly verified?: string;
-}
 
 export interface Compared {
   readonly source: Digest;
@@ -82,7 +68,7 @@ export async function copyStore(from: End, to: End, { batch, told, now }: CopyOp
   // Before anything is written: from now on the target is this copy's.
   if (begun === undefined) await keep(place);
   const shares = new Shares(seen.sizes);
-  for (const name of copied.slice(place.table === "" ? copied.length : copied.indexOf(place.table))) {
+  for (const name of copied.slice(place.table === "" ? copied.length : copied.findIndex((name) => name === place.table))) {
     if (name !== place.table) await keep({ ...place, table: name, after: [], rows: 0 });
     for await (const rows of batches(name, source[name], place.after, batch)) {
       await target[name].load(rows);
@@ -124,7 +110,7 @@ function tablesOf({ log, directory }: End): EndTables {
 
 async function placeIn(to: End): Promise<Place | undefined> {
   const [row] = await to.log.rows.copies.dump([], 1);
-  return row === undefined ? undefined : (JSON.parse(row.state) as Place);
+  return row === undefined ? undefined : readPlace(row.state);
 }
 
 async function hasRows(tables: EndTables): Promise<boolean> {

@@ -9,7 +9,8 @@ import { openMemoryDirectory } from "./memory-directory.ts";
 import { openMemoryLog } from "./memory-log.ts";
 import { openPgDirectory } from "./pg-directory.ts";
 import { openPgLog } from "./pg-log.ts";
-import { PgPool } from "./pg-pool.ts";
+import { PgPool, placeOf } from "./pg-pool.ts";
+import { readPlace } from "./place.ts";
 
 /** What the flags of a server that keeps things say (storeFlags in runtime/common-flags.ts). */
 export interface StoreConfig {
@@ -43,7 +44,7 @@ export function openDirectory(config: StoreConfig, log?: Log): Directory {
 }
 
 /**
- * Asks a database whether it takes us, and brings its schema up to date.
+ * Asks a database whether it takes us, and brings its schema up to date. One that a copy into was begun and not finished is no store yet.
  * @param patient one that doesn't answer is let pass: it may come later
  * @throws StoreUnavailable where it refuses, or doesn't answer
  */
@@ -51,7 +52,8 @@ export async function checkStore({ store }: Pick<StoreConfig, "store">, patient:
   if (!isPostgres(store)) return;
   const pool = new PgPool(store, 1);
   try {
-    await pool.connect();
+    const [copy] = await pool.query({ name: "", text: "select state from ringway.copies" }, []);
+    if (copy !== undefined && readPlace(copy["state"] as string).verified === undefined) throw new StoreRefused(`${placeOf(store).place} holds a copy that is not finished: give 'ringway store copy' again, and start when it says that both are the same`);
   } catch (error) {
     if (!patient || error instanceof StoreRefused || !(error instanceof StoreUnavailable)) throw error;
   } finally {

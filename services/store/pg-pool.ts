@@ -135,11 +135,6 @@ export class PgPool {
     return this.#once(statement, values).catch((error: unknown) => Promise.reject(this.#unavailable(error)));
   }
 
-  /** Connects, and brings the schema up to date, if that wasn't done yet. @throws StoreUnavailable */
-  async connect(): Promise<void> {
-    await this.query({ name: "", text: "select 1" }, []);
-  }
-
   async close(): Promise<void> {
     await this.#pool.end();
   }

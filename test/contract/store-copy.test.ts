@@ -10,6 +10,7 @@ import { openLmdbDirectory } from "../../services/store/lmdb-directory.ts";
 import { openLmdbLog } from "../../services/store/lmdb-log.ts";
 import { openMemoryDirectory } from "../../services/store/memory-directory.ts";
 import { openMemoryLog } from "../../services/store/memory-log.ts";
+import { checkStore } from "../../services/store/open.ts";
 import { openPgDirectory } from "../../services/store/pg-directory.ts";
 import { openPgLog } from "../../services/store/pg-log.ts";
 import { root } from "../e2e/plane.ts";
@@ -132,6 +133,7 @@ describe.runIf(havePostgres())("copying a store of lmdb", () => {
   it("arrives whole in PostgreSQL though it is killed twice on its way, serves there, and comes back", async () => {
     await copyAndKill("entries", 1_000);
     await copyAndKill("messages", 500);
+    await expect(checkStore({ store: server.secretUrl }, true)).rejects.toThrow(/holds a copy that is not finished/);
     const done = await copy(folder, server.secretUrl);
     expect([done.code, done.err]).toEqual([0, ""]);
     expect(done.out).toMatch(/^table +source +sha256 +target +sha256\n/);
@@ -139,6 +141,7 @@ describe.runIf(havePostgres())("copying a store of lmdb", () => {
     expect(done.out).toMatch(/\nPostgreSQL at \S+ holds what lmdb:\S+ does\.\n$/);
     expect(done.out).not.toContain("sekret");
 
+    await checkStore({ store: server.secretUrl }, true);
     const source = await withStore(lmdb(folder), allReads);
     expect(await withStore(postgres(server.secretUrl), allReads)).toEqual(source);
 
