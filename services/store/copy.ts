@@ -68,7 +68,7 @@ export async function copyStore(from: End, to: End, { batch, told, now }: CopyOp
   // Before anything is written: from now on the target is this copy's.
   if (begun === undefined) await keep(place);
   const shares = new Shares(seen.sizes);
-  for (const name of copied.slice(place.table === "" ? copied.length : copied.findIndex((name) => name === place.table))) {
+  for (const name of copied.slice(place.table === "" ? copied.length : copied.findIndex((table) => table === place.table))) {
     if (name !== place.table) await keep({ ...place, table: name, after: [], rows: 0 });
     for await (const rows of batches(name, source[name], place.after, batch)) {
       await target[name].load(rows);
@@ -78,22 +78,24 @@ export async function copyStore(from: End, to: End, { batch, told, now }: CopyOp
   }
   await keep({ ...place, table: "", after: [], rows: 0 });
 
-  const tables: Partial<Record<CopiedTable, Compared>> = {};
-  for (const name of copied) {
-    let rows = 0;
-    const [ours, theirs] = await Promise.all([
-      digestOf(name, source[name], (read) => told("verifying", shares.at(name, (rows += read.length)), name)),
-      digestOf(name, target[name]),
-    ]);
-    tables[name] = { source: ours, target: theirs };
-  }
-  const all = tables as Record<CopiedTable, Compared>;
-  const changed = signature((name) => all[name].source) !== place.source;
+  const tables = await compare(source, target, (name, rows) => told("verifying", shares.at(name, rows), name));
+  const changed = signature((name) => tables[name].source) !== place.source;
   const result = { ...names, did: begun === undefined ? "all" : "rest", changed, tables } as const;
-  if (changed || differing(all).length > 0) return result;
+  if (changed || differing(tables).length > 0) return result;
   const verified = new Date(now()).toISOString();
   await keep({ ...place, verified });
   return { ...result, verified };
+}
+
+/** Reads both whole. @param told how many rows of a table were read */
+async function compare(source: EndTables, target: EndTables, told: (table: CopiedTable, rows: number) => void): Promise<Record<CopiedTable, Compared>> {
+  const tables: Partial<Record<CopiedTable, Compared>> = {};
+  for (const name of copied) {
+    let rows = 0;
+    const [ours, theirs] = await Promise.all([digestOf(name, source[name], (read) => told(name, (rows += read.length))), digestOf(name, target[name])]);
+    tables[name] = { source: ours, target: theirs };
+  }
+  return tables as Record<CopiedTable, Compared>;
 }
 
 /** The tables that are not the same in both. */

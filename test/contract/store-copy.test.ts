@@ -84,25 +84,28 @@ describe("copying a store", () => {
     const [place, empty, full] = [await newFolder(), await newFolder(), await newFolder()];
     await withStore(lmdb(empty), async () => {});
     await withStore(lmdb(full), (store) => fill(store, 1));
-    const refusals = await Promise.all([
-      copy(join(place, "none"), join(place, "to")),
-      copy(`lmdb:${empty}`, join(place, "to")),
-      copy(full, `lmdb:${full}`),
-      copy(full, "postgres://u:sekret@127.0.0.1:1/x"),
-      copy("postgres://u:sekret@127.0.0.1:1/x", join(place, "to")),
-      copy("mysql://u:sekret@127.0.0.1/x", join(place, "to")),
-      copy("memory", join(place, "to")),
-      copy(full),
-    ]);
-    expect(refusals.map(({ code }) => code)).toEqual(Array(refusals.length).fill(2));
-    const said = [/there is no lmdb store in \S+none$/, /there is nothing in lmdb:\S+$/, /both are the same store: lmdb:\S+$/, /PostgreSQL at 127\.0\.0\.1:1\/x does not answer: .*ECONNREFUSED/, /does not answer/, /a store is named by/, /a store is named by/, /usage: /];
-    for (const [i, { out, err }] of refusals.entries()) {
-      expect(err).toMatch(/^ringway: [^\n]*\n$/);
-      expect(err.trim()).toMatch(said[i]!);
-      expect(out + err).not.toContain("sekret");
-    }
-    // Only where the source was there, the target's folder is made.
-    expect((await readdir(place)).length).toBeLessThanOrEqual(1);
+    const to = join(place, "to");
+    const away = "postgres://u:sekret@127.0.0.1:1/x";
+    const refusals: [from: string, to: string | undefined, said: RegExp][] = [
+      [join(place, "none"), to, /there is no lmdb store in \S+none$/],
+      [`lmdb:${empty}`, await newFolder(), /there is nothing in lmdb:\S+$/],
+      [full, `lmdb:${full}`, /both are the same store: lmdb:\S+$/],
+      [full, away, /PostgreSQL at 127\.0\.0\.1:1\/x does not answer: .*ECONNREFUSED/],
+      [away, to, /PostgreSQL at 127\.0\.0\.1:1\/x does not answer: .*ECONNREFUSED/],
+      ["mysql://u:sekret@127.0.0.1/x", to, /a store is named by lmdb's folder/],
+      ["memory", to, /a store is named by lmdb's folder/],
+      [full, undefined, /usage: ringway store copy <from> <to>/],
+    ];
+    await Promise.all(
+      refusals.map(async ([from, target, said]) => {
+        const { code, out, err } = await copy(from, ...(target === undefined ? [] : [target]));
+        expect([code, out, err]).toEqual([2, "", expect.stringMatching(/^ringway: [^\n]*\n$/)]);
+        expect(err.trim()).toMatch(said);
+        expect(err).not.toContain("sekret");
+      }),
+    );
+    // No folder is made where there is nothing to copy into it.
+    expect(await readdir(place)).toEqual([]);
   });
 });
 

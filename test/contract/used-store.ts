@@ -60,7 +60,18 @@ export async function allReads({ log, directory }: Store): Promise<unknown> {
     const entries = [...(await log.after(id, 0, 50)), ...(await log.after(id, 50, 1_000))];
     const found = await log.find(id, entries.map(({ key }) => key), entries.map((entry) => entry.ts));
     const [members, lastReads] = [await directory.members(id, "", 100), await Promise.all(users.map((user) => directory.lastRead(id, user)))];
-    return { id, head: await log.head(id), entries: entries.map(shown), pages, members, lastReads, byName: await directory.channelByName(name), keys: [...found.keys].map(([key, entry]) => [key, shown(entry)]).sort(), messages: [...found.messages].map(([at, message]) => [at, text(message)]).sort(), one: [shown(await log.byKey(id, "k1")), text(await log.message(id, ts(1)))] };
+    return {
+      id,
+      head: await log.head(id),
+      entries: entries.map(shown),
+      pages,
+      members,
+      lastReads,
+      byName: await directory.channelByName(name),
+      keys: [...found.keys].map(([key, entry]) => [key, shown(entry)]).sort(),
+      messages: [...found.messages].map(([at, message]) => [at, text(message)]).sort(),
+      one: [shown(await log.byKey(id, "k1")), text(await log.message(id, ts(1)))],
+    };
   };
   return {
     channels: await Promise.all(channels.map(ofChannel)),
