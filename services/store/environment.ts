@@ -11,8 +11,9 @@ import { StoreUnavailable } from "./log.ts";
 import { LockGuard } from "./stuck-lock.ts";
 
 export type TextKey = Key;
-/** A named database of strings. */
-export type Texts = Database<string, Key>;
+/** A named database. */
+export type Named<Value> = Database<Value, Key>;
+export type Texts = Named<string>;
 
 const limits: GroupLimits = { actions: 500, bytes: 2 ** 20, answerWithinMs: 5_000 };
 
@@ -27,7 +28,7 @@ export interface EnvironmentOptions {
 
 /** Every named database, opened at once: opening one later would be a synchronous transaction beside running ones. */
 function openAll(root: RootDatabase) {
-  const binary = (name: string): Database<Buffer, Key> => root.openDB({ name, encoding: "binary" });
+  const binary = (name: string): Named<Buffer> => root.openDB({ name, encoding: "binary" });
   const text = (name: string): Texts => root.openDB({ name, encoding: "string" });
   return {
     /** slot → `fence owner` */

@@ -1,5 +1,4 @@
-import type { Database } from "lmdb";
-import type { Environment, TextKey } from "./environment.ts";
+import type { Environment, Named, TextKey } from "./environment.ts";
 import type { RowKey, Table } from "./rows.ts";
 
 /**
@@ -7,7 +6,7 @@ import type { RowKey, Table } from "./rows.ts";
  * @param put writes a row, and what stands beside it, in the transaction that runs
  * @param bytesOf about so much a row writes
  */
-export function lmdbTable<Value, Row>(env: Environment, db: Database<Value, TextKey>, rowOf: (key: TextKey, value: Value) => Row, put: (row: Row) => void, bytesOf: (row: Row) => number = () => 100): Table<Row> {
+export function lmdbTable<Value, Row>(env: Environment, db: Named<Value>, rowOf: (key: TextKey, value: Value) => Row, put: (row: Row) => void, bytesOf: (row: Row) => number = () => 100): Table<Row> {
   return {
     dump: (after, limit) => env.read(() => Array.from(db.getRange({ ...beyond(after), limit }), ({ key, value }) => rowOf(key, value))),
     load: (rows) => env.write(() => rows.forEach(put), rows.reduce((sum, row) => sum + bytesOf(row), 0)),
