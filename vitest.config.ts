@@ -20,7 +20,8 @@ export default defineConfig({
           name: "unit",
           include: ["services/**/*.test.ts", "test/**/*.test.ts", "filter/**/*.test.ts", "client/**/*.test.ts"],
           exclude: [...planes, ...alone],
-          maxWorkers: 2,
+          // One more than the cores: some wait for times to pass.
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },
