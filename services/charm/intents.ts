@@ -1,5 +1,6 @@
 /** What operators want of the ring, kept under `ringway/intents` until they want something else. Pure. */
 import { isId } from "../protocol/ids.ts";
+import { asObject } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Topology } from "../protocol/topology.ts";
@@ -118,11 +119,6 @@ export function withServer(intents: Intents, id: string, { drain, weight }: Serv
 
 export function withPins(intents: Intents, pool: Pool, pins: readonly Pin[]): Intents {
   return { ...intents, pins: { ...intents.pins, [pool]: pins } };
-}
-
-export function asObject(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ProtocolError("bad_request", `${name} must be an object`);
-  return value as Record<string, unknown>;
 }
 
 function isWhole(value: unknown, max: number): value is number {

@@ -1,11 +1,11 @@
 /** The operator's door: what is, what is held, what was decided, drain, weight, pins, preview, release. */
-import { parseJson } from "../protocol/json.ts";
+import { asObject, parseJson } from "../protocol/json.ts";
 import { isId } from "../protocol/ids.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Topology } from "../protocol/topology.ts";
 import type { RingModule } from "../ring/ring.ts";
 import type { Routes } from "../runtime/http.ts";
-import { asObject, type Intents, type Pin, readPin, readPins, readServerIntent, weightOf, withPin, withPins, withServer } from "./intents.ts";
+import { type Intents, type Pin, readPin, readPins, readServerIntent, weightOf, withPin, withPins, withServer } from "./intents.ts";
 import { preview } from "./preview.ts";
 import type { Charm } from "./state.ts";
 

@@ -1,12 +1,13 @@
 /** What a change would move, worked out on the published topology and not carried out. */
 import { isId } from "../protocol/ids.ts";
+import { asObject } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Preview } from "../protocol/operator.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Server, type Topology } from "../protocol/topology.ts";
 import type { RingModule, RingView } from "../ring/ring.ts";
 import { SLOTS, TopologyError, validateTopology } from "../ring/topology.ts";
-import { asObject, type Intents, type Pin, type PinWish, readPin, readPins, readServerIntent, withPin } from "./intents.ts";
+import { type Intents, type Pin, type PinWish, readPin, readPins, readServerIntent, withPin } from "./intents.ts";
 
 /**
  * @param intents whose pins a single pin is added to, or taken from

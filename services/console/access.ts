@@ -1,11 +1,11 @@
 /** Who may use the console: who shows the operator's token. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { problem } from "../protocol/problems.ts";
+import { pageHeaders } from "../runtime/built-page.ts";
 import { problemReply, type Handler, type Routes } from "../runtime/http.ts";
-import { safeHeaders } from "./pages.ts";
 
 /** Of every answer of the API. */
-const apiHeaders = { ...safeHeaders, "cache-control": "no-store" } as const;
+const apiHeaders = { ...pageHeaders(), "cache-control": "no-store" } as const;
 
 /** Of one length and compared in constant time, so that an answer's time says nothing of the token. */
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -1,5 +1,6 @@
 /** What an operator changes: checked as far as this door can, and passed on to charm, which decides. */
 import { isId } from "../protocol/ids.ts";
+import { asObject } from "../protocol/json.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools } from "../protocol/topology.ts";
 import type { Routes } from "../runtime/http.ts";
@@ -57,9 +58,4 @@ function readPin(body: unknown): PinWish {
   if (typeof id !== "string" || !isId(id)) throw new ProtocolError("bad_id", "id: the channel or user whose slot is pinned");
   if (server !== null && (typeof server !== "string" || !isId(server))) throw new ProtocolError("bad_id", "server: a server's ID, or null to let the slot go");
   return { pool: known, id, server };
-}
-
-function asObject(value: unknown, name: string): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ProtocolError("bad_request", `${name} must be an object`);
-  return value as Record<string, unknown>;
 }

@@ -1,6 +1,7 @@
 /** The operator's console: a page, and the API that it lives on. It keeps nothing: what it shows it asks for, what is changed charm keeps. */
 import { ProtocolError } from "../protocol/problems.ts";
 import { loadRingModule } from "../ring/ring.ts";
+import { builtAt } from "../runtime/built-page.ts";
 import { createHttp, type Routes } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -12,12 +13,12 @@ import { CurrentRing } from "./current-ring.ts";
 import { lookUpRoutes } from "./look-up.ts";
 import { consoleMetrics } from "./metrics.ts";
 import { Observer } from "./observer.ts";
-import { builtPage, pageRoutes } from "./pages.ts";
+import { pageRoutes } from "./pages.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { Watch } from "./watch.ts";
 
-/** @param page the folder of the built page. @throws Error where it is not built, or the address is unusable */
-export async function start(config: Config, log: Log, page: string = builtPage): Promise<Running> {
+/** @param page the folder of the built page. @throws UsageError where it is not built; Error where the address is unusable */
+export async function start(config: Config, log: Log, page: string = builtAt("console")): Promise<Running> {
   const charm = new CharmDoor(config.charmUrl);
   const ring = new CurrentRing(charm, await loadRingModule(config.ringKey));
   const observer = new Observer(charm, ring, config.envoyAdminUrls);

@@ -32,7 +32,10 @@ export async function buildPages(say: (line: string) => void): Promise<void> {
     });
     // Somebody may be serving the old one, or building too.
     await rm(output, { recursive: true, force: true });
-    await rename(fresh, output);
+    await rename(fresh, output).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+      await rm(fresh, { recursive: true });
+    });
   }
 }
 

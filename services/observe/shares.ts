@@ -1,8 +1,7 @@
 /** Who has how much of the ring. */
 import { pools, type Pool, type Server, type Topology } from "../protocol/topology.ts";
 import type { RingModule, RingView } from "../ring/ring.ts";
-
-const slots = 65_536;
+import { SLOTS } from "../ring/topology.ts";
 
 export interface Share extends Server {
   readonly pool: Pool;
@@ -22,7 +21,7 @@ export function sharesOf(module: RingModule, topology: Topology): Share[] {
 export function sharesIn(view: RingView): Share[] {
   return pools.flatMap((pool) => {
     const owned = new Map<string, number>();
-    for (let slot = 0; slot < slots; slot++) {
+    for (let slot = 0; slot < SLOTS; slot++) {
       const id = view.ownerOfSlot(pool, slot)?.id;
       if (id !== undefined) owned.set(id, (owned.get(id) ?? 0) + 1);
     }
@@ -33,6 +32,6 @@ export function sharesIn(view: RingView): Share[] {
 export const shareColumns: readonly string[] = ["pool", "server", "zone", "state", "weight", "slots"];
 
 /** The cells of `shareColumns`. */
-export function shareCells({ pool, id, zone, state, weight, slots: owned }: Share): string[] {
-  return [pool, id, zone, state, String(weight), `${((100 * owned) / slots).toFixed(1)} %`];
+export function shareCells({ pool, id, zone, state, weight, slots }: Share): string[] {
+  return [pool, id, zone, state, String(weight), `${((100 * slots) / SLOTS).toFixed(1)} %`];
 }

@@ -15,3 +15,9 @@ export function parseJson(bytes: Uint8Array): unknown {
     throw new ProtocolError("bad_json", (error as Error).message);
   }
 }
+
+/** @param name of the value, for people @throws ProtocolError bad_request */
+export function asObject(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ProtocolError("bad_request", `${name} must be an object`);
+  return value as Record<string, unknown>;
+}

@@ -7,6 +7,7 @@ import type { SpanContext } from "@opentelemetry/api";
 import type { TracerProvider } from "@opentelemetry/sdk-trace";
 import { UsageError } from "./flags.ts";
 import type { Log } from "./log.ts";
+import { parseTraceParent } from "./trace.ts";
 
 /** Spans that wait for the collector; more are dropped. */
 const waitingMost = 2_048;
@@ -107,8 +108,8 @@ export async function startTracer(service: string, id: string, log: Log, env: En
   const tracer = provider.getTracer("ringway");
   const kinds = { server: api.SpanKind.SERVER, producer: api.SpanKind.PRODUCER, consumer: api.SpanKind.CONSUMER, internal: api.SpanKind.INTERNAL } as const;
   const contextOf = (traceparent: string): SpanContext | undefined => {
-    const [, traceId, spanId, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent) ?? [];
-    return traceId === undefined ? undefined : { traceId, spanId: spanId!, traceFlags: Number.parseInt(flags!, 16), isRemote: true };
+    const parts = parseTraceParent(traceparent);
+    return parts === undefined ? undefined : { ...parts, isRemote: true };
   };
   const parentOf = (traceparent: string) => {
     const context = contextOf(traceparent);

@@ -1,29 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { ask } from "../runtime/request.ts";
 import { startFixture, type Fixture } from "../../test/webapp/fixture.ts";
-import { loadChatPage } from "./chat-page.ts";
 
-let folder: string;
 let it: Fixture | undefined;
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "ringway-chat-"))));
-afterAll(() => rm(folder, { recursive: true, force: true }));
 afterEach(async () => {
   await it?.stop();
   it = undefined;
-});
-
-test("a page that was not built is a mistake at the command line, which says what to do", async () => {
-  await expect(loadChatPage(join(folder, "nowhere"))).rejects.toThrow("--chat: the page is not there (ENOENT); run 'npm run build' first");
-});
-
-test("what lies among its files and is no part of a page is not served", async () => {
-  await mkdir(join(folder, "assets"));
-  for (const [name, text] of [["index.html", "<p>"], ["assets/index-1.js", "1"], ["assets/index-1.css", "a{}"], ["assets/.secret", "x"], ["assets/index-1.js.map", "{}"]] as const) await writeFile(join(folder, name), text);
-  const { assets } = await loadChatPage(folder);
-  expect([...assets.keys()].sort()).toEqual(["index-1.css", "index-1.js"]);
 });
 
 test("with --chat the page is at /, its files are kept for ever, and the status page is at /status", async () => {

@@ -6,13 +6,14 @@ import { parseJson } from "../protocol/json.ts";
 import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
 import { Admission } from "../runtime/admission.ts";
+import { assetCaching, type BuiltPage } from "../runtime/built-page.ts";
 import { raw } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics, Table } from "../runtime/metrics.ts";
 import { traceMarks } from "../runtime/trace.ts";
 import type { Tracer } from "../runtime/tracing.ts";
 import { StoreUnavailable } from "../store/log.ts";
-import { assetHeaders, chatHeaders, type ChatPage } from "./chat-page.ts";
+import { chatHeaders } from "./chat-page.ts";
 import { ApiError } from "./errors.ts";
 import type { House } from "./method.ts";
 import { pageHeaders } from "./page.ts";
@@ -32,7 +33,7 @@ export interface DoorParts {
   /** the status page for a reader who came by this URL */
   readonly page: (url: string) => Promise<string>;
   /** the chat page, where it is served */
-  readonly chat: ChatPage | undefined;
+  readonly chat: BuiltPage | undefined;
   /** what `/demo.json` says */
   readonly demo: object;
 }
@@ -77,11 +78,11 @@ export function createDoor({ house, webApi, log, tracer, isReady, status, metric
   app.get("/v1/status", (_req, res) => void res.json(status()));
   app.get("/metrics", async (_req, res) => void res.set("content-type", metrics.contentType).end(await metrics.text()));
   if (chat !== undefined) {
-    app.get("/", (req, res) => void res.set(chatHeaders(originOf(req))).end(chat.index));
+    app.get("/", (req, res) => void res.set(chatHeaders(originOf(req))).end(chat.get("index.html")!.body));
     app.get("/assets/:name", (req, res, next) => {
-      const asset = chat.assets.get(req.params.name);
+      const asset = chat.get(`assets/${req.params.name}`);
       if (asset === undefined) return next();
-      res.set(assetHeaders).set("content-type", asset.type).end(asset.body);
+      res.set({ "content-type": asset.type, "cache-control": assetCaching, "x-content-type-options": "nosniff" }).end(asset.body);
     });
   }
   app.get("/demo.json", (_req, res) => void res.set({ "cache-control": "no-store", "x-content-type-options": "nosniff" }).json(demo));

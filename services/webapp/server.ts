@@ -2,13 +2,14 @@ import { TOPOLOGY_KEY, type Topology } from "../protocol/topology.ts";
 import { connectRegistry } from "../registry/consul.ts";
 import { registerServer } from "../registry/server.ts";
 import { validateTopology } from "../ring/topology.ts";
+import { builtAt, readPage } from "../runtime/built-page.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { startTracer } from "../runtime/tracing.ts";
 import type { Directory } from "../store/directory.ts";
 import { openDirectory } from "../store/open.ts";
-import { demoUsers, loadChatPage } from "./chat-page.ts";
+import { demoUsers } from "./chat-page.ts";
 import type { Config } from "./config.ts";
 import { devTokenHashes, seedDev } from "./dev.ts";
 import { createDoor } from "./door.ts";
@@ -39,7 +40,7 @@ export async function start(config: Config, log: Log, directory: Directory = ope
 }
 
 async function serve(config: Config, log: Log, directory: Directory): Promise<Running> {
-  const chat = config.chat ? await loadChatPage() : undefined;
+  const chat = config.chat ? await readPage(builtAt("chat")) : undefined;
   if (config.dev) await seedDev(directory, systemClock.now());
   const house = build(config, directory);
   const webApi = createWebApi(house, config.dev ? devTokenHashes() : new Map(), new RateLimits(config, () => performance.now()), log);
