@@ -2,7 +2,9 @@
  * Readers that stop reading among others that go on: a real gateway process, a real link, clients on loopback. It shows what that
  * costs the gateway's memory and the others' latency, and that nobody misses anything.
  *
- *   node test/bench/fanout/stuck.ts [--seconds 60] [--sockets 1000] [--stuck 100]
+ *   node test/bench/fanout/stuck.ts [--seconds 60] [--sockets 1000] [--stuck 100] [--again-seconds 20]
+ *
+ * Each of the stuck ones comes back every --again-seconds, to be stuck again; 0 = it is stuck once, and stays away when it is cut off.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -147,8 +149,8 @@ export async function measureStuck({ sockets, stuck, readingMs, stuckMs, againMs
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, sockets: { type: "string", default: "1000" }, stuck: { type: "string", default: "100" } } });
-  const report = await measureStuck({ sockets: Number(values.sockets), stuck: Number(values.stuck), readingMs: 10_000, stuckMs: Number(values.seconds) * 1_000, againMs: 20_000 });
+  const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" }, sockets: { type: "string", default: "1000" }, stuck: { type: "string", default: "100" }, "again-seconds": { type: "string", default: "20" } } });
+  const report = await measureStuck({ sockets: Number(values.sockets), stuck: Number(values.stuck), readingMs: 10_000, stuckMs: Number(values.seconds) * 1_000, againMs: Number(values["again-seconds"]) * 1_000 });
   console.log(JSON.stringify(report, null, 1));
   process.exitCode = report.faults.length === 0 ? 0 : 1;
 }
