@@ -4,11 +4,14 @@ import { connect, createServer, type Server } from "node:net";
 /** Each of the test runner's workers has a part of it: two that look at the same time would find the same ones free. */
 const worker = Number(process.env["VITEST_POOL_ID"] ?? 0) % 4;
 const range = { from: 10_000 + 5_000 * worker, to: 15_000 + 5_000 * worker };
+/** From there on nobody in this process was given one: who was may not have taken it yet. It begins elsewhere in each process, since a port that was just left may linger. */
+let next = range.from + Math.floor(Math.random() * (range.to - range.from));
 
-/** @returns the first of `count` ports in a row that can all be bound on 127.0.0.1 now */
+/** @returns the first of `count` ports in a row that can all be bound on 127.0.0.1 now, and that nobody else in this process was given */
 export async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const first = range.from + Math.floor(Math.random() * (range.to - range.from - count));
+    const first = next + count > range.to ? range.from : next;
+    next = first + count;
     const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
     if (free.every(Boolean)) return first;
   }
