@@ -12,7 +12,7 @@ import type { Verb } from "./verb.ts";
 
 const flags = {
   api: { type: "string", default: "http://127.0.0.1:8080", env: "RINGWAY_API", help: "the plane's edge, as its clients reach it", matches: /^https?:\/\/[^/?#\s]+\/?$/ },
-  tokens: { type: "string", default: "", env: "RINGWAY_TOKENS", help: "tokens of at least one user, with commas; empty = the demo tokens", matches: /^([^\s,]+(,[^\s,]+){0,99})?$/ },
+  tokens: { type: "string", default: "", env: "RINGWAY_TOKENS", secret: true, help: "tokens of at least one user, with commas; empty = the demo tokens", matches: /^([^\s,]+(,[^\s,]+){0,99})?$/ },
   writers: { type: "number", default: 4, min: 1, max: 1_000, help: "who sends; every second one over a socket, the others by the Web API" },
   readers: { type: "number", default: 8, min: 1, max: 1_000, help: "who listens, each to every channel" },
   channels: { type: "number", default: 12, min: 1, max: 1_000, help: "channels, made for this run; they stay" },

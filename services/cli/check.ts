@@ -8,6 +8,7 @@ import { findEnvoy } from "../launch/find-envoy.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { validateTopology } from "../ring/topology.ts";
+import { ringKeyOrDevFlag } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { complain } from "./output.ts";
 import type { Verb } from "./verb.ts";
@@ -17,7 +18,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const flags = {
   topology: { type: "string", default: "", help: "a topology document (JSON) to check, its table digests too" },
   envoy: { type: "string", default: "", help: "an Envoy configuration to check with Envoy itself, the filter loaded" },
-  "ring-key": { type: "string", default: "", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ },
+  "ring-key": ringKeyOrDevFlag,
 } as const satisfies Flags;
 
 /**

@@ -1,12 +1,13 @@
 /** What the operator's verbs share: where charm is, and its answers. */
 import type { Topology } from "../protocol/topology.ts";
+import { ringKeyOrDevFlag } from "../runtime/common-flags.ts";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { ask, type Ask } from "../runtime/request.ts";
 import { validateTopology } from "../ring/topology.ts";
 
 export const operatorFlags = {
   "charm-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CHARM_URL", help: "charm's address" },
-  "ring-key": { type: "string", default: "", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ },
+  "ring-key": ringKeyOrDevFlag,
 } as const satisfies Flags;
 
 /** @throws UsageError with charm's own reason where it refuses or does not answer */

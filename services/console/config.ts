@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { hostPort, operatorTokenFlag, serverFlags } from "../runtime/common-flags.ts";
 import { type Flags, parseFlags, UsageError } from "../runtime/flags.ts";
 
@@ -8,7 +7,6 @@ export const flags = {
   "mesh-url": serverFlags["mesh-url"],
   "envoy-admin-urls": { type: "string", default: "", env: "RINGWAY_ENVOY_ADMIN_URLS", help: "admin ports of the Envoys to watch, http://host:port, comma separated", matches: /^(https?:\/\/[^\s/,]+(,https?:\/\/[^\s/,]+)*)?$/ },
   "operator-token": operatorTokenFlag,
-  "operator-token-file": { type: "string", default: "", help: "a file that holds the operator's token, in the place of --operator-token" },
   "ring-key": serverFlags["ring-key"],
   "log-level": serverFlags["log-level"],
 } as const satisfies Flags;
@@ -25,19 +23,7 @@ export interface Config {
 
 /** @throws UsageError */
 export function readConfig(argv: readonly string[]): Config {
-  const { listen, charmUrl, meshUrl, envoyAdminUrls, operatorToken, operatorTokenFile, ringKey, logLevel } = parseFlags(flags, argv);
-  const token = operatorTokenFile === "" ? operatorToken : tokenIn(operatorTokenFile);
-  if (token === "") throw new UsageError("RINGWAY_OPERATOR_TOKEN or --operator-token-file is required: the console changes the ring, and asks who wants that");
-  return { listen, charmUrl, meshUrl, envoyAdminUrls: envoyAdminUrls === "" ? [] : envoyAdminUrls.split(","), operatorToken: token, ringKey, logLevel };
-}
-
-function tokenIn(path: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8").trim();
-  } catch (error) {
-    throw new UsageError(`--operator-token-file ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  if (text === "" || !operatorTokenFlag.matches.test(text)) throw new UsageError(`--operator-token-file ${path} does not hold one line of 16..256 visible characters`);
-  return text;
+  const { listen, charmUrl, meshUrl, envoyAdminUrls, operatorToken, ringKey, logLevel } = parseFlags(flags, argv);
+  if (operatorToken === "") throw new UsageError("RINGWAY_OPERATOR_TOKEN or RINGWAY_OPERATOR_TOKEN_FILE is required: the console changes the ring, and asks who wants that");
+  return { listen, charmUrl, meshUrl, envoyAdminUrls: envoyAdminUrls === "" ? [] : envoyAdminUrls.split(","), operatorToken, ringKey, logLevel };
 }

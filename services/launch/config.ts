@@ -1,4 +1,4 @@
-import { operatorTokenFlag, storeFlag } from "../runtime/common-flags.ts";
+import { operatorTokenFlag, ringKeyOrDevFlag, storeFlag } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 
 export const flags = {
@@ -11,7 +11,7 @@ export const flags = {
   presences: { type: "number", default: 2, min: 1, max: 50, help: "presence servers" },
   host: { type: "string", default: "127.0.0.1", help: "address that everything listens on", matches: /^[0-9.]+$/ },
   chat: { type: "string", default: "on", oneOf: ["on", "off"], help: "the chat page at /" },
-  "ring-key": { type: "string", default: "", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ },
+  "ring-key": ringKeyOrDevFlag,
   "operator-token": { ...operatorTokenFlag, help: `${operatorTokenFlag.help}; empty = a new one with each start` },
   concurrency: { type: "number", default: 2, min: 1, max: 64, help: "Envoy's worker threads" },
   "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error"], help: "least level that is logged" },

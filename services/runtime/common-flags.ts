@@ -11,11 +11,14 @@ export const serverFlags = {
   weight: { type: "number", default: 100, min: 0, max: 65535, help: "share of the ring; 0 owns nothing" },
   "registry-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CONSUL_URL", help: "Consul HTTP API (charm's own, or a real Consul)" },
   "mesh-url": { type: "string", default: "http://127.0.0.1:8081", env: "RINGWAY_MESH_URL", help: "Envoy's mesh listener" },
-  "ring-key": { type: "string", env: "RINGWAY_RING_KEY", help: "cluster hash key, 32 hex digits", matches: /^[0-9a-fA-F]{32}$/ },
+  "ring-key": { type: "string", env: "RINGWAY_RING_KEY", secret: true, help: "cluster hash key, 32 hex digits", matches: /^[0-9a-fA-F]{32}$/ },
   "ttl-ms": { type: "number", default: 2000, min: 500, max: 60_000, help: "the check turns critical when it was not passed for this long" },
   "pass-every-ms": { type: "number", default: 500, min: 100, max: 20_000, help: "how often the check is passed; at most half of --ttl-ms" },
   "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error", "silent"], help: "least level that is logged" },
 } as const satisfies Flags;
+
+/** The same for people's commands, which may be about a development plane. */
+export const ringKeyOrDevFlag = { ...serverFlags["ring-key"], default: "", help: "cluster hash key, 32 hex digits; empty = the development key", matches: /^([0-9a-fA-F]{32})?$/ } as const;
 
 /** Where things are kept. A URL may hold a password, and a command line is seen by all of a machine: the environment is the better place. */
 export const storeFlag = {

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeFlags, parseFlags, UsageError, type Flags } from "./flags.ts";
 
 const flags = {
@@ -35,6 +38,42 @@ test("a flag that is absent comes from its environment variable", () => {
   } finally {
     delete process.env["FLAGS_TEST_KEY"];
   }
+});
+
+describe("a secret", () => {
+  const secret = { token: { type: "string", env: "FLAGS_TEST_TOKEN", secret: true, help: "three letters", matches: /^[a-z]{3}$/ } } as const satisfies Flags;
+  const read = (variables: Readonly<Record<string, string>>): string => {
+    Object.assign(process.env, variables);
+    try {
+      return parseFlags(secret, []).token;
+    } finally {
+      for (const name of Object.keys(variables)) delete process.env[name];
+    }
+  };
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "ringway-flags-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const file = async (text: string): Promise<string> => {
+    await writeFile(join(folder, "token"), text);
+    return join(folder, "token");
+  };
+
+  test("may stand in a file that its variable with _FILE names, the line's end left out", async () => {
+    expect(read({ FLAGS_TEST_TOKEN_FILE: await file("abc\n") })).toBe("abc");
+  });
+
+  test("is the variable's own, where that is given too", async () => {
+    expect(read({ FLAGS_TEST_TOKEN: "xyz", FLAGS_TEST_TOKEN_FILE: await file("abc") })).toBe("xyz");
+  });
+
+  test("is not shown where it is refused, and a file that can't be read is named", async () => {
+    const path = await file("not three letters");
+    expect(() => read({ FLAGS_TEST_TOKEN_FILE: path })).toThrow(new UsageError("--token: what it says is not valid: three letters"));
+    expect(() => read({ FLAGS_TEST_TOKEN_FILE: `${path}-not` })).toThrow(new UsageError(`$FLAGS_TEST_TOKEN_FILE: ${path}-not cannot be read (ENOENT)`));
+    expect(() => read({ FLAGS_TEST_TOKEN_FILE: "" })).toThrow("--token is required");
+  });
 });
 
 test("help shows each flag with its range and default", () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 /** A mistake of the person at the command line: printed as one line on stderr, exit code 2. */
@@ -5,7 +6,10 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** One long flag. Numbers name their unit in the flag (`--ttl-ms`) and their range here. `env` is read where the flag is absent; what is `secret` is never shown. */
+/**
+ * One long flag. Numbers name their unit in the flag (`--ttl-ms`) and their range here. `env` is read where the flag is absent. What is `secret` is
+ * never shown, and where neither it nor its variable is given, the variable with `_FILE` behind it names a file that holds it, as container platforms mount them.
+ */
 export type Flag =
   | { readonly type: "string"; readonly default?: string; readonly help: string; readonly env?: string; readonly oneOf?: readonly string[]; readonly matches?: RegExp; readonly secret?: boolean }
   | { readonly type: "number"; readonly default?: number; readonly help: string; readonly env?: string; readonly min: number; readonly max: number }
@@ -42,7 +46,7 @@ export function parseFlags<const F extends Flags>(flags: F, argv: readonly strin
 
 function valueOf(name: string, flag: Flag, given: unknown): unknown {
   if (flag.type === "boolean") return given === true;
-  const raw = (given as string | undefined) ?? (flag.env === undefined ? undefined : process.env[flag.env]) ?? flag.default;
+  const raw = (given as string | undefined) ?? fromEnvironment(flag) ?? flag.default;
   if (raw === undefined) throw new UsageError(`--${name} is required: ${flag.help}`);
   if (flag.type === "string") {
     const text = String(raw);
@@ -57,6 +61,26 @@ function valueOf(name: string, flag: Flag, given: unknown): unknown {
   return value;
 }
 
+function fromEnvironment(flag: Exclude<Flag, { type: "boolean" }>): string | undefined {
+  if (flag.env === undefined) return undefined;
+  return process.env[flag.env] ?? ("secret" in flag && flag.secret === true ? secretInFile(`${flag.env}_FILE`) : undefined);
+}
+
+/**
+ * @param variable names the file; no variable, or an empty one, is no secret
+ * @returns what the file says, without the line's end
+ * @throws UsageError that names the variable
+ */
+function secretInFile(variable: string): string | undefined {
+  const path = process.env[variable];
+  if (path === undefined || path === "") return undefined;
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (error) {
+    throw new UsageError(`$${variable}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
 /** The lines of `--help` for a table of flags. */
 export function describeFlags(flags: Flags): string {
   const rows = Object.entries(flags).map(([name, flag]) => {
@@ -64,7 +88,7 @@ export function describeFlags(flags: Flags): string {
     const notes: string[] = [];
     if (flag.type === "number") notes.push(`${flag.min}..${flag.max}`);
     if (flag.type !== "boolean" && flag.default !== undefined && flag.default !== "") notes.push(`default ${flag.default}`);
-    if (flag.type !== "boolean" && flag.env !== undefined) notes.push(`or $${flag.env}`);
+    if (flag.type !== "boolean" && flag.env !== undefined) notes.push(`or $${flag.env}${"secret" in flag && flag.secret === true ? `, or a file that $${flag.env}_FILE names` : ""}`);
     return [left, flag.help + (notes.length > 0 ? ` (${notes.join("; ")})` : "")] as const;
   });
   const width = Math.max(...rows.map(([left]) => left.length));
