@@ -19,7 +19,7 @@ import type { Config } from "./config.ts";
 import { answerEndpoints, HOLD_MS } from "./eds.ts";
 import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./intents.ts";
 import { lead } from "./leader.ts";
-import { type Member, readMember } from "./member.ts";
+import { readMembers } from "./member.ts";
 import { charmMetrics } from "./metrics.ts";
 import { operatorRoutes } from "./operator.ts";
 import { Publisher, sameDocument } from "./publisher.ts";
@@ -260,14 +260,7 @@ class Runner {
   }
 
   #takeInstances(pool: Pool, instances: readonly Instance[]): void {
-    const members = new Map<string, Member>();
-    const ignored = new Map<string, string>();
-    for (const instance of instances) {
-      const member = readMember(instance);
-      if (typeof member === "string") ignored.set(instance.id, `${pool}: ${member}`);
-      else if (members.has(member.id)) ignored.set(instance.id, `${pool}: the ID is registered twice`);
-      else members.set(member.id, member);
-    }
+    const { members, ignored } = readMembers(pool, instances);
     const fresh = [...ignored.keys()].filter((id) => !this.#ignored[pool].has(id));
     if (fresh.length > 0) this.#log.warn({ pool, servers: fresh.slice(0, 20) }, "registrations that can't be members are ignored");
     this.#ignored[pool] = ignored;

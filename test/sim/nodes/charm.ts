@@ -1,6 +1,6 @@
 /** charm: its process with the embedded registry, and what runs the effects of its real state (services/charm/server.ts). */
 import { noIntents, withServer, type ServerIntent } from "../../../services/charm/intents.ts";
-import { readMember } from "../../../services/charm/member.ts";
+import { readMembers } from "../../../services/charm/member.ts";
 import { Charm as CharmState, type Effect, type Event } from "../../../services/charm/state.ts";
 import { pools, type Pool, type Topology } from "../../../services/protocol/topology.ts";
 import type { Instance } from "../../../services/registry/client.ts";
@@ -62,8 +62,7 @@ export class Charm {
   }
 
   #members(pool: Pool, instances: readonly Instance[]): void {
-    const members = instances.map(readMember).filter((member) => typeof member !== "string");
-    this.#step({ type: "members", pool, members });
+    this.#step({ type: "members", pool, members: [...readMembers(pool, instances).members.values()] });
   }
 
   #step(event: Event): void {
