@@ -20,12 +20,17 @@ export function nodeProgram(): Promise<Program> {
 }
 
 export async function pythonProgram(): Promise<Program> {
-  const python = process.env["PYTHON"] ?? "python3";
-  const requirements = join(here, "python", "requirements.txt");
-  const folder = await cached("python", [requirements], async (fresh) => {
-    await run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", fresh, "-r", requirements]);
+  const { command, env } = await pythonWith("python", join(here, "python", "requirements.txt"));
+  return { command, args: [join(here, "python", "client.py")], env };
+}
+
+/** Python with the packages of a requirements file. @param name of their folder in the cache */
+export async function pythonWith(name: string, requirements: string): Promise<{ readonly command: string; readonly env: Readonly<Record<string, string>> }> {
+  const command = process.env["PYTHON"] ?? "python3";
+  const folder = await cached(name, [requirements], async (fresh) => {
+    await run(command, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", fresh, "-r", requirements]);
   });
-  return { command: python, args: [join(here, "python", "client.py")], env: { PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: "1" } };
+  return { command, env: { PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: "1" } };
 }
 
 /** Why the Go client can't be built here, or undefined. */
