@@ -43,7 +43,7 @@ describe("Kubernetes' schemas", () => {
     const { passed, faults: refused } = await checkSchemas((await files()).map((file) => join(root, folder, file)));
     expect(refused).toEqual([]);
     expect([...passed].sort()).toEqual(all.flatMap(({ kind, metadata }) => passedLines(kind, metadata.name)).sort());
-  });
+  }, 180_000); // the first time it fetches the checker
 
   test.each([
     ["a field that there is not", "terminationGracePeriodSeconds:", "terminationGraceSeconds:", /'terminationGraceSeconds' was unexpected/],
