@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Directory } from "./directory.ts";
 import type { LogStore } from "./log.ts";
 import { isPostgres, openDirectory, openLog, type StoreConfig } from "./open.ts";
-import { placeOf } from "./pg-pool.ts";
+import { placeOf } from "./pg-place.ts";
 
 export interface End {
   /** the same for the same store, without a password */

@@ -9,7 +9,8 @@ import { openMemoryDirectory } from "./memory-directory.ts";
 import { openMemoryLog } from "./memory-log.ts";
 import { openPgDirectory } from "./pg-directory.ts";
 import { openPgLog } from "./pg-log.ts";
-import { PgPool, placeOf } from "./pg-pool.ts";
+import { PgPlace, placeOf } from "./pg-place.ts";
+import { PgPool } from "./pg-pool.ts";
 import { readPlace } from "./place.ts";
 
 /** What the flags of a server that keeps things say (storeFlags in runtime/common-flags.ts). */
@@ -50,7 +51,7 @@ export function openDirectory(config: StoreConfig, log?: Log): Directory {
  */
 export async function checkStore({ store }: Pick<StoreConfig, "store">, patient: boolean): Promise<void> {
   if (!isPostgres(store)) return;
-  const pool = new PgPool(store, 1);
+  const pool = new PgPool(new PgPlace(store), 1);
   try {
     const [copy] = await pool.query({ name: "", text: "select state from ringway.copies" }, []);
     if (copy !== undefined && readPlace(copy["state"] as string).verified === undefined) throw new StoreRefused(`${placeOf(store).place} holds a copy that is not finished: give 'ringway store copy' again, and start when it says that both are the same`);

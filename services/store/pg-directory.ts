@@ -1,4 +1,5 @@
 import type { Change, Channel, Directory, Ticket, Token, User } from "./directory.ts";
+import { PgPlace } from "./pg-place.ts";
 import { PgPool, statements, type Statement } from "./pg-pool.ts";
 import { nameKey, pgDirectoryTables, userCells, userOf } from "./pg-tables.ts";
 
@@ -43,58 +44,64 @@ const sql = statements({
  * @throws StoreUnavailable where the URL can't be read
  */
 export function openPgDirectory(url: string, connections: number): Directory {
-  const pool = new PgPool(url, connections);
-  const all = async <T>(statement: Statement, ...values: unknown[]): Promise<T[]> => (await pool.query(statement, values)).map((row) => JSON.parse(row["json"] as string) as T);
+  const place = new PgPlace(url);
+  const writers = Math.max(1, Math.floor(connections / 2));
+  const writing = new PgPool(place, writers);
+  const reading = new PgPool(place, Math.max(1, connections - writers), true);
+  const all = async <T>(statement: Statement, ...values: unknown[]): Promise<T[]> => (await reading.query(statement, values)).map((row) => JSON.parse(row["json"] as string) as T);
   const one = async <T>(statement: Statement, ...values: unknown[]): Promise<T | undefined> => (await all<T>(statement, ...values))[0];
-  const column = async (name: string, statement: Statement, ...values: unknown[]): Promise<string[]> => (await pool.query(statement, values)).map((row) => row[name] as string);
-  const users = async (statement: Statement, ...values: unknown[]): Promise<User[]> => (await pool.query(statement, values)).map(userOf);
+  const column = async (name: string, statement: Statement, ...values: unknown[]): Promise<string[]> => (await reading.query(statement, values)).map((row) => row[name] as string);
+  const users = async (statement: Statement, ...values: unknown[]): Promise<User[]> => (await reading.query(statement, values)).map(userOf);
 
   return {
     user: async (id) => (await users(sql.user, id))[0],
     userByName: async (name) => (await users(sql.userByName, nameKey(name)))[0],
-    putUser: async (user) => void (await pool.query(sql.putUser, userCells(user))),
+    putUser: async (user) => void (await writing.query(sql.putUser, userCells(user))),
     async chooseAway(user, away, now) {
-      const [row] = await pool.query(sql.chooseAway, [user, away, now]);
+      const [row] = await writing.query(sql.chooseAway, [user, away, now]);
       return row?.["away_at"] as number | undefined;
     },
     users: (after, limit) => users(sql.users, after, limit),
 
     tokenByHash: (hash) => one<Token>(sql.token, hash),
-    putToken: async (token) => void (await pool.query(sql.putToken, [token.hash, JSON.stringify(token)])),
+    putToken: async (token) => void (await writing.query(sql.putToken, [token.hash, JSON.stringify(token)])),
     tokens: () => all<Token>(sql.tokens),
-    deleteToken: async (hash) => (await pool.query(sql.deleteToken, [hash])).length > 0,
+    deleteToken: async (hash) => (await writing.query(sql.deleteToken, [hash])).length > 0,
 
     channel: (id) => one<Channel>(sql.channel, id),
     channelByName: (name) => one<Channel>(sql.channelByName, nameKey(name)),
     async createChannel(channel, members, key) {
       const first = [...new Set(members)];
       const changes = first.map((user) => (key === undefined ? "" : JSON.stringify({ channel: channel.id, user, member: true, key } satisfies Change)));
-      return (await pool.query(sql.createChannel, [channel.id, nameKey(channel.name), JSON.stringify(channel), first, changes, key ?? null])).length > 0;
+      return (await writing.query(sql.createChannel, [channel.id, nameKey(channel.name), JSON.stringify(channel), first, changes, key ?? null])).length > 0;
     },
     channels: (after, limit) => all<Channel>(sql.channels, after, limit),
 
     async change(change) {
-      const [row] = await pool.query(sql.change, [change.channel, change.user, change.member, change.key, JSON.stringify(change)]);
+      const [row] = await writing.query(sql.change, [change.channel, change.user, change.member, change.key, JSON.stringify(change)]);
       const earlier = row!["earlier"] as string;
       if (earlier === "") return "made";
       return earlier === "already" ? "already" : (JSON.parse(earlier) as Change);
     },
-    settle: async ({ channel, user, key }) => void (await pool.query(sql.settle, [channel, user, key])),
+    settle: async ({ channel, user, key }) => void (await writing.query(sql.settle, [channel, user, key])),
     unsettled: ([channel, user], limit) => all<Change>(sql.unsettled, channel, user, limit),
-    isMember: async (channel, user) => (await pool.query(sql.isMember, [channel, user])).length > 0,
+    isMember: async (channel, user) => (await reading.query(sql.isMember, [channel, user])).length > 0,
     members: (channel, after, limit) => column("usr", sql.members, channel, after, limit),
     channelsOf: (user) => column("channel", sql.channelsOf, user),
 
     lastRead: async (channel, user) => (await column("ts", sql.lastRead, channel, user))[0] ?? "",
-    mark: async (channel, user, ts) => void (await pool.query(sql.mark, [channel, user, ts])),
+    mark: async (channel, user, ts) => void (await writing.query(sql.mark, [channel, user, ts])),
 
-    putTicket: async (ticket, now) => void (await pool.query(sql.putTicket, [ticket.secretHash, ticket.expiresAt, JSON.stringify(ticket), now])),
+    putTicket: async (ticket, now) => void (await writing.query(sql.putTicket, [ticket.secretHash, ticket.expiresAt, JSON.stringify(ticket), now])),
     async takeTicket(secretHash, now) {
-      const ticket = await one<Ticket>(sql.takeTicket, secretHash);
+      const [row] = await writing.query(sql.takeTicket, [secretHash]);
+      const ticket = row === undefined ? undefined : (JSON.parse(row["json"] as string) as Ticket);
       return ticket !== undefined && ticket.expiresAt >= now ? ticket : undefined;
     },
 
-    rows: pgDirectoryTables(pool),
-    close: () => pool.close(),
+    rows: pgDirectoryTables(reading, writing),
+    async close() {
+      await Promise.all([writing.close(), reading.close()]);
+    },
   };
 }

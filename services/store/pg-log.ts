@@ -1,6 +1,7 @@
 import { repeatsKey, type Appended, type Entry, type LogStore } from "./log.ts";
 import { AppendBatch, gatherAppends, type AppendJob } from "./pg-append.ts";
 import { Lane } from "./pg-lane.ts";
+import { PgPlace } from "./pg-place.ts";
 import { PgPool, statements } from "./pg-pool.ts";
 import { entryOf, pgLogTables } from "./pg-tables.ts";
 import { tsKey } from "./ts.ts";
@@ -37,8 +38,9 @@ const sql = statements({
  */
 export function openPgLog(url: string, connections: number): LogStore {
   const writers = Math.max(2, Math.floor(connections / 2));
-  const writing = new PgPool(url, writers);
-  const reading = new PgPool(url, Math.max(1, connections - writers));
+  const place = new PgPlace(url);
+  const writing = new PgPool(place, writers);
+  const reading = new PgPool(place, Math.max(1, connections - writers), true);
 
   const claims = new Lane<{ readonly slot: number; readonly owner: string }, number>(
     (queue) => [...new Map(queue.map(({ slot }, at) => [slot, at] as const).toReversed()).values()].sort((a, b) => a - b).slice(0, claimsAtOnce),

@@ -1,7 +1,12 @@
 /** The tables and functions in PostgreSQL, all in a schema of their own (`ringway`), and how they come to be. */
 import { appendFunction, changeFunction, sweepFunction } from "./pg-functions.ts";
 import { StoreRefused } from "./log.ts";
-import type { Session } from "./pg-pool.ts";
+import type { Row } from "./pg-client.ts";
+
+/** What runs statements on one connection. */
+export interface Session {
+  query(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
 
 /**
  * Names are ASCII and compare by bytes. What clients wrote is JSON or bytea: text holds no NUL.

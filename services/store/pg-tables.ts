@@ -47,34 +47,34 @@ export function pgLogTables(reading: PgPool, writing: PgPool): Tables<LogRows> {
   };
 }
 
-export function pgDirectoryTables(pool: PgPool): Tables<DirectoryRows> {
+export function pgDirectoryTables(reading: PgPool, writing: PgPool): Tables<DirectoryRows> {
   const json = <T>(row: Row): T => JSON.parse(row["json"] as string) as T;
   const pairOf = (row: Row): { channel: string; user: string } => ({ channel: row["channel"] as string, user: row["usr"] as string });
   return {
-    users: pgTable(pool, pool, {
+    users: pgTable(reading, writing, {
       name: "users",
       columns: { id: "text", name: "text", away: "boolean", away_at: "int8", json: "text" },
       keys: 1,
       cells: userCells,
       rowOf: userOf,
     }),
-    tokens: pgTable<Token>(pool, pool, { name: "tokens", columns: { hash: "text", json: "text" }, keys: 1, cells: (token) => [token.hash, JSON.stringify(token)], rowOf: json }),
-    channels: pgTable<Channel>(pool, pool, {
+    tokens: pgTable<Token>(reading, writing, { name: "tokens", columns: { hash: "text", json: "text" }, keys: 1, cells: (token) => [token.hash, JSON.stringify(token)], rowOf: json }),
+    channels: pgTable<Channel>(reading, writing, {
       name: "channels",
       columns: { id: "text", name: "text", json: "text" },
       keys: 1,
       cells: (channel) => [channel.id, nameKey(channel.name), JSON.stringify(channel)],
       rowOf: json,
     }),
-    members: pgTable(pool, pool, { name: "members", columns: { channel: "text", usr: "text" }, keys: 2, cells: ({ channel, user }) => [channel, user], rowOf: pairOf }),
-    unsettled: pgTable<Change>(pool, pool, {
+    members: pgTable(reading, writing, { name: "members", columns: { channel: "text", usr: "text" }, keys: 2, cells: ({ channel, user }) => [channel, user], rowOf: pairOf }),
+    unsettled: pgTable<Change>(reading, writing, {
       name: "unsettled",
       columns: { channel: "text", usr: "text", key: "text", json: "text" },
       keys: 2,
       cells: (change) => [change.channel, change.user, change.key, JSON.stringify(change)],
       rowOf: json,
     }),
-    lastReads: pgTable(pool, pool, {
+    lastReads: pgTable(reading, writing, {
       name: "last_reads",
       columns: { channel: "text", usr: "text", ts: "text" },
       keys: 2,

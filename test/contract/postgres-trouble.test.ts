@@ -7,6 +7,7 @@ import type { LogStore } from "../../services/store/log.ts";
 import { openPgDirectory } from "../../services/store/pg-directory.ts";
 import { openPgLog } from "../../services/store/pg-log.ts";
 import { migrate, migrations } from "../../services/store/pg-schema.ts";
+import { PgPlace } from "../../services/store/pg-place.ts";
 import { PgPool } from "../../services/store/pg-pool.ts";
 import { root } from "../e2e/plane.ts";
 import { until } from "../e2e/wait.ts";
@@ -208,7 +209,7 @@ describe.runIf(havePostgres())("PostgreSQL", () => {
 
   it("commits to disk before it answers, also where the database is set up not to", async () => {
     await ask(server.url, "alter database postgres set synchronous_commit = off");
-    const pool = new PgPool(server.url, 1);
+    const pool = new PgPool(new PgPlace(server.url), 1);
     expect(await pool.query({ name: "", text: "show synchronous_commit" }, [])).toEqual([{ synchronous_commit: "on" }]);
     await pool.close();
     await ask(server.url, "alter database postgres reset synchronous_commit");

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { PgPlace } from "../../services/store/pg-place.ts";
 import { PgPool } from "../../services/store/pg-pool.ts";
 import { freePorts } from "../e2e/ports.ts";
 import { until } from "../e2e/wait.ts";
@@ -70,7 +71,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   let server: ChildProcess | undefined;
   let said = "";
   const ask = async (...texts: string[]): Promise<void> => {
-    const pool = new PgPool(url, 1);
+    const pool = new PgPool(new PgPlace(url), 1);
     try {
       for (const text of texts) await pool.query({ name: "", text }, []);
     } finally {
