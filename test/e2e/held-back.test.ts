@@ -1,5 +1,4 @@
 /** Two Envoys with different epochs: one follows charm, one is held back on an old ring, and a channel still has one writer at a time. */
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openLog } from "../../services/store/open.ts";
 import type { LogStore } from "../../services/store/log.ts";
@@ -24,7 +23,7 @@ let log: LogStore;
 beforeAll(async () => {
   feed = await new HeldFeed(plane().registry).start();
   [ahead, behind] = await Promise.all([startMeshEnvoy(plane()), startMeshEnvoy(plane(), feed.port)]);
-  log = openLog({ store: "lmdb", data: join(plane().data, "store"), storeConnections: 1 });
+  log = openLog(plane().store);
 });
 afterAll(async () => {
   await Promise.all([ahead?.stop(), behind?.stop(), feed?.stop(), log?.close()]);

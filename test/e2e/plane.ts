@@ -3,11 +3,13 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { PlaneFile } from "../../services/launch/plane.ts";
+import type { StoreConfig } from "../../services/store/open.ts";
 import { Consul } from "../engines/consul.ts";
+import { askPostgres } from "../engines/postgres.ts";
 import { freePorts, isServed } from "./ports.ts";
 import { until } from "./wait.ts";
 
@@ -76,6 +78,20 @@ export class Launcher {
 /** `RINGWAY_TEST_CONSUL`, which `npm run test:consul` sets, is the Consul that planes get, each one of its own, in the place of charm's registry. */
 const consulBin = process.env["RINGWAY_TEST_CONSUL"];
 
+/** `RINGWAY_TEST_POSTGRES`, which `npm run test:postgres` sets, is a server at which each plane that names no store of its own gets a database. */
+const postgres = process.env["RINGWAY_TEST_POSTGRES"];
+
+/** The database that belongs to a plane's folder: made when it is first asked for. @returns its URL */
+async function databaseOf(server: string, data: string): Promise<string> {
+  const [there] = await askPostgres(server, `select from pg_database where datname = '${nameOf(data)}'`);
+  if (there === undefined) await askPostgres(server, `create database ${nameOf(data)}`);
+  return Object.assign(new URL(server), { pathname: `/${nameOf(data)}` }).href;
+}
+
+function nameOf(data: string): string {
+  return `plane_${Buffer.from(basename(data)).toString("hex")}`;
+}
+
 export class TestPlane {
   readonly launcher: Launcher;
   readonly data: string;
@@ -85,11 +101,13 @@ export class TestPlane {
   readonly charm: string;
   /** URL of Consul's API: charm's own, or a real one */
   readonly registry: string;
+  /** where its services keep things, for one who looks */
+  readonly store: StoreConfig;
   readonly #consul: Consul | undefined;
   #last: PlaneFile;
   #stopped = false;
 
-  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile, registryUrl: string | undefined, consul: Consul | undefined) {
+  constructor(launcher: Launcher, data: string, keepData: boolean, file: PlaneFile, registryUrl: string | undefined, consul: Consul | undefined, store: string) {
     this.launcher = launcher;
     this.data = data;
     this.#keepData = keepData;
@@ -98,6 +116,7 @@ export class TestPlane {
     this.mesh = file.mesh;
     this.charm = file.charm;
     this.registry = registryUrl ?? file.charm;
+    this.store = { store, data: join(data, "store"), storeConnections: 3 };
     this.#consul = consul;
   }
 
@@ -174,7 +193,9 @@ export class TestPlane {
     }
     if (existsSync(join(this.data, "plane.json"))) left.push("plane.json is still there");
     if (left.length > 0) throw new Error(`the plane did not end cleanly: ${left.join("; ")}\n${await this.logs()}`);
-    if (!this.#keepData) await rm(this.data, { recursive: true, force: true });
+    if (this.#keepData) return;
+    if (postgres !== undefined) await askPostgres(postgres, `drop database if exists ${nameOf(this.data)} with (force)`);
+    await rm(this.data, { recursive: true, force: true });
   }
 }
 
@@ -188,7 +209,8 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
   const { env, registry: given, ...flags } = options;
   const own = given === undefined && consulBin !== undefined ? await Consul.dev(consulBin) : undefined;
   const consul = given ?? own;
-  const launcher = new Launcher(planeArgs({ ...flags, data, port }), consul === undefined ? env : { ...env, RINGWAY_CONSUL_URL: consul.url });
+  const store = options.store ?? env?.["RINGWAY_STORE"] ?? (postgres === undefined ? "lmdb" : await databaseOf(postgres, data));
+  const launcher = new Launcher(planeArgs({ ...flags, data, port }), { ...env, ...(consul === undefined ? {} : { RINGWAY_CONSUL_URL: consul.url }), ...(options.store === undefined ? { RINGWAY_STORE: store } : {}) });
   try {
     await launcher.up();
   } catch (error) {
@@ -199,7 +221,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<TestPlane>
     if (options.data === undefined) await rm(data, { recursive: true, force: true });
     throw new Error(`the plane did not come up: ${(error as Error).message}\n${launcher.stdout}${launcher.stderr}\n${logs}`, { cause: error });
   }
-  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data), consul?.url, own);
+  return new TestPlane(launcher, data, options.data !== undefined, await readPlaneFile(data), consul?.url, own, store);
 }
 
 /** One plane for all tests of a file; its logs are shown with each failed test. */

@@ -1,23 +1,33 @@
 /** A real PostgreSQL server of a test's own: its binaries (Debian: package postgresql), a fresh folder, a free port. */
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { PgPlace } from "../../services/store/pg-place.ts";
-import { PgPool } from "../../services/store/pg-pool.ts";
+import { promisify } from "node:util";
+import { Connection, type Row } from "../../services/store/pg-client.ts";
+import { openPgLog } from "../../services/store/pg-log.ts";
 import { freePorts } from "../e2e/ports.ts";
 import { until } from "../e2e/wait.ts";
 
+/** A server that runs, a primary or a standby. */
 export interface PostgresServer {
   /** of an empty database, for a user who needs no password */
   readonly url: string;
   /** of another one, whose owner has the password `sekret` and no rights but over it */
   readonly secretUrl: string;
+  /** Runs statements as the superuser. @returns rows of the last one */
+  ask(...texts: string[]): Promise<Row[]>;
   /** the database as it was first, quickly */
   empty(): Promise<void>;
+  /** Starts a streaming replica of it, which its commits wait for: they are on both disks when they are answered. */
+  standby(): Promise<PostgresServer>;
+  /** Makes a primary of a standby. */
+  promote(): Promise<void>;
   /** `kill -9` of the server; its back ends end by themselves */
   kill(): Promise<void>;
+  /** `pg_ctl stop`: fast ends connections and sessions, immediate is a crash */
+  halt(mode: "fast" | "immediate"): Promise<void>;
   /** Starts it again on the same folder and port. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -52,38 +62,91 @@ function asServer(): { readonly prefix: readonly string[]; readonly uid: number 
   return { prefix: ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", ...leash], uid, gid };
 }
 
-/** @throws Error where the binaries are missing or it does not start */
-export async function startPostgres(): Promise<PostgresServer> {
-  const bin = findPostgres();
-  if (bin === undefined) throw new Error("PostgreSQL's binaries are missing");
-  const { prefix, uid, gid } = asServer();
-  const folder = await mkdtemp(join(tmpdir(), "ringway-pg-"));
-  if (uid !== undefined) await chown(folder, uid, gid!);
-  const data = join(folder, "data");
-  const run = ([command, ...args]: readonly string[]): void => void execFileSync(command!, args, { cwd: folder, stdio: "pipe" });
-  run([...prefix, join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
+/** A test's statements take what time they need. */
+const patientMs = 60_000;
+
+/** Runs statements at a server, whatever it is. @returns rows of the last one */
+export async function askPostgres(url: string, ...texts: string[]): Promise<Row[]> {
+  const connection = await Connection.open(url);
+  try {
+    let rows: Row[] = [];
+    for (const text of ["set statement_timeout = 0", ...texts]) rows = await connection.query(text, [], patientMs);
+    return rows;
+  } finally {
+    await connection.end();
+  }
+}
+
+/**
+ * @param connections that it takes at once
+ * @throws Error where the binaries are missing or it does not start
+ */
+export async function startPostgres(connections = 60): Promise<PostgresServer> {
+  const files = await Folder.make();
+  await files.run("initdb", "-D", files.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
+  await writeFile(join(files.data, "pg_hba.conf"), "host all ringway 127.0.0.1/32 scram-sha-256\nhost all,replication all 127.0.0.1/32 trust\n");
+  const server = await serve(files, connections);
+  await server.ask("create role ringway login password 'sekret'", "create database ringway owner ringway");
+  const log = openPgLog(server.url, 2);
+  await log.claimed(0).finally(() => log.close());
+  return server;
+}
+
+/** The folder of one server, and programs that are run there as its user. */
+class Folder {
+  readonly path: string;
+  readonly #bin: string;
+  readonly #prefix: readonly string[];
+
+  private constructor(path: string, bin: string, prefix: readonly string[]) {
+    this.path = path;
+    this.#bin = bin;
+    this.#prefix = prefix;
+  }
+
+  static async make(): Promise<Folder> {
+    const bin = findPostgres();
+    if (bin === undefined) throw new Error("PostgreSQL's binaries are missing");
+    const { prefix, uid, gid } = asServer();
+    const path = await mkdtemp(join(tmpdir(), "ringway-pg-"));
+    if (uid !== undefined) await chown(path, uid, gid!);
+    return new Folder(path, bin, prefix);
+  }
+
+  get data(): string {
+    return join(this.path, "data");
+  }
+
+  async run(program: string, ...args: string[]): Promise<void> {
+    const [command, ...rest] = this.#commandOf(program, args);
+    await promisify(execFile)(command, rest, { cwd: this.path });
+  }
+
+  spawn(program: string, ...args: string[]): ChildProcess {
+    const [command, ...rest] = this.#commandOf(program, args);
+    return spawn(command, rest, { cwd: this.path, stdio: ["ignore", "ignore", "pipe"] });
+  }
+
+  #commandOf(program: string, args: readonly string[]): [string, ...string[]] {
+    return [...this.#prefix, join(this.#bin, program), ...args] as [string, ...string[]];
+  }
+}
+
+async function serve(files: Folder, connections: number): Promise<PostgresServer> {
   const port = await freePorts(1);
-  await writeFile(join(data, "pg_hba.conf"), "host all ringway 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n");
-  const options = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: 60, shared_buffers: "32MB", log_min_messages: "fatal" };
+  const options = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: connections, shared_buffers: "32MB", log_min_messages: "fatal" };
   const args = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const ask = (...texts: string[]): Promise<Row[]> => askPostgres(url, ...texts);
 
   let server: ChildProcess | undefined;
   let said = "";
-  const ask = async (...texts: string[]): Promise<void> => {
-    const pool = new PgPool(new PgPlace(url), 1);
-    try {
-      for (const text of texts) await pool.query({ name: "", text }, []);
-    } finally {
-      await pool.close();
-    }
-  };
-  const launch = async (): Promise<void> => {
+  const isRunning = (): boolean => server !== undefined && server.exitCode === null && server.signalCode === null;
+  const start = async (): Promise<void> => {
     await until("PostgreSQL to start", async () => {
       // One that was killed leaves back ends for a moment, and none starts beside them.
-      if (server === undefined || server.exitCode !== null || server.signalCode !== null) {
-        const [command, ...rest] = [...prefix, join(bin, "postgres"), "-D", data, ...args] as [string, ...string[]];
-        server = spawn(command, rest, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+      if (!isRunning()) {
+        server = files.spawn("postgres", "-D", files.data, ...args);
         server.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
       }
       return ask("select 1").then(() => true, () => false);
@@ -91,28 +154,42 @@ export async function startPostgres(): Promise<PostgresServer> {
       throw new Error(`PostgreSQL did not start: ${said}`, { cause: error });
     });
   };
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = async (how: (running: ChildProcess) => unknown): Promise<void> => {
     const running = server;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    if (running === undefined || !isRunning()) return;
     const gone = new Promise((resolve) => running.once("close", resolve));
-    running.kill(signal);
+    await how(running);
     await gone;
   };
 
-  await launch();
-  await ask("create role ringway login password 'sekret'", "create database ringway owner ringway");
+  await start();
   return {
     url,
     secretUrl: `postgres://ringway:sekret@127.0.0.1:${port}/ringway`,
+    ask,
     async empty() {
       const tables = ["claims", "heads", "entries", "messages", "users", "tokens", "channels", "members", "unsettled", "last_reads", "tickets", "copies"];
       await ask(...tables.map((table) => `delete from ringway.${table}`));
     },
-    kill: () => end("SIGKILL"),
-    start: launch,
+    async standby() {
+      const copy = await Folder.make();
+      const primary = `host=127.0.0.1 port=${port} user=postgres`;
+      // The slot keeps for it what it has not had yet.
+      await copy.run("pg_basebackup", "-D", copy.data, "-d", primary, "--checkpoint=fast", "--create-slot", "--slot=standby", "--no-sync");
+      await appendFile(join(copy.data, "postgresql.auto.conf"), `primary_conninfo = '${primary} application_name=standby'\nprimary_slot_name = 'standby'\n`);
+      await writeFile(join(copy.data, "standby.signal"), "");
+      const standby = await serve(copy, connections);
+      await ask("alter system set synchronous_standby_names = 'standby'", "select pg_reload_conf()");
+      await until("the standby to be waited for", async () => (await ask("select sync_state from pg_stat_replication"))[0]?.["sync_state"] === "sync");
+      return standby;
+    },
+    promote: () => files.run("pg_ctl", "promote", "-w", "-D", files.data),
+    kill: () => end((running) => running.kill("SIGKILL")),
+    halt: (mode) => end(() => files.run("pg_ctl", "stop", "-D", files.data, "-m", mode)),
+    start,
     async stop() {
-      await end("SIGINT");
-      await rm(folder, { recursive: true, force: true });
+      await end((running) => running.kill("SIGINT"));
+      await rm(files.path, { recursive: true, force: true });
     },
   };
 }
