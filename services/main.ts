@@ -20,6 +20,7 @@ import * as gatewayConfig from "./gateway/config.ts";
 import * as launchConfig from "./launch/config.ts";
 import * as presenceConfig from "./presence/config.ts";
 import { describeFlags, UsageError } from "./runtime/flags.ts";
+import { StoreUnavailable } from "./store/log.ts";
 import * as webappConfig from "./webapp/config.ts";
 
 /** A service is imported when it is run: `ringway ring owner` should not load a store engine. */
@@ -48,7 +49,7 @@ const verbs = { ...ownVerbs, completion: completionVerb(ownVerbs) };
 function overview(): string {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length));
   const rows = Object.entries(verbs).map(([name, verb]) => `  ${name.padEnd(width)}  ${verb.summary}`);
-  return ["usage: ringway <verb> [flags]    (ringway <verb> --help shows a verb's flags)", "", ...rows, "", "exit codes: 0 done; 1 could not start, or broke; 2 refused: what was asked is wrong, or nobody answers (one line on stderr says which)", ""].join("\n");
+  return ["usage: ringway <verb> [flags]    (ringway <verb> --help shows a verb's flags)", "", ...rows, "", "exit codes: 0 done; 1 could not start, broke, or has no store; 2 refused: what was asked is wrong, or nobody answers (one line on stderr says which)", ""].join("\n");
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -69,7 +70,7 @@ async function main(argv: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  if (!(error instanceof UsageError || error instanceof StoreUnavailable)) throw error;
   complain(error);
-  process.exitCode = 2;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

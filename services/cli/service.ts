@@ -1,4 +1,5 @@
 import { getPriority, setPriority } from "node:os";
+import { systemClock } from "../runtime/clock.ts";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
@@ -24,18 +25,20 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
       const { createLog } = await import("../runtime/log.ts");
       const log = createLog(name, id, config.logLevel);
       if (service.niceness !== undefined) giveWay(service.niceness);
+      const refuse = (error: NodeJS.ErrnoException): number => {
+        log.fatal({ err: error }, "could not start");
+        process.stderr.write(`ringway ${name}: could not start: ${error.code === "EADDRINUSE" ? "its address is taken" : error.message.split("\n")[0]}\n`);
+        return 1;
+      };
       let running: Running;
       try {
         running = await service.start(config, log);
       } catch (error) {
         if (error instanceof UsageError) throw error;
-        const { code, message } = error as NodeJS.ErrnoException;
-        log.fatal({ err: error }, "could not start");
-        process.stderr.write(`ringway ${name}: could not start: ${code === "EADDRINUSE" ? "its address is taken" : message.split("\n")[0]}\n`);
-        return 1;
+        return refuse(error as Error);
       }
       log.info({ address: running.address }, "listening");
-      runUntilSignal(running, log);
+      runUntilSignal(running, log, refuse);
       return new Promise<number>(() => {});
     },
   };
@@ -49,12 +52,45 @@ function giveWay(niceness: number): void {
   }
 }
 
-/** Starts a service that keeps things, unless the store refuses it. One that doesn't answer may come later; the service says so until then. */
+/** Waits between two questions whether the store is there: doubling from the first to the longest. */
+const backOff = { firstMs: 250, longestMs: 10_000 };
+
+/**
+ * Starts a service that keeps things, unless the store refuses it. One that doesn't answer may come later: it is asked again, and the service says so until then. What it refuses then
+ * ends the service.
+ */
 export function onStore<C extends { readonly store: string }>(start: (config: C, log: Log) => Promise<Running>): (config: C, log: Log) => Promise<Running> {
   return async (config, log) => {
     // Engines are loaded when they are needed.
-    const { checkStore } = await import("../store/open.ts");
-    await checkStore(config, true);
-    return start(config, log);
+    const [{ checkStore }, { StoreRefused, StoreUnavailable }] = await Promise.all([import("../store/open.ts"), import("../store/log.ts")]);
+    let why = "";
+    const isThere = async (): Promise<boolean> => {
+      try {
+        await checkStore(config);
+        return true;
+      } catch (error) {
+        if (error instanceof StoreRefused || !(error instanceof StoreUnavailable)) throw error;
+        if (error.message !== why) log.warn({ why: error.message }, "the store is not there; it is asked again until it is");
+        why = error.message;
+        return false;
+      }
+    };
+    if (await isThere()) return start(config, log);
+    const running = await start(config, log);
+    const stopped = new AbortController();
+    const failed = (async () => {
+      for (let waitMs = backOff.firstMs; !stopped.signal.aborted; waitMs = Math.min(2 * waitMs, backOff.longestMs)) {
+        await systemClock.sleep(waitMs, stopped.signal);
+        if (!stopped.signal.aborted && (await isThere())) return log.info("the store is there");
+      }
+    })();
+    return {
+      address: running.address,
+      failed,
+      stop() {
+        stopped.abort();
+        return running.stop();
+      },
+    };
   };
 }

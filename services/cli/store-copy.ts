@@ -10,10 +10,10 @@ export interface CopyVerb {
   readonly json: boolean;
 }
 
-/** @returns the exit code @throws UsageError */
+/** @returns the exit code @throws UsageError, StoreUnavailable */
 export async function runCopy(from: string, to: string, { batch, json }: CopyVerb): Promise<number> {
   // Engines are loaded when they are needed.
-  const [{ copyStore, differing }, { CopyError, configOf, openEnd }, { StoreUnavailable }] = await Promise.all([import("../store/copy.ts"), import("../store/end.ts"), import("../store/log.ts")]);
+  const [{ copyStore, differing }, { CopyError, configOf, openEnd }] = await Promise.all([import("../store/copy.ts"), import("../store/end.ts")]);
   const bars = new Bars();
   try {
     const source = await openEnd(await configOf(from, false));
@@ -30,7 +30,7 @@ export async function runCopy(from: string, to: string, { batch, json }: CopyVer
       await source.close();
     }
   } catch (error) {
-    throw error instanceof CopyError || error instanceof StoreUnavailable ? new UsageError(error.message) : error;
+    throw error instanceof CopyError ? new UsageError(error.message) : error;
   } finally {
     bars.end();
   }

@@ -1,6 +1,5 @@
 /** `ringway token …`: issues, lists and revokes the tokens of the Web API. They are stored hashed; a token is shown once. */
 import type { Directory } from "../store/directory.ts";
-import { StoreUnavailable } from "../store/log.ts";
 import { storeFlags } from "../runtime/common-flags.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
@@ -55,7 +54,7 @@ export const token: Verb = {
       directory = openDirectory({ ...options, storeConnections: 1 });
       for (const line of await run(directory, options, arg)) process.stdout.write(`${line}\n`);
     } catch (error) {
-      throw error instanceof TokenError || error instanceof StoreUnavailable ? new UsageError(error.message) : error;
+      throw error instanceof TokenError ? new UsageError(error.message) : error;
     } finally {
       await directory?.close();
     }

@@ -59,7 +59,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
-  await checkStore(config, false).catch((error: StoreUnavailable) => Promise.reject(new LaunchError(error.message)));
+  await checkStore(config).catch((error: StoreUnavailable) => Promise.reject(new LaunchError(error.message)));
   const early = new AbortController();
   void stopped.then(() => early.abort());
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(early.signal.aborted ? new StoppedEarly() : error));

@@ -4,15 +4,17 @@ import type { Log } from "./log.ts";
 export interface Running {
   /** where it listens, ip:port */
   readonly address: string;
+  /** rejects where it turns out that what it was started with can't be used */
+  readonly failed?: Promise<void>;
   /** Drains, deregisters, closes; resolves when nothing is left open. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs a service until SIGTERM or SIGINT, then stops it and exits 0; a second signal, or `graceMs` passing, exits 1.
+ * Runs a service until SIGTERM or SIGINT, then stops it and exits 0; a second signal, or `graceMs` passing, exits 1. So does what makes it fail, which `refuse` is told.
  * An exception nobody caught is a programmer's fault: it is logged and the process exits 1 (the launcher restarts it).
  */
-export function runUntilSignal(running: Running, log: Log, graceMs = 10_000): void {
+export function runUntilSignal(running: Running, log: Log, refuse: (error: Error) => void = () => {}, graceMs = 10_000): void {
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) process.exit(1);
@@ -27,6 +29,12 @@ export function runUntilSignal(running: Running, log: Log, graceMs = 10_000): vo
       },
     );
   };
+  running.failed?.catch(async (error: Error) => {
+    refuse(error);
+    setTimeout(() => process.exit(1), graceMs).unref();
+    await running.stop().catch(() => undefined);
+    process.exit(1);
+  });
   process.on("SIGTERM", () => stop("SIGTERM"));
   process.on("SIGINT", () => stop("SIGINT"));
   process.on("uncaughtException", (error) => {

@@ -4,7 +4,7 @@ import type { Directory } from "./directory.ts";
 import type { EnvironmentOptions } from "./environment.ts";
 import { openLmdbDirectory } from "./lmdb-directory.ts";
 import { openLmdbLog } from "./lmdb-log.ts";
-import { StoreRefused, StoreUnavailable, type LogStore } from "./log.ts";
+import { StoreRefused, type LogStore } from "./log.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
 import { openMemoryLog } from "./memory-log.ts";
 import { openPgDirectory } from "./pg-directory.ts";
@@ -46,17 +46,14 @@ export function openDirectory(config: StoreConfig, log?: Log): Directory {
 
 /**
  * Asks a database whether it takes us, and brings its schema up to date. One that a copy into was begun and not finished is no store yet.
- * @param patient one that doesn't answer is let pass: it may come later
- * @throws StoreUnavailable where it refuses, or doesn't answer
+ * @throws StoreRefused where asking again doesn't help, else StoreUnavailable
  */
-export async function checkStore({ store }: Pick<StoreConfig, "store">, patient: boolean): Promise<void> {
+export async function checkStore({ store }: Pick<StoreConfig, "store">): Promise<void> {
   if (!isPostgres(store)) return;
   const pool = new PgPool(new PgPlace(store), 1);
   try {
     const [copy] = await pool.query({ name: "", text: "select state from ringway.copies" }, []);
     if (copy !== undefined && readPlace(copy["state"] as string).verified === undefined) throw new StoreRefused(`${placeOf(store).place} holds a copy that is not finished: give 'ringway store copy' again, and start when it says that both are the same`);
-  } catch (error) {
-    if (!patient || error instanceof StoreRefused || !(error instanceof StoreUnavailable)) throw error;
   } finally {
     await pool.close();
   }

@@ -15,11 +15,11 @@ export type PoolClient = pg.PoolClient;
 
 const timing = {
   /** to get a connection, a new one or one that is in use */
-  connectMs: 5_000,
-  /** for an answer */
-  answerMs: 5_000,
+  connectMs: 4_000,
+  /** for an answer: webapp gives a publish up after 5 s, and should be told why before */
+  answerMs: 4_000,
   /** what runs longer on the server is cancelled there, and says so before its caller gives it up. A commit that waits for a standby is never cancelled: it would be answered as if it were on both. */
-  statementMs: 4_500,
+  statementMs: 3_500,
   idleMs: 60_000,
   /** until a connection on which nothing comes is asked whether it is still there */
   keepAliveMs: 10_000,

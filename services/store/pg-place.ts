@@ -24,6 +24,8 @@ const timing = {
   restMs: 100,
   /** how long servers that stand before the first that can be used in the URL are waited for */
   orderMs: 1_000,
+  /** who asks while it is looked for once more waits so long, and is told then why it was not found the last time */
+  againMs: 500,
 };
 
 /** A commit that writes nothing but its own record: it waits for the standby, where there is one to wait for, and so for all that was committed before. */
@@ -66,7 +68,10 @@ export class PgPlace {
   async server(reads: boolean): Promise<Server> {
     if (this.#server !== undefined && (reads || !this.#doubted)) return this.#server;
     if (this.#rest !== undefined && performance.now() < this.#rest.until) throw this.#rest.error;
-    return (this.#finding ??= this.#find().finally(() => (this.#finding = undefined)));
+    this.#finding ??= this.#find().finally(() => (this.#finding = undefined));
+    if (this.#rest === undefined) return this.#finding;
+    const { error } = this.#rest;
+    return Promise.race([this.#finding, pause(timing.againMs, undefined, { ref: false }).then(() => Promise.reject(error))]);
   }
 
   /** It did not answer in time. */

@@ -50,8 +50,7 @@ export class PgPool {
   }
 
   async #once(statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-    const server = await this.#place.server(this.#reads);
-    const client = await this.#connect(server);
+    const { server, client } = await this.#connection();
     try {
       const { rows } = await client.query<Row>({ ...statement, values: values.map(sendable) });
       client.release();
@@ -61,6 +60,17 @@ export class PgPool {
       if (isGone(error) || (isSilence(error) && this.#reads)) this.#lose(server);
       else if (isSilence(error)) this.#place.doubt(server);
       throw error;
+    }
+  }
+
+  /** Nothing has been sent where there is none: what is gone is looked for once more. */
+  async #connection(again = true): Promise<{ readonly server: Server; readonly client: PoolClient }> {
+    const server = await this.#place.server(this.#reads);
+    try {
+      return { server, client: await this.#connect(server) };
+    } catch (error) {
+      if (!again || isFull(error) || !isGone(error)) throw error;
+      return this.#connection(false);
     }
   }
 

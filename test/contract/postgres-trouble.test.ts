@@ -1,5 +1,5 @@
 /** What befalls PostgreSQL and its clients: other processes, kills, stops, a schema of another version, a wrong password. */
-import { execFile } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -11,7 +11,7 @@ import { PgPlace } from "../../services/store/pg-place.ts";
 import { PgPool } from "../../services/store/pg-pool.ts";
 import { root } from "../e2e/plane.ts";
 import { until } from "../e2e/wait.ts";
-import { havePostgres, startPostgres, type PostgresServer } from "../engines/postgres.ts";
+import { askPostgres, havePostgres, startPostgres, type PostgresServer } from "../engines/postgres.ts";
 import { messageEntry } from "./log-entry.ts";
 import { all, killWriters, Writer } from "./log-lmdb-writer.ts";
 import { raceForTickets } from "./ticket-race.ts";
@@ -219,7 +219,8 @@ describe.runIf(havePostgres())("PostgreSQL", () => {
     const wrong = server.secretUrl.replace("sekret", "guessed");
     const line = `PostgreSQL at ${new URL(wrong).host}/ringway refuses the user ringway: password authentication failed for user "ringway"\n`;
     const runs = [
-      { args: ["token", "list", "--store", wrong], code: 2, says: `ringway: ${line}` },
+      { args: ["token", "list", "--store", wrong], code: 1, says: `ringway: ${line}` },
+      { args: ["store", "copy", wrong, join(root, ".cache", "never")], code: 1, says: `ringway: ${line}` },
       { args: ["dev", "--data", join(root, ".cache", "never")], code: 1, says: `ringway: ${line}` },
       { args: ["channel", "--id", "cs-0", "--listen", "127.0.0.1:0", "--ring-key", "0".repeat(32)], code: 1, says: `ringway channel: could not start: ${line}` },
       { args: ["webapp", "--listen", "127.0.0.1:0"], code: 1, says: `ringway webapp: could not start: ${line}` },
@@ -236,7 +237,74 @@ describe.runIf(havePostgres())("PostgreSQL", () => {
       ringway(["token", "list", "--store", server.url.replace(/postgres$/, "nowhere")]),
     ]);
     expect(good).toMatchObject({ code: 0, out: expect.stringMatching(/^xoxp-/) as unknown });
-    expect([none.code, none.err]).toEqual([2, `ringway: PostgreSQL at ${new URL(wrong).host}/ringway asks the user ringway for a password, and none was given\n`]);
-    expect([nowhere.code, nowhere.err]).toEqual([2, `ringway: PostgreSQL at ${new URL(wrong).host}/nowhere: database "nowhere" does not exist\n`]);
+    expect([none.code, none.err]).toEqual([1, `ringway: PostgreSQL at ${new URL(wrong).host}/ringway asks the user ringway for a password, and none was given\n`]);
+    expect([nowhere.code, nowhere.err]).toEqual([1, `ringway: PostgreSQL at ${new URL(wrong).host}/nowhere: database "nowhere" does not exist\n`]);
+  });
+
+  /** Verbs that use a store, and how each of them begins its line where it can't. */
+  const verbs: readonly (readonly [begins: string, ...args: string[]])[] = [
+    ["ringway: ", "token", "list"],
+    ["ringway: ", "dev", "--data", join(root, ".cache", "never")],
+    ["ringway channel: could not start: ", "channel", "--id", "cs-0", "--listen", "127.0.0.1:0", "--ring-key", "0".repeat(32)],
+    ["ringway webapp: could not start: ", "webapp", "--listen", "127.0.0.1:0"],
+  ];
+
+  it("ends all that needs a store by one line and code 1 where the database refuses: no rights, a URL that asks for what no store is, or can't be read", async () => {
+    await server.ask("create role guest login password 'sekret'", "create database theirs");
+    const host = new URL(server.url).host;
+    const guest = `postgres://guest:sekret@${host}/theirs`;
+    const refusals = [
+      [guest, `PostgreSQL at ${host}/theirs: permission denied for database theirs`],
+      [`${guest}?target_session_attrs=read-only`, "the URL of the PostgreSQL database asks for target_session_attrs=read-only: a store is written to, so it can be any, read-write, primary, or left out"],
+      [`postgres://guest:sekret@${host},,/theirs`, "the URL of the PostgreSQL database can't be read"],
+    ] as const;
+    for (const [url, says] of refusals) {
+      await Promise.all(verbs.map(async ([begins, ...args]) => {
+        const { code, out, err } = await ringway(args, { RINGWAY_STORE: url });
+        expect([args[0], code, err]).toEqual([args[0], 1, `${begins}${says}\n`]);
+        expect(out).not.toContain("sekret");
+      }));
+    }
+    await server.ask("drop database theirs with (force)", "drop role guest");
+  });
+
+  it("ends what is asked once where nobody answers; a server asks again, says so once, and goes on or is refused when somebody does", async () => {
+    const late = await startPostgres();
+    try {
+      await late.ask("create database newer");
+      const host = new URL(late.url).host;
+      const urls = { right: late.secretUrl, newer: late.url.replace(/postgres$/, "newer") };
+      const newer = openPgLog(urls.newer, 3);
+      await newer.claimed(0).finally(() => newer.close());
+      await askPostgres(urls.newer, `update ringway.version set version = ${migrations.length + 1}`);
+      await late.halt("fast");
+      const away = `PostgreSQL at ${host}/ringway does not answer: connect ECONNREFUSED ${host}`;
+      await Promise.all(verbs.slice(0, 2).map(async ([begins, ...args]) => {
+        const { code, err } = await ringway(args, { RINGWAY_STORE: urls.right });
+        expect([args[0], code, err]).toEqual([args[0], 1, `${begins}${away}\n`]);
+      }));
+      const begin = ([, ...args]: readonly string[], url: string): { child: ChildProcess; said: () => string; ended: Promise<number | null> } => {
+        const child = spawn(process.execPath, [join(root, "services", "main.ts"), ...args], { env: { ...process.env, RINGWAY_STORE: url }, stdio: ["ignore", "pipe", "pipe"] });
+        let said = "";
+        for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+        return { child, said: () => said, ended: new Promise((resolve) => child.once("close", resolve)) };
+      };
+      const [right, refused] = [begin(verbs[3]!, urls.right), begin(verbs[2]!, urls.newer)];
+      const isAway = '"msg":"the store is not there; it is asked again until it is"';
+      await until("both to say so", () => [right, refused].every(({ said }) => said().includes(isAway)), 30_000);
+      await late.start();
+      expect(await refused.ended).toBe(1);
+      expect(refused.said()).toContain(`ringway channel: could not start: the database's schema has version ${migrations.length + 1}, this program knows ${migrations.length}: it needs a newer ringway\n`);
+      await until("the other to go on", () => right.said().includes('"msg":"the store is there"'), 30_000);
+      // Once for each reason: that the server starts is another one.
+      const reasons = right.said().split("\n").filter((line) => line.includes(isAway)).map((line) => (JSON.parse(line) as { why: string }).why);
+      expect(reasons[0]).toBe(away);
+      expect(new Set(reasons).size).toBe(reasons.length);
+      right.child.kill("SIGTERM");
+      expect(await right.ended).toBe(0);
+      expect(right.said() + refused.said()).not.toContain("sekret");
+    } finally {
+      await late.stop();
+    }
   });
 });

@@ -20,8 +20,8 @@ export interface PostgresServer {
   ask(...texts: string[]): Promise<Row[]>;
   /** the database as it was first, quickly */
   empty(): Promise<void>;
-  /** Starts a streaming replica of it, which its commits wait for: they are on both disks when they are answered. */
-  standby(): Promise<PostgresServer>;
+  /** Starts a streaming replica of it, which its commits wait for: they are on both disks when they are answered. @param port a free one, where it is left out */
+  standby(port?: number): Promise<PostgresServer>;
   /** Makes a primary of a standby. */
   promote(): Promise<void>;
   /** `kill -9` of the server; its back ends end by themselves */
@@ -77,15 +77,19 @@ export async function askPostgres(url: string, ...texts: string[]): Promise<Row[
   }
 }
 
-/**
- * @param connections that it takes at once
- * @throws Error where the binaries are missing or it does not start
- */
-export async function startPostgres(connections = 60): Promise<PostgresServer> {
+interface Options {
+  /** a free one, where it is left out */
+  readonly port?: number;
+  /** that it takes at once */
+  readonly connections?: number;
+}
+
+/** @throws Error where the binaries are missing or it does not start */
+export async function startPostgres({ port, connections = 60 }: Options = {}): Promise<PostgresServer> {
   const files = await Folder.make();
   await files.run("initdb", "-D", files.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
   await writeFile(join(files.data, "pg_hba.conf"), "host all ringway 127.0.0.1/32 scram-sha-256\nhost all,replication all 127.0.0.1/32 trust\n");
-  const server = await serve(files, connections);
+  const server = await serve(files, port ?? (await freePorts(1)), connections);
   await server.ask("create role ringway login password 'sekret'", "create database ringway owner ringway");
   const log = openPgLog(server.url, 2);
   await log.claimed(0).finally(() => log.close());
@@ -132,8 +136,7 @@ class Folder {
   }
 }
 
-async function serve(files: Folder, connections: number): Promise<PostgresServer> {
-  const port = await freePorts(1);
+async function serve(files: Folder, port: number, connections: number): Promise<PostgresServer> {
   const options = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: connections, shared_buffers: "32MB", log_min_messages: "fatal" };
   const args = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
@@ -171,14 +174,14 @@ async function serve(files: Folder, connections: number): Promise<PostgresServer
       const tables = ["claims", "heads", "entries", "messages", "users", "tokens", "channels", "members", "unsettled", "last_reads", "tickets", "copies"];
       await ask(...tables.map((table) => `delete from ringway.${table}`));
     },
-    async standby() {
+    async standby(at) {
       const copy = await Folder.make();
       const primary = `host=127.0.0.1 port=${port} user=postgres`;
       // The slot keeps for it what it has not had yet.
       await copy.run("pg_basebackup", "-D", copy.data, "-d", primary, "--checkpoint=fast", "--create-slot", "--slot=standby", "--no-sync");
       await appendFile(join(copy.data, "postgresql.auto.conf"), `primary_conninfo = '${primary} application_name=standby'\nprimary_slot_name = 'standby'\n`);
       await writeFile(join(copy.data, "standby.signal"), "");
-      const standby = await serve(copy, connections);
+      const standby = await serve(copy, at ?? (await freePorts(1)), connections);
       await ask("alter system set synchronous_standby_names = 'standby'", "select pg_reload_conf()");
       await until("the standby to be waited for", async () => (await ask("select sync_state from pg_stat_replication"))[0]?.["sync_state"] === "sync");
       return standby;

@@ -17,7 +17,7 @@ try {
   const chosen = process.argv.slice(2);
   if (chosen.length === 0) for (const [name, why] of Object.entries(leftOut)) console.log(`Not run on PostgreSQL: test/e2e/${name}.test.ts: ${why}`);
   const suites = ["test/contract/postgres.test.ts", "test/contract/postgres-trouble.test.ts", "test/contract/store-copy.test.ts", ...names.filter((name) => !Object.hasOwn(leftOut, name)).map((name) => `test/e2e/${name}.test.ts`)];
-  const server = await startPostgres(connections);
+  const server = await startPostgres({ connections });
   // Ctrl-C is Vitest's: it ends, and then all else does.
   process.on("SIGINT", () => undefined);
   try {

@@ -1,0 +1,64 @@
+/** The delivery checker beside what a test does to a plane, and how long each of it kept people waiting. */
+import { expect } from "vitest";
+import { lines } from "../../services/delivery/report.ts";
+import { DeliveryRun } from "../../services/delivery/run.ts";
+import type { Stalls } from "../../services/delivery/stalls.ts";
+import { everybody } from "./people.ts";
+import type { TestPlane } from "./plane.ts";
+import { until } from "./wait.ts";
+
+/** Messages are all through again when none has waited for longer than that. */
+const throughMs = 500;
+
+export class DeliveryCheck {
+  readonly #run: DeliveryRun;
+  readonly #beganAt = performance.now();
+
+  private constructor(run: DeliveryRun) {
+    this.#run = run;
+  }
+
+  /** Makes channels, connects everybody, begins to send. */
+  static async start(plane: TestPlane): Promise<DeliveryCheck> {
+    const run = new DeliveryRun({ api: plane.url, tokens: everybody.map(({ token }) => token), channels: 12, writers: 4, readers: 8, rate: 10, seed: 1, patienceMs: 90_000, settleMs: 30_000 });
+    await run.start();
+    const check = new DeliveryCheck(run);
+    await until("messages to flow", () => check.acked > 50, 30_000);
+    return check;
+  }
+
+  get acked(): number {
+    return this.#run.happened.reduce((sum, { type }) => sum + (type === "acked" ? 1 : 0), 0);
+  }
+
+  /** Does something and waits until messages flow as before. @returns how long it kept them waiting */
+  async during(act: () => Promise<void>): Promise<Stalls> {
+    const from = performance.now();
+    await act();
+    const done = performance.now();
+    await until("messages to flow again", () => {
+      const now = performance.now();
+      return now - done > 2 * throughMs && now - (this.#run.timeline.oldestWaiting(from - 1_000) ?? now) < throughMs;
+    }, 60_000);
+    return this.#run.timeline.between(from, performance.now());
+  }
+
+  /** Ends the sending, prints the verdict and expects it to be that all was kept. */
+  async kept(): Promise<void> {
+    const verdict = await this.#run.stop(false);
+    const said = lines(this.#run.plan, verdict, (performance.now() - this.#beganAt) / 1_000);
+    console.log(said.join("\n"));
+    expect(said.at(-1)).toBe("kept");
+  }
+}
+
+/** One line: the median and the worst of many waits, of writers and of readers. */
+export function stallsOf(what: string, all: readonly Stalls[]): string {
+  const figures = (name: "publishMs" | "endToEndMs"): string => {
+    const sorted = all.map((stalls) => stalls[name]).toSorted((a, b) => a - b);
+    return `${Math.round(sorted[Math.floor((sorted.length - 1) / 2)]!)} / ${Math.round(sorted.at(-1)!)}`;
+  };
+  const refused = new Map<string, number>();
+  for (const stalls of all) for (const [reason, count] of Object.entries(stalls.refused)) refused.set(reason, (refused.get(reason) ?? 0) + count);
+  return `${what}: ${all.length} times, median / worst ms until an ack ${figures("publishMs")}, from end to end ${figures("endToEndMs")}; refused and sent again: ${[...refused].map(([reason, count]) => `${count} ${reason}`).join(", ") || "none"}`;
+}
