@@ -27,7 +27,7 @@ export const storeFlag = {
   env: "RINGWAY_STORE",
   secret: true,
   matches: /^(?:lmdb|memory|postgres(?:ql)?:\/\/\S*)$/,
-  help: "lmdb, memory (forgets all at the process's end) or postgres://user:password@host:port/database",
+  help: "lmdb, memory (forgets all at the process's end) or postgres://user:password@host:port/database (of several host:port, with commas, the one that takes writes)",
 } as const;
 
 /** What an operator shows at the console. A command line is seen by all of a machine: the environment is the better place. */

@@ -40,35 +40,22 @@ const settings: Readonly<Record<string, string>> = {
 };
 const session = `select ${Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`).join(", ")},
   case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end,
-  pg_postmaster_start_time()::text as started, pg_backend_pid() as pid, (pg_control_system()).system_identifier::text as system,
-  pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only,
-  case when pg_is_in_recovery() then '' else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline`;
+  pg_postmaster_start_time()::text as started, pg_backend_pid() as pid, pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only`;
 
 /** What a connection learns of its server when it is made. */
 export interface Facts {
   /** when the server was started; another time is another life, in which other transactions may show */
   readonly started: string;
   readonly pid: number;
-  /** the same for a server and its standbys */
-  readonly system: string;
   readonly standby: boolean;
   readonly readOnly: boolean;
-  /** rises with each promotion; 0 on a standby */
-  readonly timeline: number;
 }
 
 async function prepare(client: pg.ClientBase): Promise<Facts> {
   // What it says, unheard, would end the process.
   client.on("error", () => undefined);
   const row = (await client.query<Row>(session)).rows[0]!;
-  return {
-    started: row["started"] as string,
-    pid: row["pid"] as number,
-    system: row["system"] as string,
-    standby: row["standby"] as boolean,
-    readOnly: row["read_only"] as boolean,
-    timeline: Number.parseInt(row["timeline"] as string, 16) || 0,
-  };
+  return { started: row["started"] as string, pid: row["pid"] as number, standby: row["standby"] as boolean, readOnly: row["read_only"] as boolean };
 }
 
 /** int8 as numbers: ours are at most 2^53 - 1. */

@@ -6,13 +6,26 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { StoreRefused, StoreUnavailable } from "./log.ts";
-import { addressOf, Connection, type Facts } from "./pg-client.ts";
+import { addressOf, Connection } from "./pg-client.ts";
 import { explain, isSilence, Unfit } from "./pg-errors.ts";
 import { hostsOf } from "./pg-hosts.ts";
 import { migrate, migrations } from "./pg-schema.ts";
 
 /** A server in one of its lives: from one start to the next. */
 export interface Server {
+  readonly url: string;
+  readonly started: string;
+}
+
+/** Where a primary stands among those that were made of one another. */
+interface Lineage {
+  /** the same for a server and its standbys */
+  readonly system: string;
+  /** rises with each promotion */
+  readonly timeline: number;
+}
+
+interface Fit extends Lineage {
   readonly url: string;
   readonly started: string;
 }
@@ -30,6 +43,7 @@ const timing = {
 
 /** A commit that writes nothing but its own record: it waits for the standby, where there is one to wait for, and so for all that was committed before. */
 const commit = "select pg_logical_emit_message(true, 'ringway', '')";
+const lineage = "select (pg_control_system()).system_identifier::text as system, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline";
 
 /**
  * @returns hosts, ports and database, for people; never the password
@@ -48,7 +62,7 @@ export class PgPlace {
   /** the server was silent: who only reads may go on */
   #doubted = false;
   /** what has been the store most lately */
-  #latest: Facts | undefined;
+  #latest: Lineage | undefined;
   /** the schema is there, and is the one that this program knows */
   #prepared = false;
   #finding: Promise<Server> | undefined;
@@ -86,11 +100,11 @@ export class PgPlace {
 
   async #find(): Promise<Server> {
     try {
-      const { url, facts } = await this.#choose();
+      const { url, started, system, timeline } = await this.#choose();
       if (!this.#prepared) await this.#prepare(url);
       this.#prepared = true;
-      this.#latest = facts;
-      if (this.#server?.url !== url || this.#server.started !== facts.started) this.#server = { url, started: facts.started };
+      this.#latest = { system, timeline };
+      if (this.#server?.url !== url || this.#server.started !== started) this.#server = { url, started };
       this.#doubted = false;
       this.#rest = undefined;
       return this.#server;
@@ -102,17 +116,17 @@ export class PgPlace {
   }
 
   /** Of the servers that can be used the one that was promoted last; among equals the first in the URL. */
-  async #choose(): Promise<{ readonly url: string; readonly facts: Facts }> {
-    const fit: { readonly url: string; readonly facts: Facts }[] = [];
+  async #choose(): Promise<Fit> {
+    const fit: Fit[] = [];
     const failures = new Map<string, unknown>();
     const asked = this.#urls.map(async (url) => {
-      await this.#try(url).then((facts) => fit.push({ url, facts }), (error: unknown) => failures.set(url, error));
+      await this.#try(url).then((one) => fit.push(one), (error: unknown) => failures.set(url, error));
       if (failures.has(url)) throw failures.get(url);
     });
     const all = Promise.allSettled(asked);
     await Promise.race([all, Promise.any(asked).then(() => pause(timing.orderMs, undefined, { ref: false }), () => all)]);
-    const order = ({ url }: { readonly url: string }): number => this.#urls.indexOf(url);
-    const [best] = fit.toSorted((a, b) => (a.facts.system === b.facts.system && b.facts.timeline - a.facts.timeline) || order(a) - order(b));
+    const order = ({ url }: Fit): number => this.#urls.indexOf(url);
+    const [best] = fit.toSorted((a, b) => (a.system === b.system ? b.timeline - a.timeline : 0) || order(a) - order(b));
     if (best !== undefined) return best;
     const [first] = failures.values();
     if (this.#urls.length === 1) throw first;
@@ -122,23 +136,31 @@ export class PgPlace {
   }
 
   /** @throws where the server can't be used, whatever the reason */
-  async #try(url: string): Promise<Facts> {
+  async #try(url: string): Promise<Fit> {
     const connection = await Connection.open(url);
     const { facts } = connection;
     try {
       if (facts.standby) throw new Unfit("is a standby, which takes no writes");
       if (facts.readOnly) throw new Unfit("takes no writes: its transactions are read-only");
-      const { timeline, system } = this.#latest ?? facts;
-      if (system === facts.system && facts.timeline < timeline) throw new Unfit(`is what it was before another server was promoted (timeline ${facts.timeline}, the store has gone on to ${timeline})`);
+      const own = await this.#lineage(connection);
+      const { system, timeline } = this.#latest ?? own;
+      if (system === own.system && own.timeline < timeline) throw new Unfit(`is what it was before another server was promoted (timeline ${own.timeline}, the store has gone on to ${timeline})`);
       await connection.query(commit).catch((error: unknown) => {
         if (!isSilence(error)) throw error;
         void dismiss(url, facts.pid);
         throw new Unfit("confirms no commit: it may wait for a synchronous standby that is away");
       });
-      return facts;
+      return { url, started: facts.started, ...own };
     } finally {
       await connection.end();
     }
+  }
+
+  /** One server that is alone has nothing to be told apart from. */
+  async #lineage(connection: Connection): Promise<Lineage> {
+    if (this.#urls.length === 1) return { system: "", timeline: 0 };
+    const row = (await connection.query(lineage))[0]!;
+    return { system: row["system"] as string, timeline: Number.parseInt(row["timeline"] as string, 16) };
   }
 
   async #prepare(url: string): Promise<void> {
