@@ -75,8 +75,6 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["dev", "--port", "eighty"], "--port must be a whole number"],
     [["dev", "--port", "65500", "--channels", "50"], "leaves no room for the other ports"],
     [["dev", "--store", "disk"], "--store: what it says is not valid: lmdb, memory"],
-    [["token", "list", "--store", "postgres://u:%E0%A4@127.0.0.1/x"], "the URL of the PostgreSQL database can't be read"],
-    [["token", "list", "--store", "postgres://u:p@127.0.0.1:1/x"], "PostgreSQL at 127.0.0.1:1/x does not answer: connect ECONNREFUSED"],
     [["token", "list", "--store", "memory"], "--store memory keeps no tokens"],
     [["ring", "steal"], "'ring steal' is not known"],
     [["ring"], "ring needs a verb"],
@@ -103,6 +101,13 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     if (message === "") return;
     expect(err).toContain(message);
     expect(err.trimEnd().split("\n")).toHaveLength(1);
+  });
+
+  test.each([
+    ["postgres://u:%E0%A4@127.0.0.1/x", "the URL of the PostgreSQL database can't be read"],
+    ["postgres://u:p@127.0.0.1:1/x", "PostgreSQL at 127.0.0.1:1/x does not answer: connect ECONNREFUSED 127.0.0.1:1"],
+  ])("ringway token list --store %s has no store", async (url, message) => {
+    expect(await ringway("token", "list", "--store", url)).toMatchObject({ code: 1, err: `ringway: ${message}\n` });
   });
 });
 

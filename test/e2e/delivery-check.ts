@@ -10,6 +10,12 @@ import { until } from "./wait.ts";
 /** Messages are all through again when none has waited for longer than that. */
 const throughMs = 500;
 
+/** One thing that was done, and the waits that it made. */
+export interface During extends Stalls {
+  /** how long it took to do it */
+  readonly tookMs: number;
+}
+
 export class DeliveryCheck {
   readonly #run: DeliveryRun;
   readonly #beganAt = performance.now();
@@ -32,7 +38,7 @@ export class DeliveryCheck {
   }
 
   /** Does something and waits until messages flow as before. @returns how long it kept them waiting */
-  async during(act: () => Promise<void>): Promise<Stalls> {
+  async during(act: () => Promise<void>): Promise<During> {
     const from = performance.now();
     await act();
     const done = performance.now();
@@ -40,7 +46,7 @@ export class DeliveryCheck {
       const now = performance.now();
       return now - done > 2 * throughMs && now - (this.#run.timeline.oldestWaiting(from - 1_000) ?? now) < throughMs;
     }, 60_000);
-    return this.#run.timeline.between(from, performance.now());
+    return { tookMs: done - from, ...this.#run.timeline.between(from, performance.now()) };
   }
 
   /** Ends the sending, prints the verdict and expects it to be that all was kept. */
@@ -53,12 +59,12 @@ export class DeliveryCheck {
 }
 
 /** One line: the median and the worst of many waits, of writers and of readers. */
-export function stallsOf(what: string, all: readonly Stalls[]): string {
-  const figures = (name: "publishMs" | "endToEndMs"): string => {
+export function stallsOf(what: string, all: readonly During[]): string {
+  const figures = (name: "tookMs" | "publishMs" | "endToEndMs"): string => {
     const sorted = all.map((stalls) => stalls[name]).toSorted((a, b) => a - b);
     return `${Math.round(sorted[Math.floor((sorted.length - 1) / 2)]!)} / ${Math.round(sorted.at(-1)!)}`;
   };
   const refused = new Map<string, number>();
   for (const stalls of all) for (const [reason, count] of Object.entries(stalls.refused)) refused.set(reason, (refused.get(reason) ?? 0) + count);
-  return `${what}: ${all.length} times, median / worst ms until an ack ${figures("publishMs")}, from end to end ${figures("endToEndMs")}; refused and sent again: ${[...refused].map(([reason, count]) => `${count} ${reason}`).join(", ") || "none"}`;
+  return `${what}: ${all.length} times, median / worst ms: took ${figures("tookMs")}, until an ack ${figures("publishMs")}, from end to end ${figures("endToEndMs")}; refused and sent again: ${[...refused].map(([reason, count]) => `${count} ${reason}`).join(", ") || "none"}`;
 }

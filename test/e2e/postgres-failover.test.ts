@@ -1,10 +1,9 @@
 /** A plane whose PostgreSQL servers are restarted, killed and replaced under load, by the word of the delivery checker. RINGWAY_TEST_EVENTS: how often each of it is done. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Stalls } from "../../services/delivery/stalls.ts";
 import { PgPlace } from "../../services/store/pg-place.ts";
 import { havePostgres, startPostgres, type PostgresServer } from "../engines/postgres.ts";
 import { call } from "./client.ts";
-import { DeliveryCheck, stallsOf } from "./delivery-check.ts";
+import { DeliveryCheck, stallsOf, type During } from "./delivery-check.ts";
 import { makeChannels } from "./operate.ts";
 import { people } from "./people.ts";
 import { startPlane, type TestPlane } from "./plane.ts";
@@ -40,9 +39,9 @@ describe.runIf(havePostgres())("a plane whose PostgreSQL fails over", () => {
     for (const server of servers) await server.stop();
   });
 
-  async function again(act: (check: DeliveryCheck) => Promise<Stalls>): Promise<Stalls[]> {
+  async function again(act: (check: DeliveryCheck) => Promise<During>): Promise<During[]> {
     const check = await DeliveryCheck.start(plane);
-    const stalls: Stalls[] = [];
+    const stalls: During[] = [];
     for (let i = 0; i < events; i++) stalls.push(await act(check));
     await check.kept();
     return stalls;
