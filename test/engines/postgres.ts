@@ -137,7 +137,7 @@ class Folder {
 }
 
 async function serve(files: Folder, port: number, connections: number): Promise<PostgresServer> {
-  const options = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: connections, shared_buffers: "32MB", log_min_messages: "fatal" };
+  const options = { port, listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: connections, shared_buffers: "32MB", log_min_messages: "fatal", wal_retrieve_retry_interval: "200ms" };
   const args = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const ask = (...texts: string[]): Promise<Row[]> => askPostgres(url, ...texts);
