@@ -1,4 +1,5 @@
 /** A store on one of several PostgreSQL servers: which one is taken, when another one is, and what is true meanwhile. */
+import { createServer, type AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, test } from "vitest";
 import { openPgDirectory } from "../../services/store/pg-directory.ts";
 import { hostsOf } from "../../services/store/pg-hosts.ts";
@@ -48,7 +49,11 @@ describe.runIf(havePostgres())("on several servers", () => {
     const standby = await started(primary.standby());
     const [host, other] = [primary, standby].map(({ url }) => new URL(url).host) as [string, string];
     const dead = `127.0.0.1:${await freePorts(1)}`;
-    const log = logAt(`postgres://postgres@${dead},${other},${host}/postgres`);
+    // A machine that is switched off.
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    closers.push(async () => void silent.close());
+    const log = logAt(`postgres://postgres@127.0.0.1:${(silent.address() as AddressInfo).port},${dead},${other},${host}/postgres`);
     expect(await log.claim(1, "cs-0")).toBe(1);
     const none = logAt(`postgres://postgres@${dead},${other}/postgres`);
     expect(await none.claim(1, "cs-0").catch(nameOf)).toBe(
