@@ -24,7 +24,8 @@ test("a URL's hosts are read as libpq reads them, and a bad one is refused witho
 
 const appendOf = (offset: number, fence: number, channel = "C1"): Parameters<ReturnType<typeof openPgLog>["append"]>[0] => ({ channel, slot: 1, fence, entries: [messageEntry(offset)] });
 
-describe.runIf(havePostgres())("on several servers", () => {
+// Each starts two servers and waits for time-outs.
+describe.runIf(havePostgres())("on several servers", { timeout: 150_000 }, () => {
   const servers: PostgresServer[] = [];
   const closers: (() => Promise<void>)[] = [];
   afterEach(async () => {

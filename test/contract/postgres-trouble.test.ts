@@ -266,7 +266,7 @@ describe.runIf(havePostgres())("PostgreSQL", () => {
       }));
     }
     await server.ask("drop database theirs with (force)", "drop role guest");
-  });
+  }, 120_000);
 
   it("ends what is asked once where nobody answers; a server asks again, says so once, and goes on or is refused when somebody does", async () => {
     const late = await startPostgres();
@@ -306,5 +306,5 @@ describe.runIf(havePostgres())("PostgreSQL", () => {
     } finally {
       await late.stop();
     }
-  });
+  }, 120_000);
 });
