@@ -73,8 +73,8 @@ describe.runIf(havePostgres())("a plane whose PostgreSQL fails over", () => {
         await until("an ack", async () => (await post(text)) === "acked", 60_000);
       }),
     );
-    // The latter where a slow machine took longer than webapp waits for the reason.
-    for (const { refused } of stalls) expect(["store_unavailable", "unavailable"]).toEqual(expect.arrayContaining(Object.keys(refused)));
+    // Others come with it, where a slow machine took longer than its callers wait for the reason.
+    for (const { refused } of stalls) expect(refused["store_unavailable"]).toBeGreaterThan(0);
     console.log(stallsOf("PostgreSQL's standby away", stalls));
   }, testMs);
 
