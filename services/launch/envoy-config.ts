@@ -13,6 +13,8 @@ export interface EnvoySettings {
   /** 32 hex digits */
   readonly ringKey: string;
   readonly zone: string;
+  /** where charm and webapp are, if not on `host` */
+  readonly hostOf?: (name: "charm" | "webapp") => string;
   /** where the registry is, if not in charm */
   readonly registry?: { readonly host: string; readonly port: number };
 }
@@ -22,13 +24,13 @@ type Node = { [key: string]: Node } & { [index: number]: Node };
 /** @returns the configuration as JSON text, which Envoy reads as well as YAML. Throws where the file lacks what is to be set. */
 export async function envoyConfig(file: string, settings: EnvoySettings): Promise<string> {
   const config = parse(await readFile(file, "utf8")) as Record<string, unknown>;
-  const { host, ports, registry } = settings;
+  const { host, ports, registry, hostOf = () => host } = settings;
   setAddress(at(config, "admin", "address"), host, ports.admin);
   setAddress(at(named(config, "listeners", "edge"), "address"), host, ports.edge);
   setAddress(at(named(config, "listeners", "mesh"), "address"), host, ports.mesh);
   for (const name of ["charm", "webapp"] as const) {
     const endpoint = at(named(config, "clusters", name), "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address");
-    setAddress(endpoint, host, ports[name]);
+    setAddress(endpoint, hostOf(name), ports[name]);
   }
   if (registry !== undefined) addRegistry(config, registry);
   const locality = at(config, "node", "locality") as unknown as Record<string, unknown>;

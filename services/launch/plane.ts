@@ -202,11 +202,16 @@ export interface Places {
   readonly hostOf: (name: string) => string;
   /** of a registry that is not charm's own */
   readonly registryUrl?: string;
+  /** `host:port` of the mesh listener that a process speaks to, where there are several Envoys */
+  readonly meshOf?: (name: string) => string;
+  /** zone of a process */
+  readonly zoneOf?: (name: string) => string;
 }
 
-export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, { hostOf, registryUrl = config.registryUrl || undefined }: Places = { hostOf: () => config.host }): ChildSpec[] {
+export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, places: Places = { hostOf: () => config.host }): ChildSpec[] {
+  const { hostOf, registryUrl = config.registryUrl || undefined, meshOf = () => `${hostOf("envoy")}:${ports.mesh}`, zoneOf } = places;
   const registry = ["--registry-url", registryUrl ?? `http://${hostOf("charm")}:${ports.charm}`];
-  const mesh = ["--mesh-url", `http://${hostOf("envoy")}:${ports.mesh}`];
+  const mesh = (name: string): string[] => ["--mesh-url", `http://${meshOf(name)}`];
   const store = ["--data", join(data, "store")];
   const level = ["--log-level", config.logLevel];
   const spec = (role: string, name: string, port: number, args: readonly string[]): ChildSpec => ({
@@ -219,12 +224,14 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store, ...compileCache },
     logFile: join(data, "logs", `${name}.log`),
   });
+  const server = (role: string, name: string, port: number, more: readonly string[] = []): ChildSpec =>
+    spec(role, name, port, ["--id", name, ...(zoneOf === undefined ? [] : ["--zone", zoneOf(name)]), ...registry, ...mesh(name), ...more]);
   return [
     spec("charm", "charm", ports.charm, ["--data", join(data, "charm"), ...(registryUrl === undefined ? [] : registry)]),
-    spec("webapp", "webapp", ports.webapp, ["--dev", ...(config.chat === "on" ? ["--chat"] : []), ...registry, ...mesh, ...store]),
-    ...ports.channel.map((port, i) => spec("channel", `cs-${i}`, port, ["--id", `cs-${i}`, ...registry, ...mesh, ...store])),
-    ...ports.presence.map((port, i) => spec("presence", `ps-${i}`, port, ["--id", `ps-${i}`, ...registry, ...mesh])),
-    ...ports.gateway.map((port, i) => spec("gateway", `gw-${i}`, port, ["--id", `gw-${i}`, ...registry, ...mesh])),
+    spec("webapp", "webapp", ports.webapp, ["--dev", ...(config.chat === "on" ? ["--chat"] : []), ...registry, ...mesh("webapp"), ...store]),
+    ...ports.channel.map((port, i) => server("channel", `cs-${i}`, port, store)),
+    ...ports.presence.map((port, i) => server("presence", `ps-${i}`, port)),
+    ...ports.gateway.map((port, i) => server("gateway", `gw-${i}`, port)),
   ];
 }
 

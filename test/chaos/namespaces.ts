@@ -1,6 +1,5 @@
 /** A network and a mount namespace of the run's own: what it cuts and mounts is nobody else's, and vanishes with it. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { leash } from "./proc.ts";
 
 const inside = "RINGWAY_CHAOS_NAMESPACES";
@@ -24,8 +23,8 @@ export function moveIn(): void {
 }
 
 /** Runs this very program again, inside. @returns its exit code */
-export function enter(): Promise<number> {
-  const [command, ...args] = [...leash.map((word) => (word === "KILL" ? "TERM" : word)), "unshare", "-n", "-m", "--", process.execPath, fileURLToPath(new URL("run.ts", import.meta.url)), ...process.argv.slice(2)] as [string, ...string[]];
+export function enter(program: string): Promise<number> {
+  const [command, ...args] = [...leash.map((word) => (word === "KILL" ? "TERM" : word)), "unshare", "-n", "-m", "--", process.execPath, program, ...process.argv.slice(2)] as [string, ...string[]];
   const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, [inside]: "own" } });
   // Ctrl-C reaches both; the one inside ends what it started, and this one waits for it.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void (signal === "SIGTERM" && child.kill(signal)));

@@ -1,21 +1,23 @@
 /**
- * A network namespace for each process, all on one bridge, so that each can be cut off, or any two from each other. A cut is silent, as a real one
- * is: no reset, no refusal, packets just don't arrive. (Neither netem nor a packet filter is needed; not every kernel has them.)
+ * A network namespace for each process, all of a site on one bridge, so that each can be cut off, any two from each other, or a whole site from the
+ * others. A cut is silent, as a real one is: no reset, no refusal, packets just don't arrive. (Neither netem nor a packet filter is needed; not every
+ * kernel has them.) The run itself has an address at each site: what it asks of a site does not go through another one.
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { readlinkSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { leash } from "./proc.ts";
 import { until } from "../e2e/wait.ts";
 
 const exec = promisify(execFile);
-const subnet = "10.77.0";
-const bridge = "ringway";
+const network = "10.77";
 /** an address that no network card has */
 const nowhere = "02:00:00:00:00:99";
 
 interface Place {
-  readonly number: number;
+  /** the bridge's end of its cable */
+  readonly port: string;
   readonly host: string;
   /** sleeps in the namespace and so keeps it */
   readonly holder: ChildProcess;
@@ -24,13 +26,25 @@ interface Place {
 export class Net {
   readonly #places = new Map<string, Place>();
 
-  /** @param names who gets a place; to be called in a namespace that is the run's own */
-  static async create(names: readonly string[]): Promise<Net> {
-    await ip("link", "add", bridge, "type", "bridge");
-    await ip("addr", "add", `${subnet}.1/24`, "dev", bridge);
-    await ip("link", "set", bridge, "up");
+  /**
+   * To be called in a namespace that is the run's own.
+   * @param sites who gets a place at each
+   * @param isCabled whether each site is joined with the first one; else that is up to the caller
+   */
+  static async create(sites: readonly (readonly string[])[], isCabled = true): Promise<Net> {
+    // Who asks at one site for the run's address at another one must not be answered here.
+    await writeFile("/proc/sys/net/ipv4/conf/all/arp_ignore", "1");
     const net = new Net();
-    for (const name of names) await net.#add(name);
+    for (const [site, names] of sites.entries()) {
+      await ip("link", "add", bridgeOf(site), "type", "bridge");
+      await ip("addr", "add", `${network}.${site}.1/24`, "dev", bridgeOf(site));
+      await ip("link", "set", bridgeOf(site), "up");
+      for (const [i, name] of names.entries()) await net.#add(name, site, i + 2);
+      if (site === 0 || !isCabled) continue;
+      await ip("link", "add", cableOf(site), "type", "veth", "peer", "name", `${cableOf(site)}far`);
+      await ip("link", "set", cableOf(site), "master", bridgeOf(0), "up");
+      await ip("link", "set", `${cableOf(site)}far`, "master", bridgeOf(site), "up");
+    }
     return net;
   }
 
@@ -45,11 +59,20 @@ export class Net {
 
   /** Nobody reaches it, and it reaches nobody. */
   async cutOff(name: string): Promise<void> {
-    await ip("link", "set", `v${this.#place(name).number}`, "down");
+    await ip("link", "set", this.#place(name).port, "down");
   }
 
   async rejoin(name: string): Promise<void> {
-    await ip("link", "set", `v${this.#place(name).number}`, "up");
+    await ip("link", "set", this.#place(name).port, "up");
+  }
+
+  /** A site and the others don't reach each other. @param site from 1: the first one is where all cables meet */
+  async cutSite(site: number): Promise<void> {
+    await ip("link", "set", cableOf(site), "down");
+  }
+
+  async joinSite(site: number): Promise<void> {
+    await ip("link", "set", cableOf(site), "up");
   }
 
   /** These two don't reach each other. */
@@ -72,17 +95,16 @@ export class Net {
     await exec(command, args);
   }
 
-  async #add(name: string): Promise<void> {
-    const number = this.#places.size + 2;
+  async #add(name: string, site: number, number: number): Promise<void> {
     const [command, ...args] = [...leash, "unshare", "-n", "--", "sleep", "infinity"];
     const holder = spawn(command!, args, { stdio: "ignore", detached: true });
-    const place = { number, host: `${subnet}.${number}`, holder };
+    const place = { port: `v${site}-${number}`, host: `${network}.${site}.${number}`, holder };
     this.#places.set(name, place);
     const ours = readlinkSync("/proc/self/ns/net");
     await until(`a network namespace for ${name}`, () => readlinkSync(`/proc/${holder.pid}/ns/net`) !== ours);
-    await ip("link", "add", `v${number}`, "type", "veth", "peer", "name", "e0", "netns", String(holder.pid));
-    await ip("link", "set", `v${number}`, "master", bridge, "up");
-    for (const line of [["addr", "add", `${place.host}/24`, "dev", "e0"], ["link", "set", "e0", "up"], ["link", "set", "lo", "up"]]) {
+    await ip("link", "add", place.port, "type", "veth", "peer", "name", "e0", "netns", String(holder.pid));
+    await ip("link", "set", place.port, "master", bridgeOf(site), "up");
+    for (const line of [["addr", "add", `${place.host}/16`, "dev", "e0"], ["link", "set", "e0", "up"], ["link", "set", "lo", "up"]]) {
       const [command, args] = this.wrap(name, "ip", line);
       await exec(command, args);
     }
@@ -93,6 +115,15 @@ export class Net {
     if (place === undefined) throw new Error(`${name} has no place in the network`);
     return place;
   }
+}
+
+/** The bridge of a site. */
+export function bridgeOf(site: number): string {
+  return `ringway${site}`;
+}
+
+function cableOf(site: number): string {
+  return `cable${site}`;
 }
 
 async function ip(...args: readonly string[]): Promise<void> {

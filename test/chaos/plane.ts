@@ -1,5 +1,5 @@
 /** A whole plane whose processes can be hurt one by one: the launcher's own, with nobody who starts them again, and with the registry outside of charm. */
-import { mkdir, open, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdir, open, rm, statfs, writeFile } from "node:fs/promises";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -77,7 +77,7 @@ export class ChaosPlane {
     if (this.#options.diskMiB !== undefined) await exec("mount", ["-t", "tmpfs", "-o", `size=${this.#options.diskMiB}m`, "tmpfs", join(data, "store")]);
     this.people = await this.#invite(this.#options.people);
     const all = ["envoy", "registry", "charm", "webapp", ...Object.values(names).flat()];
-    if (this.#options.cuttable) this.#net = await Net.create(all);
+    if (this.#options.cuttable) this.#net = await Net.create([all]);
     const port = isInside ? 8080 : await freePorts(40);
     const config = readConfig(["--port", String(port), "--data", data, "--store", store, "--channels", String(sizes.channels), "--gateways", String(sizes.gateways), "--presences", String(sizes.presences)]);
     this.#ports = planPorts(port, sizes);
@@ -260,33 +260,20 @@ export class ChaosPlane {
     return { ...spec, command, args };
   }
 
-  /** The launcher's own, with charm and webapp where they are. */
-  async #envoyConfig(registryPort: number): Promise<string> {
+  #envoyConfig(registryPort: number): Promise<string> {
     const registry = { host: this.#hostOf("registry"), port: registryPort };
-    const text = await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local", registry });
-    return JSON.stringify(JSON.parse(text, (_, value: unknown) => {
-      const address = value as { port_value?: number; address?: string } | null;
-      for (const name of ["charm", "webapp"] as const) {
-        if (typeof address === "object" && address !== null && address.port_value === this.#ports[name]) return { ...address, address: this.#hostOf(name) };
-      }
-      return value;
-    }));
+    return envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local", hostOf: (name) => this.#hostOf(name), registry });
   }
 
   async #ready(name: string): Promise<void> {
-    await until(`${name} to be ready`, async () => (await this.#isReady(name)), readyMs, 50);
-  }
-
-  async #isReady(name: string): Promise<boolean> {
-    const { spec } = this.proc(name);
-    return (await ask(`http://${spec.address}/readyz`, { timeoutMs: 1_000 })).status === 200;
+    await until(`${name} to be ready`, () => this.proc(name).isReady(), readyMs, 50);
   }
 
   /** @returns what is not as it should be; "" for nothing */
   async #missing(): Promise<string> {
     for (const [name, proc] of this.#procs) {
       if (!proc.isRunning) return `${name} does not run`;
-      if (name !== "envoy" && !(await this.#isReady(name).catch(() => false))) return `${name} is not ready`;
+      if (name !== "envoy" && !(await proc.isReady().catch(() => false))) return `${name} is not ready`;
     }
     const status = (await ask(`${this.#charm}/v1/charm/status`, { timeoutMs: 1_000 })).json as { readonly pools: Record<string, { readonly passing: number }> };
     const topology = await this.topology();
@@ -303,10 +290,7 @@ export class ChaosPlane {
 
   /** The last lines of every log. */
   async logs(lines: number): Promise<string> {
-    const tails = [...this.#procs.keys()].map(async (name) => {
-      const text = await readFile(join(this.#options.data, "logs", `${name}.log`), "utf8").catch(() => "");
-      return `== ${name}\n${text.split("\n").slice(-lines).join("\n")}`;
-    });
+    const tails = [...this.#procs.values()].map((proc) => proc.tail(lines));
     return (await Promise.all(tails)).join("\n");
   }
 }

@@ -1,7 +1,9 @@
 /** One process of the plane that is hurt: started, signalled and ended by its PID; nothing starts it again by itself. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream, existsSync, type WriteStream } from "node:fs";
+import { readFile } from "node:fs/promises";
 import type { ChildSpec } from "../../services/launch/child.ts";
+import { ask } from "../../services/runtime/request.ts";
 
 /** util-linux, on any Debian: a process ends with the one that started it, however that one ends. */
 const setpriv = "/usr/bin/setpriv";
@@ -23,6 +25,17 @@ export class Proc {
 
   get pid(): number | undefined {
     return this.#process?.pid;
+  }
+
+  /** Whether it runs and says that it is ready. */
+  async isReady(): Promise<boolean> {
+    return this.isRunning && (await ask(`http://${this.spec.address}/readyz`, { timeoutMs: 1_000 })).status === 200;
+  }
+
+  /** The last lines of its log. */
+  async tail(lines: number): Promise<string> {
+    const text = await readFile(this.spec.logFile, "utf8").catch(() => "");
+    return `== ${this.spec.name}\n${text.split("\n").slice(-lines).join("\n")}`;
   }
 
   /** @param args other ones than the spec's */

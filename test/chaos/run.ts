@@ -44,7 +44,7 @@ if (!isInside) {
   if (reason === undefined) {
     // Inside there is no way to the world, where one may have to be fetched from.
     process.env["ENVOY_BIN"] = await findEnvoy(join(root, ".cache", "envoy"), say);
-    process.exit(await enter());
+    process.exit(await enter(import.meta.filename));
   }
   say(`no namespaces of its own (${reason}): the rows that need them are left out`);
 }
