@@ -10,11 +10,17 @@ export function explainIntents(before: Intents, after: Intents): Told[] {
   const told = (text: string, rest: Omit<Told, "kind" | "text">): Told => ({ kind: "operator", text: `${text} by the operator`, ...rest });
   const weights = [...new Set([...Object.keys(before.weights), ...Object.keys(after.weights)])].sort().filter((id) => weightOf(before, id) !== weightOf(after, id));
   return [
-    ...after.drain.filter((id) => !before.drain.includes(id)).map((id) => told(`drain of ${id}`, { servers: [id] })),
+    ...after.drain.filter((id) => !before.drain.includes(id) || before.drainMs[id] !== after.drainMs[id]).map((id) => told(`drain of ${id}${within(after.drainMs[id])}`, { servers: [id] })),
     ...before.drain.filter((id) => !after.drain.includes(id)).map((id) => told(`end of the drain of ${id}`, { servers: [id] })),
+    ...Object.keys(after.zones).filter((zone) => before.zones[zone] !== after.zones[zone]).map((zone) => told(`drain of zone ${zone}${within(after.zones[zone])}`, {})),
+    ...Object.keys(before.zones).filter((zone) => !Object.hasOwn(after.zones, zone)).map((zone) => told(`end of the drain of zone ${zone}`, {})),
     ...weights.map((id) => told(`weight of ${id}: ${weightOf(after, id) ?? "as it registered"},`, { servers: [id] })),
     ...pools.flatMap((pool) => explainPins(before.pins[pool], after.pins[pool]).map((text) => told(text, { pool }))),
   ];
+}
+
+function within(ms: number | null | undefined): string {
+  return ms === null || ms === undefined ? "" : ` within ${ms / 1_000} s`;
 }
 
 function explainPins(before: Intents["pins"][Pool], after: Intents["pins"][Pool]): string[] {

@@ -5,7 +5,7 @@ import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Topology } from "../protocol/topology.ts";
 import type { RingModule } from "../ring/ring.ts";
 import type { Routes } from "../runtime/http.ts";
-import { type Intents, type Pin, readPin, readPins, readServerIntent, weightOf, withPin, withPins, withServer } from "./intents.ts";
+import { type Intents, type Pin, readPin, readPins, readServerIntent, readZoneIntent, weightOf, withPin, withPins, withServer, withZone } from "./intents.ts";
 import { preview } from "./preview.ts";
 import type { Charm } from "./state.ts";
 
@@ -44,6 +44,16 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       await door.changeIntents((intents) => withServer(intents, id, wish));
       return { status: 200, body: { id, drain: charm.intents.drain.includes(id), weight: weightOf(charm.intents, id) ?? null, epoch: charm.epoch } };
     },
+    "PUT /v1/charm/zones/{zone}": async (request) => {
+      const zone = request.params["zone"]!;
+      const wish = readZoneIntent(await request.json());
+      const charm = door.charm();
+      const servers = pools.flatMap((pool) => published().pools[pool].servers.filter((server) => server.zone === zone).map(({ id }) => id));
+      if (servers.length === 0 && !Object.hasOwn(charm.intents.zones, zone)) throw new ProtocolError("not_found", `no server is in zone '${zone}'`);
+      if (wish.drain) refuseEmptyPool(published(), zone);
+      await door.changeIntents((intents) => withZone(intents, zone, wish));
+      return { status: 200, body: { zone, drain: wish.drain, drain_ms: wish.drainMs ?? null, servers, epoch: charm.epoch } };
+    },
     "PUT /v1/charm/pins": async (request) => {
       const { pool, ...wish } = asObject(await request.json(), "the body");
       const checked = readPool(pool);
@@ -78,6 +88,14 @@ function readPinChange({ pin, pins, ...rest }: Readonly<Record<string, unknown>>
   }
   const wish = readPin(pin);
   return { servers: wish[1] === null ? [] : [wish[1]], change: (now) => withPin(now, wish) };
+}
+
+/** A drain of a zone must leave a server in each pool that has one now. @throws ProtocolError bad_request */
+function refuseEmptyPool(topology: Topology, zone: string): void {
+  for (const pool of pools) {
+    const up = topology.pools[pool].servers.filter(({ state, weight }) => state === "up" && weight > 0);
+    if (up.length > 0 && up.every((server) => server.zone === zone)) throw new ProtocolError("bad_request", `all ${pool} servers that are up are in zone '${zone}': nobody would be left`);
+  }
 }
 
 function readAfter(query: URLSearchParams): number {

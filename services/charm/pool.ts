@@ -3,7 +3,7 @@ import { limits } from "../protocol/limits.ts";
 import type { Pool, Server } from "../protocol/topology.ts";
 import { Endpoints } from "./endpoints.ts";
 import { ChurnGuard } from "./guard.ts";
-import { type Intents, type Pin, weightOf } from "./intents.ts";
+import { drainOf, type Intents, type Pin, weightOf } from "./intents.ts";
 import type { Member } from "./member.ts";
 
 export interface Timing {
@@ -110,11 +110,17 @@ export class PoolState {
   #server(id: string, intents: Intents, admitted: (addr: string) => boolean): Server | undefined {
     const now = this.#base.get(id);
     const member = this.#members.get(id);
-    const wish = (server: Server): Server => ({
-      ...server,
-      weight: weightOf(intents, id) ?? member?.weight ?? server.weight,
-      state: server.state === "down" ? "down" : intents.drain.includes(id) ? "draining" : "up",
-    });
+    const wish = ({ addr, zone, weight, state }: Omit<Server, "id">): Server => {
+      const drain = state === "down" ? undefined : drainOf(intents, { id, zone });
+      return {
+        id,
+        addr,
+        zone,
+        weight: weightOf(intents, id) ?? member?.weight ?? weight,
+        state: state === "down" ? "down" : drain === undefined ? "up" : "draining",
+        ...(drain?.drainMs === undefined || this.pool !== "gateway" ? {} : { drainMs: drain.drainMs }),
+      };
+    };
     if (member === undefined) return now !== undefined && (this.guard.isHeld(id) || this.#missing.has(id)) ? wish(now) : undefined;
     if (!member.passing) {
       if (now === undefined) return undefined;
@@ -122,7 +128,7 @@ export class PoolState {
     }
     // A known server that comes back at a new address keeps its old record until Envoy knows the new one.
     if (!admitted(member.addr)) return now === undefined ? undefined : wish(now);
-    return wish({ id, addr: member.addr, zone: member.zone, weight: member.weight, state: "up" });
+    return wish({ addr: member.addr, zone: member.zone, weight: member.weight, state: "up" });
   }
 
   /** When each address that the ring shall gain is settled. */

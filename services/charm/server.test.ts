@@ -141,6 +141,45 @@ describe("charm's door", () => {
     await ring("undrained", { "cs-0": "up", "cs-1": "up" });
   });
 
+  test("drains a zone within a chosen time, also who registers there later, and takes it back", async () => {
+    serve("gateway", "gw-a", 7001, { zone: "a" });
+    serve("gateway", "gw-b", 7002, { zone: "b" });
+    serve("presence", "ps-a", 7003, { zone: "a" });
+    serve("presence", "ps-b", 7004, { zone: "b" });
+    const servers = (what: string, states: readonly string[]): Promise<Topology> =>
+      until(what, async () => {
+        const now = await topology();
+        const found = [...(now?.pools.presence.servers ?? []), ...(now?.pools.gateway.servers ?? [])].map(({ id, state, drainMs }) => `${id} ${state} ${drainMs ?? "-"}`);
+        return JSON.stringify(found) === JSON.stringify(states) && now;
+      });
+    await servers("all", ["ps-a up -", "ps-b up -", "gw-a up -", "gw-b up -"]);
+    expect((await put("/v1/charm/zones/a", { drain: true, drain_ms: 30_000 })).json).toMatchObject({ zone: "a", drain: true, drain_ms: 30_000, servers: ["ps-a", "gw-a"] });
+    const drained = await servers("the drain", ["ps-a draining -", "ps-b up -", "gw-a draining 30000", "gw-b up -"]);
+    serve("gateway", "gw-a2", 7005, { zone: "a" });
+    await servers("the latecomer", ["ps-a draining -", "ps-b up -", "gw-a draining 30000", "gw-a2 draining 30000", "gw-b up -"]);
+    expect((await put("/v1/charm/zones/b", { drain: true })).json).toMatchObject({ reason: "bad_request", detail: "all presence servers that are up are in zone 'b': nobody would be left" });
+
+    const { address } = charm;
+    await charm.stop();
+    charm = await boot(address);
+    expect((await topology())!.epoch).toBeGreaterThan(drained.epoch);
+    await servers("the drain, after a restart", ["ps-a draining -", "ps-b up -", "gw-a draining 30000", "gw-a2 draining 30000", "gw-b up -"]);
+    expect((await put("/v1/charm/zones/a", { drain: false })).status).toBe(200);
+    await servers("all again", ["ps-a up -", "ps-b up -", "gw-a up -", "gw-a2 up -", "gw-b up -"]);
+    expect((await put("/v1/charm/servers/gw-a", { drain: true, drain_ms: 5_000 })).status).toBe(200);
+    await servers("one within a time", ["ps-a up -", "ps-b up -", "gw-a draining 5000", "gw-a2 up -", "gw-b up -"]);
+    const { events } = (await ask(url("/v1/charm/events"))).json as { events: { kind: string; text: string }[] };
+    expect(events.filter(({ kind }) => kind === "operator").map(({ text }) => text)).toEqual(["end of the drain of zone a by the operator", "drain of gw-a within 5 s by the operator"]);
+  });
+
+  test("takes the intents of charms that knew no zones", async () => {
+    const { address } = charm;
+    await ask(url("/v1/kv/ringway/intents"), { method: "PUT", body: Buffer.from('{"v":1,"drain":["cs-1"],"weights":{"cs-0":50},"pins":{"channel":[[1,"cs-0"]],"presence":[],"gateway":[]}}') });
+    await charm.stop();
+    charm = await boot(address);
+    expect((await ask(url("/v1/charm/status"))).json).toMatchObject({ intents: { drain: ["cs-1"], drainMs: {}, zones: {}, weights: { "cs-0": 50 } } });
+  });
+
   test("pins that come at once are all kept, one by one; one slot is let go without the others", async () => {
     serve("channel", "cs-0", 7001);
     await ring("the server", { "cs-0": "up" });
@@ -236,6 +275,12 @@ describe("charm's door", () => {
     expect(reason(await put("/v1/charm/servers/cs-0", { weight: -1 }))).toEqual([400, "bad_request"]);
     expect(reason(await put("/v1/charm/servers/cs-0", { weigth: 1 }))).toEqual([400, "bad_request"]);
     expect(reason(await put("/v1/charm/servers/cs-0", {}))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/servers/cs-0", { drain: true, drain_ms: 999 }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/servers/cs-0", { drain_ms: 5_000 }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/zones/local", { drain: "yes" }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/zones/local", { drain: true, within: 5 }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/zones/local", { drain: false, drain_ms: 5_000 }))).toEqual([400, "bad_request"]);
+    expect(reason(await put("/v1/charm/zones/elsewhere", { drain: true }))).toEqual([404, "not_found"]);
     expect(reason(await put("/v1/charm/servers/a%20b", { drain: true }))).toEqual([400, "bad_id"]);
     expect(reason(await put("/v1/charm/servers/cs-9", { drain: true }))).toEqual([404, "not_found"]);
     expect(reason(await put("/v1/charm/pins", { pool: "channel", pins: [[70000, "cs-0"]] }))).toEqual([400, "bad_request"]);
@@ -275,6 +320,7 @@ describe("charm's door", () => {
     await ring("the server", { "cs-0": "up" });
     const doors = [
       ["PUT", "/v1/charm/servers/cs-0"],
+      ["PUT", "/v1/charm/zones/local"],
       ["PUT", "/v1/charm/pins"],
       ["POST", "/v1/charm/preview"],
       ["POST", "/v1/charm/release"],

@@ -260,5 +260,5 @@ function sameContent(a: TopologyDraft["pools"], b: TopologyDraft["pools"]): bool
 }
 
 function content({ servers, pins }: Wanted): string {
-  return JSON.stringify([servers.map(({ id, addr, zone, weight, state }) => [id, addr, zone, weight, state]), pins]);
+  return JSON.stringify([servers.map(({ id, addr, zone, weight, state, drainMs }) => [id, addr, zone, weight, state, drainMs]), pins]);
 }

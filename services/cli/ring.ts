@@ -1,6 +1,7 @@
 /** `ringway ring …`: who owns what, what a change would move, a document of one's own, drain and weight. */
 import { readFile, writeFile } from "node:fs/promises";
 import { shareCells, shareColumns, sharesOf, type Share } from "../observe/shares.ts";
+import { limits } from "../protocol/limits.ts";
 import { pools, type Pool, type Topology } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule } from "../ring/ring.ts";
@@ -15,6 +16,8 @@ const flags = {
   ...operatorFlags,
   pool: { type: "string", default: "channel", oneOf: pools, help: "owner, pin, unpin: which pool" },
   topology: { type: "string", default: "", help: "owner, diff: a topology document in a file instead of charm's" },
+  zone: { type: "string", default: "", help: "drain, undrain: all servers of this zone, those that come later too, in the place of one server" },
+  "within-seconds": { type: "number", default: 0, min: 0, max: limits.drainMsMost / 1_000, help: "drain: the clients of a drained gateway leave within this time, evenly; 0 = at the gateways' own rate, --reconnects-per-second" },
   wait: { type: "boolean", help: "drain, undrain, weight: until the slots have moved, and a drained gateway's clients have left; exit code 1 where it is gone before" },
   json: { type: "boolean", help: "print JSON" },
 } as const satisfies Flags;
@@ -27,15 +30,15 @@ const verbs: Record<string, { readonly args: string; readonly run: (options: Opt
   owner: { args: "<id>", run: owner },
   diff: { args: "<topology-file>", run: diff },
   seal: { args: "<draft-file> <binary-file>", run: seal },
-  drain: { args: "<server>", run: (options, server) => change(options, server, { drain: true }) },
-  undrain: { args: "<server>", run: (options, server) => change(options, server, { drain: false }) },
+  drain: { args: "<server>", run: (options, server) => drain(options, server, { drain: true, ...(options.withinSeconds > 0 ? { drain_ms: Math.round(1_000 * options.withinSeconds) } : {}) }) },
+  undrain: { args: "<server>", run: (options, server) => drain(options, server, { drain: false }) },
   weight: { args: "<server> <weight>", run: (options, server, weight) => change(options, server, { weight: wholeWeight(weight) }) },
   pin: { args: "<id> <server>", run: (options, id, server) => pin(options, id, server) },
   unpin: { args: "<id>", run: (options, id) => pin(options, id, undefined) },
 };
 
 export const ring: Verb = {
-  summary: "show | owner <id> | diff <topology-file> | seal <draft-file> <binary-file> | drain <server> | undrain <server> | weight <server> <0..65535> | pin <id> <server> | unpin <id>",
+  summary: "show | owner <id> | diff <topology-file> | seal <draft-file> <binary-file> | drain <server>|--zone Z | undrain <server>|--zone Z | weight <server> <0..65535> | pin <id> <server> | unpin <id>",
   usage: "show|owner|diff|seal|drain|undrain|weight|pin|unpin …",
   flags,
   async run(argv) {
@@ -43,9 +46,10 @@ export const ring: Verb = {
     const [verb, ...args] = options._;
     const known = Object.hasOwn(verbs, verb ?? "") ? verbs[verb!] : undefined;
     if (known === undefined) throw new UsageError(`${verb === undefined ? "ring needs a verb" : `'ring ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
-    if (args.length !== known.args.split(" ").filter((arg) => arg !== "").length) throw new UsageError(`usage: ringway ring ${verb} ${known.args}`.trimEnd());
+    const isForZone = options.zone !== "" && known.args === "<server>";
+    if (args.length !== (isForZone ? 0 : known.args.split(" ").filter((arg) => arg !== "").length)) throw new UsageError(`usage: ringway ring ${verb} ${known.args}${known.args === "<server>" ? " or --zone Z" : ""}`.trimEnd());
     try {
-      const result = await known.run(options, args[0]!, args[1] ?? "");
+      const result = await known.run(options, args[0] ?? "", args[1] ?? "");
       process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${lines(result).join("\n")}\n`);
       return 0;
     } catch (error) {
@@ -127,9 +131,22 @@ async function seal(options: Options, file: string, out: string): Promise<unknow
   return { epoch: topology.epoch, key_id: topology.keyId, bytes: binary.length, ...Object.fromEntries(pools.map((name) => [`${name}_servers`, topology.pools[name].servers.length])) };
 }
 
-async function change(options: Options, server: string, body: { readonly drain?: boolean; readonly weight?: number }): Promise<unknown> {
+interface Drain {
+  readonly drain: boolean;
+  readonly drain_ms?: number;
+}
+
+/** Of one server, or of a zone. */
+async function drain(options: Options, server: string, body: Drain): Promise<unknown> {
+  if (options.zone === "") return change(options, server, body);
+  const changed = (await askCharm(options.charmUrl, `/v1/charm/zones/${encodeURIComponent(options.zone)}`, { method: "PUT", body })) as { readonly drain: boolean; readonly servers: readonly string[] };
+  if (options.wait) await settled(options.charmUrl, changed.servers, body.drain);
+  return { zone: options.zone, drain: changed.drain, in_zone: changed.servers };
+}
+
+async function change(options: Options, server: string, body: Partial<Drain> & { readonly weight?: number }): Promise<unknown> {
   const changed = (await askCharm(options.charmUrl, `/v1/charm/servers/${encodeURIComponent(server)}`, { method: "PUT", body })) as { drain: boolean; weight: number | null };
-  if (options.wait) await settled(options.charmUrl, server, body.drain === true);
+  if (options.wait) await settled(options.charmUrl, [server], body.drain === true);
   return { server, drain: changed.drain, weight: changed.weight ?? "as registered" };
 }
 

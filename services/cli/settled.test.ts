@@ -47,7 +47,7 @@ describe("a gateway's drain that is waited for", () => {
   test("ends when the gateway itself says that its sessions have left", async () => {
     const answers = [sessions(2), silent, sessions(0)];
     gateway = () => answers.shift()!;
-    await settled(charmUrl, "gw-0", true);
+    await settled(charmUrl, ["gw-0"], true);
     expect(answers).toEqual([]);
   });
 
@@ -56,7 +56,7 @@ describe("a gateway's drain that is waited for", () => {
     ["gone", "gw-0 is gone: it left the ring before it said that its clients had left"],
   ] as const)("goes on while nobody answers, until the topology says that the gateway is %s", async (end, message) => {
     gateway = () => silent;
-    const waited = settled(charmUrl, "gw-0", true).catch((error: unknown) => (error as Error).message);
+    const waited = settled(charmUrl, ["gw-0"], true).catch((error: unknown) => (error as Error).message);
     await vi.waitFor(() => expect(asked).toBeGreaterThan(2), 10_000);
     state = end;
     expect(await waited).toBe(message);
@@ -64,7 +64,7 @@ describe("a gateway's drain that is waited for", () => {
 
   test("does not ask a gateway that the ring does not drain yet, nor waits for a drain that was taken back", async () => {
     state = "up";
-    const waited = settled(charmUrl, "gw-0", true).catch((error: unknown) => (error as Error).message);
+    const waited = settled(charmUrl, ["gw-0"], true).catch((error: unknown) => (error as Error).message);
     state = "draining";
     gateway = () => {
       intended = [];

@@ -13,15 +13,16 @@ export class Unsettled extends Error {}
 
 interface Status {
   readonly rebalance: Rebalance | null;
-  readonly intents: { readonly drain: readonly string[] };
+  /** charms of before have no `zones` */
+  readonly intents: { readonly drain: readonly string[]; readonly zones?: Readonly<Record<string, unknown>> };
 }
 
 /**
- * @param server whose sessions count where it is a gateway
- * @param drains whether it shall be empty in the end
+ * @param servers whose sessions count where they are gateways
+ * @param drains whether they shall be empty in the end
  * @throws Unsettled
  */
-export async function settled(charmUrl: string, server: string, drains: boolean): Promise<void> {
+export async function settled(charmUrl: string, servers: readonly string[], drains: boolean): Promise<void> {
   const slots = progress("slots to move");
   try {
     let most = 0;
@@ -33,8 +34,8 @@ export async function settled(charmUrl: string, server: string, drains: boolean)
   } finally {
     slots.end();
   }
-  const isGateway = (await currentTopology(charmUrl)).pools.gateway.servers.some(({ id }) => id === server);
-  if (drains && isGateway) await sessionsLeft(charmUrl, server);
+  if (!drains) return;
+  for (const { id } of (await currentTopology(charmUrl)).pools.gateway.servers) if (servers.includes(id)) await sessionsLeft(charmUrl, id);
 }
 
 async function statusOf(charmUrl: string): Promise<Status> {
@@ -51,7 +52,7 @@ async function sessionsLeft(charmUrl: string, server: string): Promise<void> {
       const left = isDraining ? await sessionsAt(addr) : undefined;
       if (left === 0) return;
       most = Math.max(most, left ?? 0);
-      if (left !== undefined) bar.at(1 - left / most, `${left} are left`);
+      if (left !== undefined) bar.at(1 - left / most, `${left} are left at ${server}`);
       else bar.at(0, isDraining ? `${server} does not answer` : "the topology does not say yet that it drains");
       await pause(everyMs);
     }
@@ -65,7 +66,7 @@ async function gatewayIn(charmUrl: string, server: string): Promise<{ readonly a
   const [{ intents }, { pools }] = await Promise.all([statusOf(charmUrl), currentTopology(charmUrl)]);
   const found = pools.gateway.servers.find(({ id }) => id === server);
   if (found === undefined || found.state === "down") throw new Unsettled(`${server} is gone: ${found === undefined ? "it left the ring" : "it is down"} before it said that its clients had left`);
-  if (!intents.drain.includes(server)) throw new Unsettled(`${server} shall not be drained any more: somebody took that back`);
+  if (!intents.drain.includes(server) && !Object.hasOwn(intents.zones ?? {}, found.zone)) throw new Unsettled(`${server} shall not be drained any more: somebody took that back`);
   return { addr: found.addr, isDraining: found.state === "draining" };
 }
 

@@ -17,7 +17,7 @@ export interface Ring {
   preference(pool: Pool, id: string): readonly Pick<Server, "id">[];
   /** 0..65535 */
   slotOf(id: string): number;
-  servers(pool: Pool): readonly Pick<Server, "id" | "state">[];
+  servers(pool: Pool): readonly Pick<Server, "id" | "state" | "drainMs">[];
 }
 
 export type Event =

@@ -2,7 +2,8 @@
  * A gateway that drains or stops takes leave of its sessions one by one, so that the other gateways receive no more
  * reconnects per second than they should. Each session has a turn. A client that said it waits (`x_resume`) is told its
  * turn at once and leaves by itself then; any other comes back the moment it is told, so it is told in its turn. All are
- * served until they are gone.
+ * served until they are gone. Where there is a time by which all shall have left, the turns lie before it, and who is still
+ * there then is closed.
  */
 import type { Core } from "./core.ts";
 import type { SessionId } from "./events.ts";
@@ -21,6 +22,17 @@ export interface FarewellHooks {
   waiting(session: Session): number;
 }
 
+export interface Pace {
+  /** time between two turns */
+  readonly everyMs: number;
+  /** how long after its turn a client that leaves by itself is still served */
+  readonly patienceMs: number;
+  /** begins now in any case, not after the turns that were told before */
+  readonly hurry?: boolean;
+  /** nobody is served for longer from now on */
+  readonly withinMs?: number;
+}
+
 interface Leave {
   timer: Timer | undefined;
   /** when the client leaves; Infinity before it was told */
@@ -36,6 +48,7 @@ export class Farewell {
   #everyMs = 0;
   #patienceMs = 0;
   #nextTurn = 0;
+  #until = Infinity;
   /** the latest turn of a client that leaves in any case */
   #lastTurn = -Infinity;
 
@@ -44,15 +57,11 @@ export class Farewell {
     this.#hooks = hooks;
   }
 
-  /**
-   * Gives each session its turn, after those that have come and those that can't be taken back; one that has a turn already gets a new one.
-   * @param everyMs time between two turns
-   * @param patienceMs how long after its turn a client that leaves by itself is still served
-   * @param hurry begins now in any case
-   */
-  begin(sessions: readonly Session[], everyMs: number, patienceMs: number, hurry = false): void {
+  /** Gives each session its turn, after those that have come and those that can't be taken back; one that has a turn already gets a new one. */
+  begin(sessions: readonly Session[], { everyMs, patienceMs, hurry = false, withinMs = Infinity }: Pace): void {
     this.#everyMs = everyMs;
     this.#patienceMs = patienceMs;
+    this.#until = this.#core.now + withinMs;
     for (const { turn } of this.#leaving.values()) if (turn <= this.#core.now) this.#left(turn);
     this.#nextTurn = hurry ? this.#core.now : Math.max(this.#core.now, this.#lastTurn + everyMs);
     for (const session of sessions) this.add(session);
@@ -64,11 +73,11 @@ export class Farewell {
     if (leave?.ending === true) return;
     if (leave === undefined) this.#leaving.set(session.id, (leave = { timer: undefined, turn: Infinity, ending: false }));
     this.#core.cancel(leave.timer);
-    const delayMs = Math.ceil(Math.max(0, this.#nextTurn - this.#core.now));
+    const delayMs = Math.ceil(Math.max(0, Math.min(this.#nextTurn, this.#until) - this.#core.now));
     this.#nextTurn = Math.max(this.#nextTurn, this.#core.now) + this.#everyMs;
     if (session.ticketed?.paced === true) {
       leave.turn = this.#core.now + delayMs;
-      leave.timer = this.#core.after(delayMs + this.#patienceMs, () => this.#end(session, leave));
+      leave.timer = this.#core.after(Math.max(delayMs, Math.min(delayMs + this.#patienceMs, this.#until - this.#core.now)), () => this.#end(session, leave));
       this.#hooks.goodbye(session, delayMs);
     } else if (delayMs === 0) this.#tell(session, leave);
     else leave.timer = this.#core.after(delayMs, () => this.#tell(session, leave));

@@ -20,14 +20,14 @@ const options: Options = {
 };
 
 /** A ring in which every ID has the same preference list. */
-function ring(epoch: number, channel: readonly string[], extra: Partial<{ presence: readonly string[]; gateway: readonly (readonly [string, "up" | "draining"])[]; idle: readonly string[] }> = {}): Ring {
+function ring(epoch: number, channel: readonly string[], extra: Partial<{ presence: readonly string[]; gateway: readonly (readonly [string, "up" | "draining", drainMs?: number])[]; idle: readonly string[] }> = {}): Ring {
   const { presence = [], gateway = [["gw-0", "up"]], idle = [] } = extra;
   const lists = { channel, presence, gateway: gateway.map(([id]) => id) };
   return {
     epoch,
     slotOf: () => 7,
     preference: (pool) => lists[pool].map((id) => ({ id })),
-    servers: (pool) => (pool === "gateway" ? gateway.map(([id, state]) => ({ id, state })) : [...lists[pool], ...(pool === "channel" ? idle : [])].map((id) => ({ id, state: "up" as const }))),
+    servers: (pool) => (pool === "gateway" ? gateway.map(([id, state, drainMs]) => ({ id, state, ...(drainMs === undefined ? {} : { drainMs }) })) : [...lists[pool], ...(pool === "channel" ? idle : [])].map((id) => ({ id, state: "up" as const }))),
   };
 }
 
@@ -1045,6 +1045,51 @@ describe("the end of a session or a gateway", () => {
     t.take();
     t.tell(gateway(4, "draining"));
     expect(toClients(t).filter((line) => line.includes("x_delay_ms"))).toEqual(['to 2: {"type":"goodbye","x_delay_ms":160}']);
+  });
+
+  describe("within a time that an operator chose", () => {
+    const chosen = (epoch: number, drainMs: number, ...others: (readonly [string, "up" | "draining", number?])[]): Event => ({ type: "topology", ring: ring(epoch, ["cs-0", "cs-1"], { gateway: [["gw-0", "draining", drainMs], ...others] }) });
+    const told = (t: Trace): string[] => toClients(t).filter((line) => line.includes("x_delay_ms"));
+
+    test("the turns are spread evenly over it, whatever the rate, and who is there at its end is closed", () => {
+      const t = crowd({ U2: true, U3: false, U4: true }, { reconnectsPerSecond: 1 }).tell(chosen(2, 4_000));
+      expect(toClients(t)).toEqual(['to 1: {"type":"goodbye","x_delay_ms":0}', "close 1: goodbye", 'to 2: {"type":"goodbye","x_delay_ms":900}', 'to 4: {"type":"goodbye","x_delay_ms":2700}']);
+      t.wait(1_799).from("cs-0", event(2, 8, "still here"));
+      expect(toClients(t)).toEqual(['to 4,2,3: "still here"']);
+      expect(toClients(t.wait(1))).toEqual(['to 3: {"type":"goodbye","x_delay_ms":0}', "close 3: goodbye"]);
+      t.wait(2_199).from("cs-0", event(2, 9, "and here"));
+      expect(toClients(t).at(-1)).toBe('to 4,2: "and here"');
+      expect(toClients(t.wait(1))).toEqual(["close 2: goodbye", "close 4: goodbye"]);
+    });
+
+    test("nobody is told twice when other gateways begin or end a drain, or another epoch comes", () => {
+      const t = crowd({ U2: true, U3: true }).tell(chosen(2, 3_000));
+      expect(told(t)).toHaveLength(3);
+      t.tell(chosen(3, 3_000, ["gw-1", "draining", 3_000])).tell(chosen(4, 3_000, ["gw-1", "draining"], ["gw-2", "draining"])).tell(chosen(5, 3_000, ["gw-1", "up"]));
+      expect(told(t)).toEqual([]);
+    });
+
+    test("another time gives those who are left new turns, and no drain lets them stay", () => {
+      const t = crowd({ U2: true, U3: false }, { reconnectsPerSecond: 11 }).tell(chosen(2, 30_000)).wait(100);
+      t.take();
+      expect(told(t.tell(chosen(3, 2_000)))).toEqual(['to 2: {"type":"goodbye","x_delay_ms":0}']);
+      t.tell({ type: "topology", ring: ring(4, ["cs-0", "cs-1"]) }).take();
+      expect(toClients(t.wait(2_500)).filter((line) => line.startsWith("close"))).toEqual([]);
+    });
+
+    test("a session that begins meanwhile leaves by its end, too", () => {
+      const t = crowd({ U2: true }).tell({ type: "upgrade", session: 9, ticket: "U9.s" }).tell(chosen(2, 1_000)).wait(990);
+      t.take();
+      t.connect(9, "U9", { paced: true }).from("cs-0", subscribed(4, 0)).tell({ type: "listed", session: 9, channels: ["C1"] });
+      expect(told(t)).toEqual(['to 9: {"type":"goodbye","x_delay_ms":0}']);
+      expect(toClients(t.wait(10)).at(-1)).toBe("close 9: goodbye");
+    });
+
+    test("gateways for which nobody chose share the rate without those for which somebody did", () => {
+      const t = crowd({ U2: true }, { reconnectsPerSecond: 11 });
+      t.tell({ type: "topology", ring: ring(2, ["cs-0", "cs-1"], { gateway: [["gw-0", "draining"], ["gw-1", "draining", 5_000]] }) });
+      expect(told(t)).toEqual([0, 100].map((ms, i) => `to ${i + 1}: {"type":"goodbye","x_delay_ms":${ms}}`));
+    });
   });
 
   test.each([[2_000, 200], [2_000, 300], [400, 20]])("%i sessions leave at no more than %i per second, and not much slower", (count, rate) => {

@@ -9,6 +9,7 @@ import { Boot } from "./boot.ts";
 import { CatchUps } from "./catch-up.ts";
 import { ack, gap, goodbye, hello, parseClientFrame, pong, refusal, type ClientFrame, type ReplyTo } from "./client-frames.ts";
 import { Core, type Counters, type Options } from "./core.ts";
+import { drainIn, drainPace, sameDrain, stopPace, type Drain } from "./drain.ts";
 import type { Effect, Event, Ring, SessionId } from "./events.ts";
 import { Farewell } from "./farewell.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -25,11 +26,6 @@ import { Subscriptions } from "./subscriptions.ts";
 export type { Options } from "./core.ts";
 export type { Effect, Event, Ring } from "./events.ts";
 
-/** Turns are so much further apart than the rate demands: clients do not come back to the millisecond. */
-const turnRoom = 1.1;
-/** A client that leaves by itself has so long after its turn when the gateway stops, ms. */
-const stopPatienceMs = 500;
-
 export class Gateway {
   readonly #core: Core;
   readonly #sessions = new Sessions();
@@ -45,8 +41,7 @@ export class Gateway {
   readonly #heartbeat: Heartbeat;
   readonly #farewell: Farewell;
   readonly #pressure: Pressure;
-  /** how many gateways drain, where this one does; they share the rate */
-  #draining = 0;
+  #draining: Drain;
   #stopping = false;
   #drained = false;
 
@@ -252,12 +247,10 @@ export class Gateway {
     this.#subs.reroute();
     this.#presence.reroute();
     this.#links.shrink();
-    const draining = ring.servers("gateway").filter(({ state }) => state === "draining");
-    const sharers = draining.some(({ id }) => id === this.#core.options.id) ? draining.length : 0;
-    const changed = sharers !== this.#draining;
-    this.#draining = sharers;
-    if (!changed || this.#stopping) return;
-    if (sharers > 0) this.#takeLeave();
+    const before = this.#draining;
+    this.#draining = drainIn(ring, this.#core.options.id);
+    if (this.#stopping || sameDrain(before, this.#draining)) return;
+    if (this.#draining !== undefined) this.#takeLeave();
     else this.#farewell.cancel();
   }
 
@@ -355,17 +348,18 @@ export class Gateway {
   }
 
   #closedToClients(): boolean {
-    return this.#draining > 0 || this.#stopping;
+    return this.#draining !== undefined || this.#stopping;
   }
 
-  /** In turns, at this gateway's share of the rate where several drain; a gateway that stops has --drain-ms for all of them. */
+  /** In turns, at the pace of a drain or of a stop. */
   #takeLeave(): void {
     const { options } = this.#core;
     const live = [...this.#sessions.all()].filter((session) => session.phase === "live");
-    const everyMs = (turnRoom * 1_000 * Math.max(1, this.#draining)) / options.reconnectsPerSecond;
-    const hurriedMs = this.#stopping ? Math.min(everyMs, options.drainMs / Math.max(1, live.length)) : everyMs;
-    if (hurriedMs < everyMs) this.#core.emit({ type: "hurry", sessions: live.length, withinMs: options.drainMs });
-    this.#farewell.begin(live, hurriedMs, this.#stopping ? stopPatienceMs : options.leaveWithinMs, this.#stopping);
+    const pace = drainPace(this.#draining, live.length, options);
+    if (!this.#stopping) return this.#farewell.begin(live, pace);
+    const hurried = stopPace(this.#draining, live.length, options);
+    if (hurried.everyMs < pace.everyMs) this.#core.emit({ type: "hurry", sessions: live.length, withinMs: options.drainMs });
+    this.#farewell.begin(live, hurried);
   }
 
   #close(session: Session, reason: CloseReason, now = false): void {

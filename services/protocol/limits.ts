@@ -82,6 +82,9 @@ export const limits = {
   charmDecisions: 500,
   /** Changes of operators that wait for one another at a charm; more is 503 `overloaded`. */
   intentChanges: 64,
+  /** How long the clients of drained gateways may be given to leave, ms. */
+  drainMsLeast: 1_000,
+  drainMsMost: 3_600_000,
   /** Pairs of servers in a preview of what moves, those with the most slots; the rest is in its sum. */
   previewMoves: 200,
   /** Consoles that watch one console server; more is 503 `overloaded`. */

@@ -17,6 +17,8 @@ export interface Server {
   /** 0..65535; 0 owns nothing */
   readonly weight: number;
   readonly state: ServerState;
+  /** of a gateway that drains: its clients shall all have left so many milliseconds after it learns of it; absent = at the gateways' own rate. Not in the binary form */
+  readonly drainMs?: number;
 }
 
 export interface PoolTopology {

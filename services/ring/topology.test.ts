@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeTopologyJson, parseTopology, TopologyError, validateTopology } from "./topology.ts";
+import { encodeTopologyBinary, encodeTopologyJson, parseTopology, TopologyError, validateTopology } from "./topology.ts";
 
 const server = { id: "cs-1", addr: "10.0.0.1:7001", zone: "a", weight: 100, state: "up" };
 const pool = { servers: [server], pins: [[7, "cs-1"]], tableDigest: "0123456789abcdef" };
@@ -31,6 +31,18 @@ describe("validateTopology", () => {
     expect(validateTopology({ ...doc, later: 1 })).toEqual(doc);
   });
 
+  test("keeps how long a gateway's clients have to leave, in the JSON alone", () => {
+    const draining = { ...doc, pools: { ...doc.pools, gateway: { ...empty, servers: [{ ...server, state: "draining", drainMs: 30_000 }] } } };
+    const taken = parseTopology(encodeTopologyJson(validateTopology(draining)));
+    expect(taken).toEqual(draining);
+    const binary = (ms: number | undefined): Uint8Array => {
+      const { drainMs: _, ...rest } = taken.pools.gateway.servers[0]!;
+      const servers = [{ ...rest, ...(ms === undefined ? {} : { drainMs: ms }) }];
+      return encodeTopologyBinary({ ...taken, pools: { ...taken.pools, gateway: { ...taken.pools.gateway, servers } } }, () => 0n);
+    };
+    expect(binary(30_000)).toEqual(binary(undefined));
+  });
+
   test("sorts servers by ID bytewise and pins by slot", () => {
     const servers = ["b", "a", "B", "a-1"].map((id) => ({ ...server, id }));
     const pins = [[9, "a"], [1, "b"]];
@@ -53,6 +65,8 @@ describe("validateTopology", () => {
     ["pools.channel.servers.0.id", "", "bad_id at pools.channel.servers[0].id"],
     ["pools.channel.servers.0.id", "a,b", "bad_id at pools.channel.servers[0].id"],
     ["pools.channel.servers.0.id", "x".repeat(65), "bad_id at pools.channel.servers[0].id"],
+    ["pools.channel.servers.0.drainMs", 0, "bad_drain at pools.channel.servers[0].drainMs"],
+    ["pools.channel.servers.0.drainMs", "5s", "bad_drain at pools.channel.servers[0].drainMs"],
     ["pools.channel.servers.0.addr", "localhost:80", "bad_addr at pools.channel.servers[0].addr"],
     ["pools.channel.servers.0.addr", "10.0.0.1", "bad_addr at pools.channel.servers[0].addr"],
     ["pools.channel.servers.0.addr", "10.0.0.1:0", "bad_addr at pools.channel.servers[0].addr"],

@@ -26,6 +26,7 @@ export type TopologyReason =
   | "bad_zone"
   | "bad_weight"
   | "bad_state"
+  | "bad_drain"
   | "bad_slot"
   | "bad_digest"
   | "duplicate"
@@ -107,7 +108,7 @@ export function encodeTopologyJson(doc: Topology): Uint8Array {
         return [
           pool,
           {
-            servers: sortServers(servers).map(({ id, addr, zone, weight, state }) => ({ id, addr, zone, weight, state })),
+            servers: sortServers(servers).map(({ id, addr, zone, weight, state, drainMs }) => ({ id, addr, zone, weight, state, ...(drainMs === undefined ? {} : { drainMs }) })),
             pins: sortPins(pins),
             tableDigest,
           },
@@ -201,7 +202,7 @@ function asPool(value: unknown, path: string): PoolTopology {
 }
 
 function asServer(value: unknown, path: string): Server {
-  const { id, addr, zone, weight, state } = asObject(value, path);
+  const { id, addr, zone, weight, state, drainMs } = asObject(value, path);
   if (typeof id !== "string" || !isId(id)) {
     throw new TopologyError(`${path}.id`, "bad_id", "must be 1..64 characters of [A-Za-z0-9_-]");
   }
@@ -213,7 +214,8 @@ function asServer(value: unknown, path: string): Server {
   if (state !== "up" && state !== "draining" && state !== "down") {
     throw new TopologyError(`${path}.state`, "bad_state", "must be up, draining or down");
   }
-  return { id, addr, zone, weight, state };
+  if (drainMs !== undefined && !isWhole(drainMs, 1, Number.MAX_SAFE_INTEGER)) throw new TopologyError(`${path}.drainMs`, "bad_drain", "must be a whole number from 1");
+  return { id, addr, zone, weight, state, ...(drainMs === undefined ? {} : { drainMs }) };
 }
 
 function asPin(value: unknown, path: string): readonly [number, string] {

@@ -1,5 +1,6 @@
 /** A gateway that is drained sends its clients to the others at the rate that these can take, and nobody misses anything. */
 import { afterEach, expect, test } from "vitest";
+import { peakWithin } from "../hosts/figures.ts";
 import { call, type Frame } from "./client.ts";
 import { disorder } from "./history.ts";
 import { drain, gatewayOf, makeChannels } from "./operate.ts";
@@ -14,12 +15,6 @@ const plane = usePlane({ env: { RINGWAY_RECONNECTS_PER_SECOND: String(rate) } })
 
 const clients: Resuming[] = [];
 afterEach(() => Promise.all(clients.splice(0).map((client) => client.stop())));
-
-/** The most of these times that lie within one second. */
-function peakOf(times: readonly number[]): number {
-  const sorted = [...times].sort((a, b) => a - b);
-  return Math.max(...sorted.map((from, i) => sorted.slice(i).findIndex((at) => at - from >= 1_000)).map((count, i) => (count < 0 ? sorted.length - i : count)));
-}
 
 const gatewayIn = (frames: readonly Frame[]): string => frames.find(({ type }) => type === "hello")!["x_gateway"] as string;
 
@@ -67,7 +62,7 @@ test(`${sockets} sockets leave a drained gateway at ${rate} per second, are serv
     expect(waited.length).toBeGreaterThan(10);
     for (const { frames } of waited) expect(frames.slice(frames.findIndex(({ type }) => type === "goodbye")).filter(({ type }) => type === "message").length).toBeGreaterThan(5);
 
-    const peak = peakOf(hellos);
+    const peak = peakWithin(hellos, 1_000);
     const tookMs = Math.max(...hellos) - began;
     console.log(`drain of ${sockets} sockets at ${rate}/s: at most ${peak} hellos within a second, all within ${Math.round(tookMs)} ms, ${said.length} messages meanwhile`);
     // The turns themselves are exact (services/gateway/state.test.ts); how long a client then takes is the machine's affair.
