@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { compileCache } from "./services/launch/node.ts";
 
 /** What starts whole planes or real Envoys and looks at times, or takes both cores: one file at a time, after the rest, so that nothing else takes their two cores. */
-const alone = ["chaos/chaos", "e2e/clients", "e2e/delivery", "e2e/drain", "e2e/failure", "e2e/held-back", "e2e/moves", "e2e/postgres-failover", "e2e/ringway-client"].map((name) => `test/${name}.test.ts`);
+const alone = ["chaos/chaos", "e2e/clients", "e2e/delivery", "e2e/drain", "e2e/failure", "e2e/held-back", "e2e/moves", "e2e/postgres-failover", "e2e/ringway-client", "e2e/zone-drain"].map((name) => `test/${name}.test.ts`);
 /** What starts them, and does not mind another one beside. */
 const planes = ["test/e2e/**/*.test.ts", "test/browser/*.test.ts", "test/filter/envoy*.test.ts", "test/readme.test.ts"];
 

@@ -4,6 +4,9 @@
 export interface Plan {
   /** where clients find the plane: `http://host:port` */
   readonly api: string;
+  /** where readers and writers find it, one after the other, if elsewhere */
+  readonly readersAt?: readonly string[];
+  readonly writersAt?: readonly string[];
   /** whose sessions write and read, one after the other; the first one makes the channels */
   readonly tokens: readonly string[];
   readonly channels: number;

@@ -49,8 +49,8 @@ export class DeliveryRun {
     const note = (event: Happened): void => void this.happened.push(event);
     const random = numbers(this.plan.seed);
     const nextChannel = (): string => this.#channels[Math.floor(random() * this.#channels.length)]!;
-    this.#readers = Array.from({ length: this.plan.readers }, (_, i) => new Reader(i, this.plan, this.#channels, note));
-    this.#writers = Array.from({ length: this.plan.writers }, (_, i) => new Writer(i, this.plan, `${name}-w${i}`, nextChannel, note));
+    this.#readers = Array.from({ length: this.plan.readers }, (_, i) => new Reader(i, this.#planAt(this.plan.readersAt, i), this.#channels, note));
+    this.#writers = Array.from({ length: this.plan.writers }, (_, i) => new Writer(i, this.#planAt(this.plan.writersAt, i), `${name}-w${i}`, nextChannel, note));
     for (const client of [...this.#readers, ...this.#writers]) client.start();
     const deadline = performance.now() + this.plan.settleMs;
     while (![...this.#readers, ...this.#writers].every((client) => client.isOpen)) {
@@ -80,6 +80,10 @@ export class DeliveryRun {
     } finally {
       await this.#disconnect();
     }
+  }
+
+  #planAt(places: readonly string[] | undefined, i: number): Plan {
+    return places === undefined ? this.plan : { ...this.plan, api: places[i % places.length]! };
   }
 
   async #makeChannels(name: string): Promise<string[]> {

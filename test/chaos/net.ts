@@ -24,7 +24,14 @@ interface Place {
 }
 
 export class Net {
+  readonly #sites: readonly (readonly string[])[];
+  readonly #isCabled: boolean;
   readonly #places = new Map<string, Place>();
+
+  private constructor(sites: readonly (readonly string[])[], isCabled: boolean) {
+    this.#sites = sites;
+    this.#isCabled = isCabled;
+  }
 
   /**
    * To be called in a namespace that is the run's own.
@@ -34,7 +41,7 @@ export class Net {
   static async create(sites: readonly (readonly string[])[], isCabled = true): Promise<Net> {
     // Who asks at one site for the run's address at another one must not be answered here.
     await writeFile("/proc/sys/net/ipv4/conf/all/arp_ignore", "1");
-    const net = new Net();
+    const net = new Net(sites, isCabled);
     for (const [site, names] of sites.entries()) {
       await ip("link", "add", bridgeOf(site), "type", "bridge");
       await ip("addr", "add", `${network}.${site}.1/24`, "dev", bridgeOf(site));
@@ -86,8 +93,16 @@ export class Net {
     await this.#neighbour(other, one, "del");
   }
 
-  stop(): void {
-    for (const { holder } of this.#places.values()) holder.kill("SIGKILL");
+  /** Takes all of it away; the next one has the same names. */
+  async stop(): Promise<void> {
+    for (const { holder, port } of this.#places.values()) {
+      await ip("link", "del", port);
+      holder.kill("SIGKILL");
+    }
+    for (const site of this.#sites.keys()) {
+      if (this.#isCabled && site > 0) await ip("link", "del", cableOf(site));
+      await ip("link", "del", bridgeOf(site));
+    }
   }
 
   async #neighbour(at: string, of: string, verb: string, ...how: readonly string[]): Promise<void> {

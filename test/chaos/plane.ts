@@ -206,7 +206,7 @@ export class ChaosPlane {
     const order = [...names.gateway, "envoy", "webapp", ...names.channel, ...names.presence, "charm", "registry"];
     for (const proc of this.#envoy?.retired ?? []) await proc.stop(2_000);
     for (const name of order) await this.#procs.get(name)?.stop(5_000);
-    this.#net?.stop();
+    await this.#net?.stop();
     if (!isInside) await rm(`/dev/shm/envoy_shared_memory_${baseId}0`, { force: true });
     if (this.#options.diskMiB !== undefined) await exec("umount", ["-l", join(this.#options.data, "store")]);
   }

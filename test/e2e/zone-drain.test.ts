@@ -13,7 +13,7 @@ import { freshFolder, root } from "./plane.ts";
 import { Resuming } from "./resuming.ts";
 import { inParallel, until } from "./wait.ts";
 
-const sockets = 200;
+const sockets = 120;
 const seconds = 8;
 
 let plane: HostsPlane;
@@ -29,7 +29,7 @@ beforeAll(async () => {
       { zone: "b", names: ["gw-2", "gw-3"] },
     ],
     // An operator's time goes before this rate, which would take twice as long.
-    env: { RINGWAY_RECONNECTS_PER_SECOND: "12" },
+    env: { RINGWAY_RECONNECTS_PER_SECOND: "7" },
     say: (line) => process.stderr.write(`${line}\n`),
   });
 });
@@ -66,22 +66,22 @@ test(`${sockets} clients leave a zone within ${seconds} seconds, evenly, told on
   const run = new DeliveryRun({ api: plane.url("a"), tokens: everybody.map(({ token }) => token), channels: 6, writers: 4, readers: 8, rate: 20, seed: 1, patienceMs: 60_000, settleMs: 30_000 });
   await run.start();
 
-  const began = performance.now();
   const verb = ringway("drain", "--zone", "a", "--within-seconds", String(seconds), "--wait", "--json");
   await until("the ring to say so", async () => (await plane.topology()).pools.gateway.servers.filter(({ state }) => state === "draining").length === 2);
+  const began = performance.now();
   await until("new clients to be led to the other zone", async () => plane.gateways("b").includes(await gatewayFor("a")), 2_000);
   const { code, out } = await verb;
-  const tookMs = performance.now() - began;
   expect({ code, said: JSON.parse(out) as unknown }).toEqual({ code: 0, said: { zone: "a", drain: true, in_zone: ["gw-0", "gw-1"] } });
   for (const id of plane.gateways("a")) expect(await plane.status(id)).toMatchObject({ sessions: 0, draining: true });
   await until("all to be in the other zone", () => clients.every((client) => client.connections === 2 && client.connected));
 
   const arrivals = clients.map((client) => client.helloAt[1]!);
+  const tookMs = Math.max(...arrivals) - began;
   const even = sockets / seconds;
   const peak = peakWithin(arrivals, 1_000);
-  console.log(`zone a drained within ${seconds} s: ${sockets} clients and the checker's in ${Math.round(tookMs)} ms; at most ${peak} arrivals within a second where ${even} are even`);
-  // One second for the ring to get round, and some for the command itself.
-  expect(tookMs).toBeLessThan(1_000 * seconds + 3_000);
+  console.log(`zone a drained within ${seconds} s: the last of ${sockets} clients arrived elsewhere after ${Math.round(tookMs)} ms; at most ${peak} arrivals within a second where ${even} are even`);
+  // The turns themselves are exact (services/gateway/state.test.ts); how long a client then takes is the machine's affair.
+  expect(tookMs).toBeLessThan(1_000 * seconds + 2_000);
   expect(peak).toBeLessThanOrEqual(2 * even);
   for (const { frames } of olds) expect(frames.filter(({ type }) => type === "goodbye")).toHaveLength(1);
 

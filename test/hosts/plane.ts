@@ -34,6 +34,8 @@ export interface HostsOptions {
   readonly sites: readonly Site[];
   /** each process in a network namespace of its own; sites are joined by cables, or by whoever calls */
   readonly network: "one" | "cabled" | "apart";
+  /** joins sites that are apart, before anything starts */
+  readonly join?: () => Promise<void>;
   /** for every process */
   readonly env?: Readonly<Record<string, string>>;
   say(line: string): void;
@@ -114,7 +116,7 @@ export class HostsPlane {
   async stop(): Promise<void> {
     const rank = (name: string): number => ["gw-", "envoy-", "webapp", "cs-", "ps-", "charm"].findIndex((prefix) => name.startsWith(prefix));
     for (const group of Map.groupBy([...this.#procs.keys()].sort((a, b) => rank(a) - rank(b)), rank).values()) await Promise.all(group.map((name) => this.proc(name).stop(5_000)));
-    this.#net?.stop();
+    await this.#net?.stop();
   }
 
   /** The last lines of every log. */
@@ -123,7 +125,8 @@ export class HostsPlane {
   }
 
   async #start(sizes: { readonly channels: number; readonly presences: number; readonly gateways: number }): Promise<void> {
-    const { data, sites, say, env } = this.#options;
+    const { data, sites, say, env, join: joinSites } = this.#options;
+    await joinSites?.();
     await mkdir(join(data, "logs"), { recursive: true });
     await buildWasm(say);
     const envoy = await findEnvoy(join(root, ".cache", "envoy"), say);
