@@ -183,7 +183,7 @@ export class Ring {
   /**
    * The slot's preference list: its pin if it has one, then the `k` best bidders (1 ≤ k < PREFERENCE_MAX) besides. Writes at
    * most `k` + 1 server indexes into `out`, never more than it holds, and returns how many. With a zone
-   * (zoneLen > 0) the bidders of that zone go first. Allocates nothing but the table of answers, once.
+   * (zoneLen > 0) the bidders of that zone go first; from k = 3 on the last place is another zone's best. Allocates nothing but the table of answers, once.
    */
   preference(slot: u32, k: i32, out: StaticArray<u16>, zonePtr: usize, zoneLen: i32): i32 {
     if (this.routable == 0 || k <= 0) return 0;
@@ -227,7 +227,9 @@ export class Ring {
     }
     if (zoneLen <= 0) return this.rank(slot, n, want, pin, ZONE_ANY, 0, 0);
     n = this.rank(slot, n, want, pin, ZONE_SAME, zonePtr, zoneLen);
-    return this.rank(slot, n, want, pin, ZONE_OTHER, zonePtr, zoneLen);
+    // All of a zone may be gone before anybody has said so.
+    const kept = n == want && want - i32(pin >= 0) > 2 ? n - 1 : n;
+    return max(n, this.rank(slot, kept, want, pin, ZONE_OTHER, zonePtr, zoneLen));
   }
 
   /**

@@ -41,11 +41,13 @@ test("a pool without servers has no owner and empty lists", async () => {
   expect(view.server("gateway", "cs-1")).toBeUndefined();
 });
 
-test("a zone's servers go first, and a zone nobody is in changes nothing", async () => {
+test("a zone's servers go first, the last of three places is another zone's, and a zone nobody is in changes nothing", async () => {
   const view = seal(await loadRingModule(DEV_KEY), 1, 7).view;
   const plain = view.preference("channel", "C1", 7);
   const zoned = view.preference("channel", "C1", 7, "b");
   expect(zoned).toEqual([...plain.filter((server) => server.zone === "b"), ...plain.filter((server) => server.zone === "a")]);
+  expect(view.preference("channel", "C1", 3, "b")).toEqual([...zoned.slice(0, 2), plain.find((server) => server.zone === "a")]);
+  expect(view.preference("channel", "C1", 2, "b")).toEqual(zoned.slice(0, 2));
   expect(view.preference("channel", "C1", 7, "é".repeat(100))).toEqual(plain);
 });
 

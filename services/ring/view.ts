@@ -69,7 +69,7 @@ export class RingView {
 
   /**
    * The preference list of an ID: its slot's pin, if it has one that is routable, then the `k` best bidders besides (1..15). With a
-   * zone, the bidders of that zone go first. The list is shorter where the pool has fewer servers.
+   * zone, the bidders of that zone go first; from `k` = 3 on the last place is another zone's best. The list is shorter where the pool has fewer servers.
    */
   preference(pool: Pool, id: string, k: number = PREFERENCE, zone = ""): readonly Server[] {
     return this.preferenceOfSlot(pool, this.slotOf(id), k, zone);

@@ -106,7 +106,7 @@ export function ranking(key: Uint8Array, servers: readonly Server[], slot: numbe
     .map(({ server }) => server);
 }
 
-/** [pin?, 1st, 2nd, … kth] as IDs; the zone's servers, if one is given, before all others. */
+/** [pin?, 1st, 2nd, … kth] as IDs; the zone's servers, if one is given, before all others, which have the last of three places or more. */
 export function preference(key: Uint8Array, pool: ModelPool, slot: number, k: number, zone = ""): string[] {
   const ranked = ranking(key, pool.servers, slot);
   const pinned = pool.pins.find(([at]) => at === slot)?.[1];
@@ -114,7 +114,8 @@ export function preference(key: Uint8Array, pool: ModelPool, slot: number, k: nu
   const others = ranked.filter((server) => server.id !== pinned);
   const near = others.filter((server) => zone !== "" && server.zone === zone);
   const far = others.filter((server) => zone === "" || server.zone !== zone);
-  return [...pin, ...[...near, ...far].slice(0, k)].map((server) => server.id);
+  const listed = k > 2 && near.length >= k && far.length > 0 ? [...near.slice(0, k - 1), far[0]!] : [...near, ...far].slice(0, k);
+  return [...pin, ...listed].map((server) => server.id);
 }
 
 /** The digest of a whole pool: 65,536 slots, each with its first two servers by their place among the sorted IDs. */
