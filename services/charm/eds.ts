@@ -1,7 +1,7 @@
 /**
  * Envoy's endpoint discovery in its REST form (`POST /v3/discovery:endpoints`, JSON, polled). 304 tells Envoy that what it
  * has accepted still holds; versions are made of the content, so that a restart of charm changes none. Who has the latest
- * is kept waiting for the next, within the second that Envoy gives a poll: so it learns of a change at once, and asks less often.
+ * is kept waiting for the next, within the time that it gives a poll: so it learns of a change at once, and asks less often.
  */
 import { createHash } from "node:crypto";
 import { ProtocolError } from "../protocol/problems.ts";
@@ -11,12 +11,21 @@ const TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment
 /** Clusters that one question may name. */
 const NAMES_MAX = 256;
 
-/** How long an Envoy that has the latest waits, ms: less than `request_timeout`, whose default is 1 s. */
-export const HOLD_MS = 700;
+/** How long an Envoy that has the latest waits, of the time that it gives the poll: the rest is for the way, and for the 77 kB that it says of itself each time. */
+const HOLD_SHARE = 0.7;
+/** Where it says nothing: the default of its `request_timeout`. */
+const TIMEOUT_MS = 1_000;
+const HOLD_MS_MOST = 30_000;
+
+/** How long to keep a poll waiting, ms; Envoy says in a header how long it waits itself. */
+export function holdMs(headers: Request["headers"]): number {
+  const timeoutMs = Number(headers["x-envoy-expected-rq-timeout-ms"] ?? TIMEOUT_MS);
+  return Math.min(HOLD_MS_MOST, HOLD_SHARE * (timeoutMs > 0 ? timeoutMs : TIMEOUT_MS));
+}
 
 /**
  * @param addressesOf the addresses of a cluster; a cluster that is unknown has none
- * @param change resolves when some cluster's addresses change, or after HOLD_MS
+ * @param change resolves when some cluster's addresses change, or after `holdMs`
  */
 export async function answerEndpoints(request: Request, addressesOf: (cluster: string) => readonly string[], change: (signal: AbortSignal) => Promise<void>): Promise<Reply> {
   const { names, version: accepted } = readQuestion(await request.json());

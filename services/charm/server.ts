@@ -16,7 +16,7 @@ import { createHttp, problemReply, type Routes } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Config } from "./config.ts";
-import { answerEndpoints, HOLD_MS } from "./eds.ts";
+import { answerEndpoints, holdMs } from "./eds.ts";
 import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./intents.ts";
 import { lead } from "./leader.ts";
 import { readMembers } from "./member.ts";
@@ -105,7 +105,7 @@ class Runner {
           const pool = pools.find((each) => each === cluster);
           return pool === undefined ? [] : charm.endpoints(pool);
         };
-        return answerEndpoints(request, addressesOf, (signal) => (this.#envoys.full ? Promise.resolve() : this.#envoys.wait("endpoints", HOLD_MS, signal)));
+        return answerEndpoints(request, addressesOf, (signal) => (this.#envoys.full ? Promise.resolve() : this.#envoys.wait("endpoints", holdMs(request.headers), signal)));
       },
       ...operatorRoutes({
         module: this.#module,
