@@ -1,79 +1,63 @@
 /** A zone is emptied within the time that an operator chooses: evenly, once, and nobody misses anything. */
 import { spawn } from "node:child_process";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { lines, verdictOf } from "../../services/delivery/report.ts";
 import { DeliveryRun } from "../../services/delivery/run.ts";
-import { HostsPlane } from "../hosts/plane.ts";
 import { peakWithin } from "../hosts/figures.ts";
+import { useHosts } from "../hosts/use-hosts.ts";
 import { connectRtm } from "./client.ts";
 import { everybody, people } from "./people.ts";
-import { freshFolder, root } from "./plane.ts";
+import { root } from "./plane.ts";
 import { Resuming } from "./resuming.ts";
 import { inParallel, until } from "./wait.ts";
 
 const sockets = 120;
 const seconds = 8;
 
-let plane: HostsPlane;
-let data: string;
-beforeAll(async () => {
-  data = await freshFolder();
-  plane = await HostsPlane.start({
-    data,
-    network: "one",
-    sites: [
-      { zone: "home", names: ["charm", "webapp", "cs-0", "cs-1", "ps-0"] },
-      { zone: "a", names: ["gw-0", "gw-1"] },
-      { zone: "b", names: ["gw-2", "gw-3"] },
-    ],
-    // An operator's time goes before this rate, which would take twice as long.
-    env: { RINGWAY_RECONNECTS_PER_SECOND: "7" },
-    say: (line) => process.stderr.write(`${line}\n`),
-  });
+const plane = useHosts({
+  sites: [
+    { zone: "home", names: ["charm", "webapp", "cs-0", "cs-1", "ps-0"] },
+    { zone: "a", names: ["gw-0", "gw-1"] },
+    { zone: "b", names: ["gw-2", "gw-3"] },
+  ],
+  // An operator's time goes before this rate, which would take twice as long.
+  env: { RINGWAY_RECONNECTS_PER_SECOND: "7" },
 });
 const clients: Resuming[] = [];
-afterEach(async ({ task }) => {
-  if (task.result?.state === "fail") process.stderr.write(`--- logs of the plane after: ${task.name}\n${await plane.logs(30)}\n`);
-});
-afterAll(async () => {
-  await Promise.all(clients.map((client) => client.stop()));
-  await plane?.stop();
-  await rm(data, { recursive: true, force: true });
-});
+afterAll(() => Promise.all(clients.map((client) => client.stop())));
 
 function ringway(...args: string[]): Promise<{ readonly code: number | null; readonly out: string }> {
-  const child = spawn(process.execPath, [join(root, "services", "main.ts"), "ring", ...args, "--charm-url", plane.charm], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [join(root, "services", "main.ts"), "ring", ...args, "--charm-url", plane().charm], { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, out })));
 }
 
 async function gatewayFor(zone: string): Promise<string> {
-  const rtm = await connectRtm(plane.url(zone), people.ada.token);
+  const rtm = await connectRtm(plane().url(zone), people.ada.token);
   await rtm.close();
   return rtm.frames.find(({ type }) => type === "hello")!["x_gateway"] as string;
 }
 
 test(`${sockets} clients leave a zone within ${seconds} seconds, evenly, told once, and nothing is lost`, async () => {
   await inParallel(8, Array.from({ length: sockets }), async (_, i) => {
-    const client = new Resuming(plane.url("a"), everybody[i % everybody.length]!.token, { paced: i % 2 === 0 });
+    const client = new Resuming(plane().url("a"), everybody[i % everybody.length]!.token, { paced: i % 2 === 0 });
     clients.push(client);
     await client.ready();
   });
   const olds = await Promise.all(clients.map((client) => client.ready()));
   // All of these users are in its channels: each message goes to all of their sockets, too.
-  const run = new DeliveryRun({ api: plane.url("a"), tokens: everybody.map(({ token }) => token), channels: 4, writers: 4, readers: 4, rate: 4, seed: 1, patienceMs: 60_000, settleMs: 30_000 });
+  const run = new DeliveryRun({ api: plane().url("a"), tokens: everybody.map(({ token }) => token), channels: 4, writers: 4, readers: 4, rate: 4, seed: 1, patienceMs: 60_000, settleMs: 30_000 });
   await run.start();
 
   const verb = ringway("drain", "--zone", "a", "--within-seconds", String(seconds), "--wait", "--json");
-  await until("the ring to say so", async () => (await plane.topology()).pools.gateway.servers.filter(({ state }) => state === "draining").length === 2);
+  await until("the ring to say so", async () => (await plane().topology()).pools.gateway.servers.filter(({ state }) => state === "draining").length === 2);
   const began = performance.now();
-  await until("new clients to be led to the other zone", async () => plane.gateways("b").includes(await gatewayFor("a")), 2_000);
+  await until("new clients to be led to the other zone", async () => plane().gateways("b").includes(await gatewayFor("a")), 2_000);
   const { code, out } = await verb;
   expect({ code, said: JSON.parse(out) as unknown }).toEqual({ code: 0, said: { zone: "a", drain: true, in_zone: ["gw-0", "gw-1"] } });
-  for (const id of plane.gateways("a")) expect(await plane.status(id)).toMatchObject({ sessions: 0, draining: true });
+  for (const id of plane().gateways("a")) expect(await plane().status(id)).toMatchObject({ sessions: 0, draining: true });
   await until("all to be in the other zone", () => clients.every((client) => client.connections === 2 && client.connected));
 
   const arrivals = clients.map((client) => client.helloAt[1]!);
@@ -97,7 +81,7 @@ test(`${sockets} clients leave a zone within ${seconds} seconds, evenly, told on
   expect(verdictOf(verdict)).toBe("kept");
 
   expect(await ringway("undrain", "--zone", "a", "--wait", "--json")).toEqual({ code: 0, out: `${JSON.stringify({ zone: "a", drain: false, in_zone: ["gw-0", "gw-1"] })}\n` });
-  await until("new clients to be led to their own zone again", async () => plane.gateways("a").includes(await gatewayFor("a")));
+  await until("new clients to be led to their own zone again", async () => plane().gateways("a").includes(await gatewayFor("a")));
 }, 120_000);
 
 test("a zone that nobody is in, and one without which nobody would be left, are refused in a line", async () => {
