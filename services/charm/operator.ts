@@ -5,7 +5,7 @@ import { ProtocolError } from "../protocol/problems.ts";
 import { type Pool, pools, type Topology } from "../protocol/topology.ts";
 import type { RingModule } from "../ring/ring.ts";
 import type { Routes } from "../runtime/http.ts";
-import { type Intents, type Pin, readPin, readPins, readServerIntent, readZoneIntent, weightOf, withPin, withPins, withServer, withZone } from "./intents.ts";
+import { drainOf, type Intents, type Pin, readPin, readPins, readServerIntent, readZoneIntent, weightOf, withPin, withPins, withServer, withZone } from "./intents.ts";
 import { preview } from "./preview.ts";
 import type { Charm } from "./state.ts";
 
@@ -50,8 +50,11 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       const charm = door.charm();
       const servers = pools.flatMap((pool) => published().pools[pool].servers.filter((server) => server.zone === zone).map(({ id }) => id));
       if (servers.length === 0 && !Object.hasOwn(charm.intents.zones, zone)) throw new ProtocolError("not_found", `no server is in zone '${zone}'`);
-      if (wish.drain) refuseEmptyPool(published(), zone);
-      await door.changeIntents((intents) => withZone(intents, zone, wish));
+      await door.changeIntents((intents) => {
+        const next = withZone(intents, zone, wish);
+        if (wish.drain) refuseEmptyPool(published(), intents, next, zone);
+        return next;
+      });
       return { status: 200, body: { zone, drain: wish.drain, drain_ms: wish.drainMs ?? null, servers, epoch: charm.epoch } };
     },
     "PUT /v1/charm/pins": async (request) => {
@@ -91,10 +94,10 @@ function readPinChange({ pin, pins, ...rest }: Readonly<Record<string, unknown>>
 }
 
 /** A drain of a zone must leave a server in each pool that has one now. @throws ProtocolError bad_request */
-function refuseEmptyPool(topology: Topology, zone: string): void {
+function refuseEmptyPool(topology: Topology, before: Intents, after: Intents, zone: string): void {
   for (const pool of pools) {
-    const up = topology.pools[pool].servers.filter(({ state, weight }) => state === "up" && weight > 0);
-    if (up.length > 0 && up.every((server) => server.zone === zone)) throw new ProtocolError("bad_request", `all ${pool} servers that are up are in zone '${zone}': nobody would be left`);
+    const working = (intents: Intents) => topology.pools[pool].servers.filter((server) => server.state !== "down" && server.weight > 0 && drainOf(intents, server) === undefined);
+    if (working(before).length > 0 && working(after).length === 0) throw new ProtocolError("bad_request", `all ${pool} servers that are up are in zone '${zone}': nobody would be left`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The network between two sites, as `test/engines/ocean.py` makes it: with a delay, with losses, and at times down. */
-import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -23,6 +24,12 @@ export class Ocean {
   private constructor(process: ChildProcess) {
     this.#process = process;
     this.#answers = createInterface({ input: process.stdout! });
+  }
+
+  /** @returns why there can be none here; undefined where there can */
+  static whyNot(): string | undefined {
+    if (!existsSync("/dev/net/tun")) return "there is no /dev/net/tun";
+    return spawnSync("python3", ["--version"]).status === 0 ? undefined : "there is no python3";
   }
 
   /** Joins the sites 0 and 1 of a network that are apart. */

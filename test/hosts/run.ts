@@ -31,9 +31,11 @@ const options = readOptions();
 const say = (line: string): void => void process.stderr.write(`${(performance.now() / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
 
 if (!isInside) {
-  const reason = whyNot();
+  const noNamespaces = whyNot();
+  const noOcean = options.only.includes("regions") ? Ocean.whyNot() : undefined;
+  const reason = noNamespaces === undefined ? noOcean : `network namespaces can't be had here (${noNamespaces})`;
   if (reason !== undefined) {
-    process.stderr.write(`hosts: no scenario can be run: network namespaces can't be had here (${reason})\n`);
+    process.stderr.write(`hosts: ${options.only.join(", ")} can't be run: ${reason}\n`);
     process.exit(process.env["CI"] === undefined ? 0 : 2);
   }
   // Inside there is no way to the world, where one may have to be fetched from.
