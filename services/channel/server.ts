@@ -12,6 +12,7 @@ import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { Times } from "../runtime/times.ts";
 import { acceptSockets } from "../runtime/socket.ts";
+import { urlOf } from "../runtime/tls.ts";
 import { startTracer, type Tracer } from "../runtime/tracing.ts";
 import { StoreUnavailable, type LogStore } from "../store/log.ts";
 import { openLog } from "../store/open.ts";
@@ -47,7 +48,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
   const module = await loadRingModule(config.ringKey);
   const tracer = await startTracer("channel", config.id, log);
   const server = new ChannelServer(config, module.slotOf, store, log, tracer);
-  const registry = connectRegistry(config.registryUrl);
+  const registry = connectRegistry(config.registryUrl, { token: config.registryToken });
   let registered = false;
 
   const status = (): object => ({ ...server.state.status(), ...server.links.counters, topology: follower.counters });
@@ -188,7 +189,7 @@ class ChannelServer {
         return this.#later(isGone(effect.addr).then((gone) => ({ type: "probed", server: effect.server, gone })));
       case "handOver": {
         const { release, addr, epoch, slots } = effect;
-        const told = ask(`http://${addr}/v1/releases`, { method: "POST", body: { epoch, slots }, timeoutMs: handOverMs });
+        const told = ask(`${urlOf(addr)}/v1/releases`, { method: "POST", body: { epoch, slots }, timeoutMs: handOverMs });
         return this.#later(told.catch((error: unknown) => this.#log.warn({ err: error, addr }, "slots were handed over to a server that does not answer")).then(() => ({ type: "handedOver", release })));
       }
       case "replay":

@@ -15,6 +15,7 @@ import { UsageError } from "../runtime/flags.ts";
 import { createHttp, problemReply, type Routes } from "../runtime/http.ts";
 import type { Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
+import { urlOf } from "../runtime/tls.ts";
 import type { Config } from "./config.ts";
 import { answerEndpoints, holdMs } from "./eds.ts";
 import { type Intents, INTENTS_KEY, intentsOf, noIntents, readIntents } from "./intents.ts";
@@ -48,7 +49,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     await closed;
   };
   try {
-    await runner.run(connectRegistry(embedded === undefined ? config.registryUrl : `http://${address}`), address);
+    await runner.run(connectRegistry(embedded === undefined ? config.registryUrl : urlOf(address), { token: config.registryToken }), address);
   } catch (error) {
     await stop();
     throw error;

@@ -1,6 +1,7 @@
 /** Asks servers until they are warm: nothing more to hand over or to take up to an epoch. */
 import type { Clock } from "../runtime/clock.ts";
 import { ask } from "../runtime/request.ts";
+import { urlOf } from "../runtime/tls.ts";
 
 /** Pause before each round, ms. Before the first one, too: what a step sets going in every process shall not meet with what the next one does. */
 const EVERY_MS = 100;
@@ -35,7 +36,7 @@ export async function awaitWarm({ servers, epoch, clock, signal, onWarm }: Await
 
 async function isWarm(addr: string, epoch: number, signal: AbortSignal): Promise<boolean> {
   try {
-    const { json } = await ask(`http://${addr}/v1/status`, { timeoutMs: ANSWER_MS, signal });
+    const { json } = await ask(`${urlOf(addr)}/v1/status`, { timeoutMs: ANSWER_MS, signal });
     const { warm } = (json ?? {}) as { warm?: unknown };
     return typeof warm === "number" && warm >= epoch;
   } catch (error) {

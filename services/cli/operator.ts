@@ -1,6 +1,6 @@
 /** What the operator's verbs share: where charm is, and its answers. */
 import type { Topology } from "../protocol/topology.ts";
-import { ringKeyOrDevFlag } from "../runtime/common-flags.ts";
+import { ringKeyOrDevFlag, tlsFlags } from "../runtime/common-flags.ts";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { ask, type Ask } from "../runtime/request.ts";
 import { validateTopology } from "../ring/topology.ts";
@@ -8,6 +8,7 @@ import { validateTopology } from "../ring/topology.ts";
 export const operatorFlags = {
   "charm-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CHARM_URL", help: "charm's address" },
   "ring-key": ringKeyOrDevFlag,
+  ...tlsFlags,
 } as const satisfies Flags;
 
 /** @throws UsageError with charm's own reason where it refuses or does not answer */

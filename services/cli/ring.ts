@@ -7,6 +7,7 @@ import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule } from "../ring/ring.ts";
 import { encodeTopologyBinary, TopologyError, validateTopology } from "../ring/topology.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
+import { takeIdentity } from "../runtime/tls.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { complain, table } from "./output.ts";
 import { settled, Unsettled } from "./settled.ts";
@@ -48,6 +49,7 @@ export const ring: Verb = {
     if (known === undefined) throw new UsageError(`${verb === undefined ? "ring needs a verb" : `'ring ${verb}' is not known`}: one of ${Object.keys(verbs).join(", ")}`);
     const isForZone = options.zone !== "" && known.args === "<server>";
     if (args.length !== (isForZone ? 0 : known.args.split(" ").filter((arg) => arg !== "").length)) throw new UsageError(`usage: ringway ring ${verb} ${known.args}${known.args === "<server>" ? " or --zone Z" : ""}`.trimEnd());
+    takeIdentity(options);
     try {
       const result = await known.run(options, args[0] ?? "", args[1] ?? "");
       process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${lines(result).join("\n")}\n`);

@@ -1,8 +1,10 @@
 import { getPriority, setPriority } from "node:os";
+import type { IdentityFiles } from "../runtime/certificate.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
+import { takeIdentity } from "../runtime/tls.ts";
 import type { Verb } from "./verb.ts";
 
 interface Service<C> {
@@ -15,7 +17,7 @@ interface Service<C> {
 }
 
 /** The verb that runs one service until it is told to stop. What it cannot start with is one line and exit code 1. */
-export function serviceVerb<C extends { logLevel: string }>(name: string, service: Service<C>): Verb {
+export function serviceVerb<C extends IdentityFiles & { readonly logLevel: string }>(name: string, service: Service<C>): Verb {
   return {
     summary: service.summary,
     flags: service.flags,
@@ -25,6 +27,7 @@ export function serviceVerb<C extends { logLevel: string }>(name: string, servic
       const { createLog } = await import("../runtime/log.ts");
       const log = createLog(name, id, config.logLevel);
       if (service.niceness !== undefined) giveWay(service.niceness);
+      takeIdentity(config, name, log);
       const refuse = (error: NodeJS.ErrnoException): number => {
         log.fatal({ err: error }, "could not start");
         process.stderr.write(`ringway ${name}: could not start: ${error.code === "EADDRINUSE" ? "its address is taken" : error.message.split("\n")[0]}\n`);

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Rebalance } from "../protocol/operator.ts";
 import { ask } from "../runtime/request.ts";
+import { urlOf } from "../runtime/tls.ts";
 import { askCharm, currentTopology } from "./operator.ts";
 import { progress } from "./progress.ts";
 
@@ -72,7 +73,7 @@ async function gatewayIn(charmUrl: string, server: string): Promise<{ readonly a
 
 /** undefined: it does not say */
 async function sessionsAt(addr: string): Promise<number | undefined> {
-  const answer = await ask(`http://${addr}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
+  const answer = await ask(`${urlOf(addr)}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
   const sessions = answer?.status === 200 ? (answer.json as { sessions?: unknown } | null | undefined)?.sessions : undefined;
   return typeof sessions === "number" ? sessions : undefined;
 }

@@ -7,6 +7,7 @@ import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
+import { takeIdentity, urlOf } from "../runtime/tls.ts";
 import { askCharm, currentTopology, operatorFlags } from "./operator.ts";
 import { print, table } from "./output.ts";
 import type { Verb } from "./verb.ts";
@@ -38,6 +39,7 @@ export const status: Verb = {
   flags,
   async run(argv) {
     const options = parseFlags(flags, argv);
+    takeIdentity(options);
     const module = await loadRingModule(options.ringKey === "" ? DEV_KEY : options.ringKey);
     let ring: Ring | undefined;
     for (;;) {
@@ -67,7 +69,7 @@ async function read(charmUrl: string, { epoch, shares }: Ring): Promise<PlaneSta
   const charm = (await askCharm(charmUrl, "/v1/charm/status")) as Pick<PlaneStatus, "leading" | "rebalance" | "held">;
   const servers = await Promise.all(
     shares.map(async (share): Promise<ServerStatus> => {
-      const answer = await ask(`http://${share.addr}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
+      const answer = await ask(`${urlOf(share.addr)}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined);
       return { ...share, says: answer?.status === 200 ? (answer.json as Record<string, unknown>) : null };
     }),
   );

@@ -3,13 +3,16 @@ import { setTimeout as pause } from "node:timers/promises";
 import { pools } from "../protocol/topology.ts";
 import { compare, scrape } from "../observe/look.ts";
 import type { Look, Row, Target } from "../observe/figures.ts";
+import { tlsFlags } from "../runtime/common-flags.ts";
 import { parseFlags, type Flags } from "../runtime/flags.ts";
+import { takeIdentity } from "../runtime/tls.ts";
 import { currentTopology, operatorFlags } from "./operator.ts";
 import { print, table } from "./output.ts";
 import type { Verb } from "./verb.ts";
 
 const flags = {
   "charm-url": operatorFlags["charm-url"],
+  ...tlsFlags,
   "every-ms": { type: "number", default: 1_000, min: 200, max: 60_000, help: "how long each look takes" },
   once: { type: "boolean", help: "one look, then end" },
   json: { type: "boolean", help: "print JSON, one line a look" },
@@ -19,7 +22,8 @@ export const top: Verb = {
   summary: "what the plane does now: messages, latencies, and each server's CPU, memory and work",
   flags,
   async run(argv) {
-    const { charmUrl, everyMs, once, json } = parseFlags(flags, argv);
+    const { charmUrl, everyMs, once, json, ...files } = parseFlags(flags, argv);
+    takeIdentity(files);
     let before = await scrape(await servers(charmUrl));
     for (;;) {
       const from = performance.now();

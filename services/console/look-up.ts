@@ -5,6 +5,7 @@ import { ProtocolError } from "../protocol/problems.ts";
 import type { Pool } from "../protocol/topology.ts";
 import type { Routes } from "../runtime/http.ts";
 import { ask } from "../runtime/request.ts";
+import { urlOf } from "../runtime/tls.ts";
 import type { CurrentRing, Ring } from "./current-ring.ts";
 import type { ChannelFound, GatewayCount, UserFound } from "./snapshot.ts";
 
@@ -62,7 +63,7 @@ function countAt({ view }: Ring, channel: string): Promise<GatewayCount[]> {
   const gateways = view.servers("gateway").filter(({ state }) => state !== "down");
   return Promise.all(
     gateways.map(async ({ id: gateway, addr }) => {
-      const answer = await ask(`http://${addr}/v1/subscribers/${channel}`, { timeoutMs: answerMs }).catch(() => undefined);
+      const answer = await ask(`${urlOf(addr)}/v1/subscribers/${channel}`, { timeoutMs: answerMs }).catch(() => undefined);
       const said = answer?.status === 200 ? (answer.json as { subscribers: number; last: number | null }) : undefined;
       return { gateway, count: said?.subscribers ?? null, last: said?.last ?? null };
     }),

@@ -160,7 +160,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
       tell({ type: "upgrade", session, ticket });
     });
   }, config.deflateBytes > 0);
-  const registry = connectRegistry(config.registryUrl);
+  const registry = connectRegistry(config.registryUrl, { token: config.registryToken });
   const follower = followTopology({
     kvGet: kvReader(registry),
     module,

@@ -1,4 +1,4 @@
-import { operatorTokenFlag, ringKeyOrDevFlag, storeFlag } from "../runtime/common-flags.ts";
+import { operatorTokenFlag, registryTokenFlag, ringKeyOrDevFlag, storeFlag } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags } from "../runtime/flags.ts";
 
 export const flags = {
@@ -6,6 +6,8 @@ export const flags = {
   data: { type: "string", default: ".ringway", help: "folder for the store, logs and plane.json" },
   store: storeFlag,
   "registry-url": { type: "string", default: "", env: "RINGWAY_CONSUL_URL", help: "a real Consul for all of them, Envoy's filter too; empty = charm's own registry", matches: /^(http:\/\/[^/\s:]+:\d+)?$/ },
+  "registry-token": registryTokenFlag,
+  tls: { type: "string", default: "", env: "RINGWAY_TLS", help: "folder of certificates for all of them, Envoy too: a folder for each process (docs/operations.md); empty = they speak plain HTTP" },
   channels: { type: "number", default: 3, min: 1, max: 50, help: "channel servers" },
   gateways: { type: "number", default: 2, min: 1, max: 50, help: "gateways" },
   presences: { type: "number", default: 2, min: 1, max: 50, help: "presence servers" },

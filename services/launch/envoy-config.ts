@@ -4,6 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
+import { readExample, type Part, type SecretPlaces } from "./envoy-secrets.ts";
 
 export interface EnvoySettings {
   readonly host: string;
@@ -17,6 +18,8 @@ export interface EnvoySettings {
   readonly hostOf?: (name: "charm" | "webapp") => string;
   /** where the registry is, if not in charm */
   readonly registry?: { readonly host: string; readonly port: number };
+  /** where its certificates and the registry's token are, if it has any */
+  readonly secrets?: SecretPlaces;
 }
 
 type Node = { [key: string]: Node } & { [index: number]: Node };
@@ -33,6 +36,11 @@ export async function envoyConfig(file: string, settings: EnvoySettings): Promis
     setAddress(endpoint, hostOf(name), ports[name]);
   }
   if (registry !== undefined) addRegistry(config, registry);
+  if (settings.secrets?.tls !== undefined) secure(config, await readExample("tls.yaml", settings.secrets));
+  if (registry !== undefined && settings.secrets?.registryToken !== undefined) {
+    const options = at(named(config, "clusters", "registry"), "typed_extension_protocol_options", "envoy.extensions.upstreams.http.v3.HttpProtocolOptions");
+    Object.assign(options, await readExample("consul-token.yaml", settings.secrets));
+  }
   const locality = at(config, "node", "locality") as unknown as Record<string, unknown>;
   locality["zone"] = settings.zone;
   let filters = 0;
@@ -65,6 +73,12 @@ function addRegistry(config: Record<string, unknown>, { host, port }: { readonly
   assignment["cluster_name"] = "registry";
   setAddress(at(assignment, "endpoints", 0, "lb_endpoints", 0, "endpoint", "address"), host, port);
   (at(config, "static_resources", "clusters") as unknown as unknown[]).push(cluster);
+}
+
+/** TLS on both listeners and to all of the plane; a registry of its own is spoken to as it was. */
+function secure(config: Record<string, unknown>, { listeners, clusters }: Part): void {
+  for (const [name, part] of Object.entries(listeners as Part)) Object.assign(at(named(config, "listeners", name), "filter_chains", 0), part);
+  for (const [name, part] of Object.entries(clusters as Part)) Object.assign(named(config, "clusters", name), part);
 }
 
 function at(node: unknown, ...path: readonly (string | number)[]): Node {

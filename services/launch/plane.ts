@@ -8,12 +8,16 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
+import { Secret } from "../runtime/secret.ts";
+import { takeIdentity, urlOf } from "../runtime/tls.ts";
 import { buildPages } from "./build-pages.ts";
 import { buildWasm } from "./build.ts";
 import { Child, type ChildSpec } from "./child.ts";
 import type { Config } from "./config.ts";
 import { envoyConfig } from "./envoy-config.ts";
+import { writeSecretFiles, type SecretPlaces } from "./envoy-secrets.ts";
 import { findEnvoy } from "./find-envoy.ts";
+import { identityEnvironment, identityIn } from "./identities.ts";
 import { compileCache, nodeArgs } from "./node.ts";
 import { planPorts, takenPort, type Ports } from "./ports.ts";
 import { pools } from "../protocol/topology.ts";
@@ -59,20 +63,22 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
+  takeIdentity(identityIn(config.tls, "operator"), "operator");
   await checkStore(config).catch((error: StoreUnavailable) => Promise.reject(new LaunchError(error.message)));
   const early = new AbortController();
   void stopped.then(() => early.abort());
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(early.signal.aborted ? new StoppedEarly() : error));
   await unlessStopped(buildWasm(say, early.signal));
   await unlessStopped(buildPages(say));
+  const secrets = await envoySecrets(config, data);
   const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
   const envoy = await unlessStopped(findEnvoy(join(root, ".cache", "envoy"), say, early.signal));
   const wasmFile = join(root, "build", "filter.wasm");
   const envoyFile = join(data, "envoy.json");
-  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local", ...(config.registryUrl === "" ? {} : { registry: hostAndPort(config.registryUrl) }) }));
+  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local", secrets, ...(config.registryUrl === "" ? {} : { registry: hostAndPort(config.registryUrl) }) }));
 
   if (early.signal.aborted) throw new StoppedEarly();
-  const operatorToken = config.operatorToken === "" ? randomBytes(16).toString("hex") : config.operatorToken;
+  const operatorToken = config.operatorToken.current() === "" ? Secret.given(randomBytes(16).toString("hex")) : config.operatorToken;
   const plane = new Plane(data, config, ports, operatorToken, say);
   void stopped.then(() => plane.stop());
   try {
@@ -88,13 +94,13 @@ export class Plane {
   readonly #data: string;
   readonly #config: Config;
   readonly #ports: Ports;
-  readonly #operatorToken: string;
+  readonly #operatorToken: Secret;
   readonly #say: (line: string) => void;
   readonly #children: Child[] = [];
   #writing: Promise<void> = Promise.resolve();
   #stop: Promise<void> | undefined;
 
-  constructor(data: string, config: Config, ports: Ports, operatorToken: string, say: (line: string) => void) {
+  constructor(data: string, config: Config, ports: Ports, operatorToken: Secret, say: (line: string) => void) {
     this.#data = data;
     this.#config = config;
     this.#ports = ports;
@@ -103,12 +109,16 @@ export class Plane {
   }
 
   get url(): string {
-    return `http://${this.#config.host}:${this.#ports.edge}`;
+    return this.#at("edge");
   }
 
   /** The console's page, with the token in the fragment, which a browser sends to nobody. */
   get consoleUrl(): string {
-    return `http://${this.#config.host}:${this.#ports.console}/console#token=${encodeURIComponent(this.#operatorToken)}`;
+    return `${this.#at("console")}/console#token=${encodeURIComponent(this.#operatorToken.current())}`;
+  }
+
+  #at(part: "edge" | "mesh" | "admin" | "charm" | "console"): string {
+    return urlOf(`${this.#config.host}:${this.#ports[part]}`);
   }
 
   async start(services: readonly ChildSpec[], envoy: ChildSpec): Promise<void> {
@@ -120,12 +130,14 @@ export class Plane {
     for (const spec of [...rest, envoy]) this.#launch(spec);
     for (const spec of rest) await this.#ready(spec);
     this.#say("Waiting for the ring to reach Envoy");
-    await this.#until("Envoy's edge", async () => (await ask(`${this.url}/api/api.test`, { timeoutMs: 1_000 })).status === 200);
-    const mesh = `http://${this.#config.host}:${this.#ports.mesh}`;
-    const topology = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/topology`;
+    // What clients see of TLS may be of a CA that this process does not know: then Envoy itself says that it listens.
+    const edge = this.#config.tls === "" ? `${this.url}/api/api.test` : `http://${this.#config.host}:${this.#ports.admin}/ready`;
+    await this.#until("Envoy's edge", async () => (await ask(edge, { timeoutMs: 1_000 })).status === 200);
+    const mesh = this.#at("mesh");
+    const topology = `${this.#at("charm")}/v1/charm/topology`;
     const inRing = rest.filter(({ role }) => pools.some((pool) => pool === role));
     await this.#until("the whole ring", async () => countServers((await ask(topology, { timeoutMs: 1_000 })).json) >= inRing.length);
-    const status = `http://${this.#config.host}:${this.#ports.charm}/v1/charm/status`;
+    const status = `${this.#at("charm")}/v1/charm/status`;
     await this.#until("everybody's share of it", async () => ((await ask(status, { timeoutMs: 1_000 })).json as { rebalance?: unknown }).rebalance === null);
     await this.#until("the ring in Envoy", async () => (await ask(`${mesh}/v1/channels/C0GENERAL`, { timeoutMs: 1_000 })).status === 200);
     await this.#until("presence behind Envoy", async () => (await ask(`${mesh}/v1/presence/users/U0ADA`, { timeoutMs: 1_000 })).status === 200);
@@ -163,11 +175,10 @@ export class Plane {
 
   async #write(): Promise<void> {
     if (this.#stop !== undefined) return;
-    const host = this.#config.host;
     const file: PlaneFile = {
       url: this.url,
-      mesh: `http://${host}:${this.#ports.mesh}`,
-      charm: `http://${host}:${this.#ports.charm}`,
+      mesh: this.#at("mesh"),
+      charm: this.#at("charm"),
       pid: process.pid,
       processes: this.#children.map(({ spec, pid }) => ({ name: spec.name, role: spec.role, address: spec.address, pid: pid ?? null })),
     };
@@ -177,7 +188,7 @@ export class Plane {
   }
 
   #ready(spec: ChildSpec): Promise<void> {
-    return this.#until(spec.name, async () => (await ask(`http://${spec.address}/readyz`, { timeoutMs: 1_000 })).status === 200, spec.logFile);
+    return this.#until(spec.name, async () => (await ask(`${urlOf(spec.address)}/readyz`, { timeoutMs: 1_000 })).status === 200, spec.logFile);
   }
 
   async #until(what: string, holds: () => Promise<boolean>, logFile?: string): Promise<void> {
@@ -210,8 +221,8 @@ export interface Places {
 
 export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey: string, places: Places = { hostOf: () => config.host }): ChildSpec[] {
   const { hostOf, registryUrl = config.registryUrl || undefined, meshOf = () => `${hostOf("envoy")}:${ports.mesh}`, zoneOf } = places;
-  const registry = ["--registry-url", registryUrl ?? `http://${hostOf("charm")}:${ports.charm}`];
-  const mesh = (name: string): string[] => ["--mesh-url", `http://${meshOf(name)}`];
+  const registry = ["--registry-url", registryUrl ?? urlOf(`${hostOf("charm")}:${ports.charm}`)];
+  const mesh = (name: string): string[] => ["--mesh-url", urlOf(meshOf(name))];
   const store = ["--data", join(data, "store")];
   const level = ["--log-level", config.logLevel];
   const spec = (role: string, name: string, port: number, args: readonly string[]): ChildSpec => ({
@@ -221,7 +232,7 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     command: process.execPath,
     args: nodeArgs(role, ["--listen", `${hostOf(name)}:${port}`, ...args, ...level]),
     // Here and not in the arguments, which everybody sees: a key, and what may hold a password.
-    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store, ...compileCache },
+    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_STORE: config.store, ...config.registryToken.environment("CONSUL_HTTP_TOKEN"), ...identityEnvironment(identityIn(config.tls, name)), ...compileCache },
     logFile: join(data, "logs", `${name}.log`),
   });
   const server = (role: string, name: string, port: number, more: readonly string[] = []): ChildSpec =>
@@ -235,22 +246,34 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
   ];
 }
 
+/** Envoy's certificates and token, as it takes them: by files. */
+async function envoySecrets(config: Config, data: string): Promise<SecretPlaces> {
+  const tls = config.tls === "" ? {} : { tls: resolve(config.tls) };
+  let token = config.registryToken.file;
+  if (token === undefined && config.registryToken.current() !== "") {
+    await writeFile((token = join(data, "registry-token")), config.registryToken.current(), { mode: 0o600 });
+  }
+  const places = { sds: join(data, "sds"), ...tls, ...(token === undefined ? {} : { registryToken: resolve(token) }) };
+  await writeSecretFiles(places);
+  return places;
+}
+
 function hostAndPort(url: string): { readonly host: string; readonly port: number } {
   const { hostname, port } = new URL(url);
   return { host: hostname, port: Number(port) };
 }
 
 /** Not among the others: benches and trials run without it. */
-function consoleSpec(config: Config, ports: Ports, data: string, ringKey: string, operatorToken: string): ChildSpec {
-  const at = (port: number): string => `http://${config.host}:${port}`;
-  const address = `${config.host}:${ports.console}`;
+function consoleSpec(config: Config, ports: Ports, data: string, ringKey: string, operatorToken: Secret): ChildSpec {
+  const at = (port: number): string => `${config.host}:${port}`;
+  const address = at(ports.console);
   return {
     name: "console",
     role: "console",
     address,
     command: process.execPath,
-    args: nodeArgs("console", ["--listen", address, "--charm-url", at(ports.charm), "--mesh-url", at(ports.mesh), "--envoy-admin-urls", at(ports.admin), "--log-level", config.logLevel]),
-    env: { RINGWAY_RING_KEY: ringKey, RINGWAY_OPERATOR_TOKEN: operatorToken, ...compileCache },
+    args: nodeArgs("console", ["--listen", address, "--charm-url", urlOf(at(ports.charm)), "--mesh-url", urlOf(at(ports.mesh)), "--envoy-admin-urls", `http://${at(ports.admin)}`, "--log-level", config.logLevel]),
+    env: { RINGWAY_RING_KEY: ringKey, ...operatorToken.environment("RINGWAY_OPERATOR_TOKEN"), ...identityEnvironment(identityIn(config.tls, "console")), ...compileCache },
     logFile: join(data, "logs", "console.log"),
   };
 }

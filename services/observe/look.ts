@@ -1,6 +1,7 @@
 /** One look at the plane: every server's own /metrics, compared with the look before. */
 import type { Pool } from "../protocol/topology.ts";
 import { ask } from "../runtime/request.ts";
+import { urlOf } from "../runtime/tls.ts";
 import type { Look, Row, Target } from "./figures.ts";
 import { bucketsBetween, quantile, rate, samplesOf, type Samples } from "./scrape.ts";
 
@@ -14,7 +15,7 @@ export type Scrape = ReadonlyMap<string, Samples>;
 
 /** @param timeoutMs for each, all at once */
 export async function scrape(list: readonly Target[], timeoutMs: number = answerMs): Promise<Scrape> {
-  const found = await Promise.all(list.map(async (server) => [keyOf(server), await ask(`http://${server.addr}/metrics`, { timeoutMs }).catch(() => undefined)] as const));
+  const found = await Promise.all(list.map(async (server) => [keyOf(server), await ask(`${urlOf(server.addr)}/metrics`, { timeoutMs }).catch(() => undefined)] as const));
   return new Map(found.flatMap(([key, answer]) => (answer?.status === 200 ? [[key, samplesOf(answer.bytes.toString("utf8"))] as const] : [])));
 }
 

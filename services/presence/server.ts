@@ -91,7 +91,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
     if (id !== config.id) throw new ProtocolError("misdirected", `this is ${config.id}`);
     return (socket) => doors.open(socket);
   });
-  const registry = connectRegistry(config.registryUrl);
+  const registry = connectRegistry(config.registryUrl, { token: config.registryToken });
   const follower = followTopology({
     kvGet: kvReader(registry),
     module,

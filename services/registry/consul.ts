@@ -1,13 +1,14 @@
 /** The registry over Consul's HTTP API: charm's embedded server or a real Consul agent, with no other difference. */
 import { ask, type Answer, type Ask } from "../runtime/request.ts";
+import type { Secret } from "../runtime/secret.ts";
 import { type Blocking, type Instance, type KvEntry, type Registration, type Registry, RegistryError } from "./client.ts";
 
 /** What Consul takes at least; a server whose check is critical for this long is forgotten. */
 const FORGET_CRITICAL_AFTER = "1m";
 
 export interface ConsulOptions {
-  /** ACL token; default is Consul's own variable `CONSUL_HTTP_TOKEN` */
-  readonly token?: string;
+  /** what it wants to see where it has access control; empty = nothing is shown */
+  readonly token?: Secret;
   /** milliseconds until a call that does not block must be answered; default 5,000 */
   readonly timeoutMs?: number;
 }
@@ -15,13 +16,15 @@ export interface ConsulOptions {
 /** @param url e.g. `http://127.0.0.1:8500`; nothing is asked before the first call */
 export function connectRegistry(url: string, options: ConsulOptions = {}): Registry {
   const base = `${url.replace(/\/+$/, "")}/v1`;
-  const token = options.token ?? process.env["CONSUL_HTTP_TOKEN"];
-  const headers: Record<string, string> = token === undefined || token === "" ? {} : { "x-consul-token": token };
+  const headers = (): Record<string, string> => {
+    const token = options.token?.current() ?? "";
+    return token === "" ? {} : { "x-consul-token": token };
+  };
   const timeoutMs = options.timeoutMs ?? 5_000;
 
   const call = async (path: string, opts: Ask = {}): Promise<Answer> => {
     try {
-      return await ask(base + path, { timeoutMs, headers, ...opts });
+      return await ask(base + path, { timeoutMs, headers: headers(), ...opts });
     } catch (error) {
       throw new RegistryError(`the registry at ${url} does not answer: ${(error as Error).message}`, undefined, error);
     }

@@ -3,6 +3,24 @@ import type { Flags } from "./flags.ts";
 /** `host:port`, port 0..65535 */
 export const hostPort = /^[A-Za-z0-9.\-[\]:]+:(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
 
+/** What a registry with access control wants to see. The variables are Consul's own. */
+export const registryTokenFlag = {
+  type: "string",
+  default: "",
+  env: "CONSUL_HTTP_TOKEN",
+  secret: true,
+  rotates: true,
+  matches: /^[\x21-\x7e]{0,256}$/,
+  help: "token for a Consul with access control",
+} as const;
+
+/** Who the process is to the others, where they speak TLS among themselves. */
+export const tlsFlags = {
+  "tls-cert-file": { type: "string", default: "", env: "RINGWAY_TLS_CERT_FILE", help: "this process's certificate in PEM, intermediate ones behind it; with it the plane's processes speak TLS" },
+  "tls-key-file": { type: "string", default: "", env: "RINGWAY_TLS_KEY_FILE", help: "the certificate's key in PEM" },
+  "tls-ca-file": { type: "string", default: "", env: "RINGWAY_TLS_CA_FILE", help: "the CA that signed the certificates of all of the plane, in PEM; two while one is replaced by the other" },
+} as const satisfies Flags;
+
 /** Flags that every server behind the ring takes. */
 export const serverFlags = {
   id: { type: "string", help: "this server's ID in the ring, 1..64 of [A-Za-z0-9_-]", matches: /^[A-Za-z0-9_-]{1,64}$/ },
@@ -10,10 +28,12 @@ export const serverFlags = {
   zone: { type: "string", default: "local", help: "zone of this server", matches: /^[A-Za-z0-9_-]{1,64}$/ },
   weight: { type: "number", default: 100, min: 0, max: 65535, help: "share of the ring; 0 owns nothing" },
   "registry-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CONSUL_URL", help: "Consul HTTP API (charm's own, or a real Consul)" },
+  "registry-token": registryTokenFlag,
   "mesh-url": { type: "string", default: "http://127.0.0.1:8081", env: "RINGWAY_MESH_URL", help: "Envoy's mesh listener" },
   "ring-key": { type: "string", env: "RINGWAY_RING_KEY", secret: true, help: "cluster hash key, 32 hex digits", matches: /^[0-9a-fA-F]{32}$/ },
   "ttl-ms": { type: "number", default: 2000, min: 500, max: 60_000, help: "the check turns critical when it was not passed for this long" },
   "pass-every-ms": { type: "number", default: 500, min: 100, max: 20_000, help: "how often the check is passed; at most half of --ttl-ms" },
+  ...tlsFlags,
   "log-level": { type: "string", default: "info", oneOf: ["trace", "debug", "info", "warn", "error", "silent"], help: "least level that is logged" },
 } as const satisfies Flags;
 
@@ -36,6 +56,7 @@ export const operatorTokenFlag = {
   default: "",
   env: "RINGWAY_OPERATOR_TOKEN",
   secret: true,
+  rotates: true,
   matches: /^([\x21-\x7e]{16,256})?$/,
   help: "the operator's token for the console, 16..256 visible characters",
 } as const;

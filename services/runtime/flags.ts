@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { Secret } from "./secret.ts";
 
 /** A mistake of the person at the command line: printed as one line on stderr, exit code 2. */
 export class UsageError extends Error {
@@ -9,15 +9,16 @@ export class UsageError extends Error {
 /**
  * One long flag. Numbers name their unit in the flag (`--ttl-ms`) and their range here. `env` is read where the flag is absent. What is `secret` is
  * never shown, and where neither it nor its variable is given, the variable with `_FILE` behind it names a file that holds it, as container platforms mount them.
+ * One that `rotates` is handed over as a Secret, which may be read again and again.
  */
 export type Flag =
-  | { readonly type: "string"; readonly default?: string; readonly help: string; readonly env?: string; readonly oneOf?: readonly string[]; readonly matches?: RegExp; readonly secret?: boolean }
+  | { readonly type: "string"; readonly default?: string; readonly help: string; readonly env?: string; readonly oneOf?: readonly string[]; readonly matches?: RegExp; readonly secret?: boolean; readonly rotates?: boolean }
   | { readonly type: "number"; readonly default?: number; readonly help: string; readonly env?: string; readonly min: number; readonly max: number }
   | { readonly type: "boolean"; readonly help: string };
 export type Flags = Readonly<Record<string, Flag>>;
 
 type Camel<S extends string> = S extends `${infer A}-${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
-type ValueOf<F extends Flag> = F extends { type: "number" } ? number : F extends { type: "boolean" } ? boolean : string;
+type ValueOf<F extends Flag> = F extends { type: "number" } ? number : F extends { type: "boolean" } ? boolean : F extends { rotates: true } ? Secret : string;
 export type Parsed<F extends Flags> = { -readonly [K in keyof F & string as Camel<K>]: ValueOf<F[K]> };
 
 /**
@@ -46,12 +47,15 @@ export function parseFlags<const F extends Flags>(flags: F, argv: readonly strin
 
 function valueOf(name: string, flag: Flag, given: unknown): unknown {
   if (flag.type === "boolean") return given === true;
-  const raw = (given as string | undefined) ?? fromEnvironment(flag) ?? flag.default;
+  const own = (given as string | undefined) ?? (flag.env === undefined ? undefined : process.env[flag.env]);
+  const filed = own === undefined && "secret" in flag && flag.secret === true ? secretInFile(`${flag.env}_FILE`, flag.matches) : undefined;
+  const raw = own ?? filed?.current() ?? flag.default;
   if (raw === undefined) throw new UsageError(`--${name} is required: ${flag.help}`);
   if (flag.type === "string") {
     const text = String(raw);
     if (flag.oneOf !== undefined && !flag.oneOf.includes(text)) throw new UsageError(`--${name} must be one of ${flag.oneOf.join(", ")}, not '${text}'`);
     if (flag.matches !== undefined && !flag.matches.test(text)) throw new UsageError(`--${name}: ${flag.secret === true ? "what it says" : `'${text}'`} is not valid: ${flag.help}`);
+    if (flag.rotates === true) return filed ?? Secret.given(text);
     return text;
   }
   const value = typeof raw === "number" ? raw : raw.trim() === "" ? NaN : Number(raw);
@@ -61,21 +65,15 @@ function valueOf(name: string, flag: Flag, given: unknown): unknown {
   return value;
 }
 
-function fromEnvironment(flag: Exclude<Flag, { type: "boolean" }>): string | undefined {
-  if (flag.env === undefined) return undefined;
-  return process.env[flag.env] ?? ("secret" in flag && flag.secret === true ? secretInFile(`${flag.env}_FILE`) : undefined);
-}
-
 /**
  * @param variable names the file; no variable, or an empty one, is no secret
- * @returns what the file says, without the line's end
  * @throws UsageError that names the variable
  */
-function secretInFile(variable: string): string | undefined {
+function secretInFile(variable: string, matches?: RegExp): Secret | undefined {
   const path = process.env[variable];
   if (path === undefined || path === "") return undefined;
   try {
-    return readFileSync(path, "utf8").trim();
+    return Secret.inFile(path, matches);
   } catch (error) {
     throw new UsageError(`$${variable}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }

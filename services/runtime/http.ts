@@ -2,13 +2,14 @@
  * A small JSON door on node:http for the services that stand on a hot path. Handlers return a Reply or throw
  * ProtocolError; whatever else they throw is answered as `internal` and logged: the request suffers, the process doesn't.
  */
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from "node:http";
+import { pipeline, type Duplex } from "node:stream";
 import { limits } from "../protocol/limits.ts";
 import { parseJson } from "../protocol/json.ts";
 import { problem, ProtocolError } from "../protocol/problems.ts";
 import { Admission, type Admitted } from "./admission.ts";
 import type { Log } from "./log.ts";
+import { createServer, type Clients } from "./tls.ts";
 import { traceMarks } from "./trace.ts";
 
 export interface Request {
@@ -55,8 +56,9 @@ export interface HttpDoor {
 /**
  * @param bodyBytes bound of a request body
  * @param drainMs how long who reads a stream may take none of it
+ * @param clients who may connect, where the process speaks TLS
  */
-export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes, drainMs: number = limits.streamDrainMs): HttpDoor {
+export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes, drainMs: number = limits.streamDrainMs, clients: Clients = "services"): HttpDoor {
   const table = Object.entries(routes).map(([key, handler]) => compile(key, handler));
   const admission = new Admission();
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
@@ -64,11 +66,8 @@ export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.
     if (admitted !== undefined) return void answer(table, req, res, log, { limit: bodyBytes, admitted, drainMs });
     if (!req.complete) res.setHeader("connection", "close");
     send(res, problemReply(problem("overloaded")), drainMs);
-  });
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
-    else socket.destroy();
-  });
+  }, clients);
+  server.on("clientError", refuseGarbage);
   return {
     server,
     listen: (address) =>
@@ -91,6 +90,12 @@ export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.
         server.closeIdleConnections();
       }),
   };
+}
+
+/** What is not HTTP is told so; what does not get through TLS's handshake, where there is one, understands nothing. */
+export function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (socket.writable && /^(?:HPE|ERR_HTTP)_/.test(error.code ?? "")) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
+  else socket.destroy();
 }
 
 function compile(key: string, handler: Handler): Route {

@@ -1,10 +1,9 @@
 /** A JSON request to another door (mesh, registry, charm), on kept-alive connections. */
 import { Agent, request as httpRequest } from "node:http";
-import { Agent as TlsAgent, request as httpsRequest } from "node:https";
+import { request as httpsRequest } from "node:https";
+import { keepAlive, secureAgent } from "./tls.ts";
 
-const keep = { keepAlive: true, maxSockets: 256, keepAliveMsecs: 10_000 };
-const plain = { agent: new Agent(keep), request: httpRequest };
-const secure = { agent: new TlsAgent(keep), request: httpsRequest };
+const plain = { agent: new Agent(keepAlive), request: httpRequest };
 
 export interface Answer {
   readonly status: number;
@@ -30,7 +29,7 @@ export function ask(url: string, options: Ask = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     // Content-Length always: Consul silently ignores a chunked body on session create.
     const length: Record<string, string | number> = body === undefined ? {} : { "content-type": "application/json", "content-length": body.length };
-    const { agent, request } = url.startsWith("https:") ? secure : plain;
+    const { agent, request } = url.startsWith("https:") ? { agent: secureAgent(), request: httpsRequest } : plain;
     const req = request(url, { agent, method: options.method ?? "GET", headers: { ...length, ...options.headers }, ...(options.signal ? { signal: options.signal } : {}) }, (res) => {
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -5,6 +5,7 @@ import { constants, deflateRawSync } from "node:zlib";
 import * as ws from "ws";
 import { problem, ProtocolError, problems, type Reason } from "../protocol/problems.ts";
 import { raw } from "./http.ts";
+import { secureOptions } from "./tls.ts";
 
 /** ws exports its Sender; its published types don't say so. */
 const { WebSocket, WebSocketServer } = ws;
@@ -91,7 +92,7 @@ async function upgrade(acceptor: ws.WebSocketServer, open: (request: UpgradeRequ
 /** Opens a WebSocket; `attach` is called when it is open. Rejects with the refusal's status in the message. */
 export function connectSocket(url: string, maxBytes: number, timeoutMs: number, attach: Attach): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const ws = new WebSocket(url, { maxPayload: maxBytes, perMessageDeflate: false, handshakeTimeout: timeoutMs });
+    const ws = new WebSocket(url, { maxPayload: maxBytes, perMessageDeflate: false, handshakeTimeout: timeoutMs, ...(url.startsWith("wss:") ? secureOptions() : {}) });
     ws.once("error", reject);
     ws.once("open", () => {
       ws.removeListener("error", reject);

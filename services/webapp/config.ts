@@ -1,7 +1,7 @@
-import { rateFlags, serverFlags, storeFlags } from "../runtime/common-flags.ts";
+import { rateFlags, serverFlags, storeFlags, tlsFlags } from "../runtime/common-flags.ts";
 import { parseFlags, UsageError, type Flags, type Parsed } from "../runtime/flags.ts";
 
-const { listen, zone, weight, "registry-url": registryUrl, "mesh-url": meshUrl, "ttl-ms": ttlMs, "pass-every-ms": passEveryMs, "log-level": logLevel } = serverFlags;
+const { listen, zone, weight, "registry-url": registryUrl, "registry-token": registryToken, "mesh-url": meshUrl, "ttl-ms": ttlMs, "pass-every-ms": passEveryMs, "log-level": logLevel } = serverFlags;
 
 const tier = { type: "number", min: 0, max: 1_000_000 } as const;
 const calls = "calls of one user to each method of tier";
@@ -12,9 +12,11 @@ export const flags = {
   zone,
   weight,
   "registry-url": registryUrl,
+  "registry-token": registryToken,
   "mesh-url": meshUrl,
   "ttl-ms": ttlMs,
   "pass-every-ms": passEveryMs,
+  ...tlsFlags,
   "log-level": logLevel,
   ...storeFlags,
   dev: { type: "boolean", help: "development mode: users, channels and tokens that everybody knows" },
@@ -37,7 +39,7 @@ export function readConfig(argv: readonly string[]): Config {
   const config = parseFlags(flags, argv);
   if (config.passEveryMs * 2 > config.ttlMs) throw new UsageError(`--pass-every-ms must be at most half of --ttl-ms (${config.ttlMs})`);
   for (const [name, url] of [["registry-url", config.registryUrl], ["mesh-url", config.meshUrl]] as const) {
-    if (!/^http:\/\/[^\s/]+$/.test(url)) throw new UsageError(`--${name}: '${url}' is not http://host:port`);
+    if (!/^https?:\/\/[^\s/]+$/.test(url)) throw new UsageError(`--${name}: '${url}' is not http://host:port or https://host:port`);
   }
   return config;
 }

@@ -1,5 +1,5 @@
 /** webapp's HTTP door. The only importer of `express`. */
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import express, { type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import { isId } from "../protocol/ids.ts";
 import { parseJson } from "../protocol/json.ts";
@@ -7,9 +7,10 @@ import { limits } from "../protocol/limits.ts";
 import { problem, ProtocolError, type Reason } from "../protocol/problems.ts";
 import { Admission } from "../runtime/admission.ts";
 import { assetCaching, type BuiltPage } from "../runtime/built-page.ts";
-import { raw } from "../runtime/http.ts";
+import { refuseGarbage } from "../runtime/http.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics, Table } from "../runtime/metrics.ts";
+import { createServer } from "../runtime/tls.ts";
 import { traceMarks } from "../runtime/trace.ts";
 import type { Tracer } from "../runtime/tracing.ts";
 import { StoreUnavailable } from "../store/log.ts";
@@ -97,10 +98,7 @@ export function createDoor({ house, webApi, log, tracer, isReady, status, metric
   app.use(failed(log));
 
   const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: requestTimeoutMs }, app);
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end(raw(400, problem("bad_request", "malformed HTTP")));
-    else socket.destroy();
-  });
+  server.on("clientError", refuseGarbage);
   return server;
 }
 

@@ -55,12 +55,12 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
     isReady: () => ready,
     status: () => ({ service: "webapp", id: config.id, dev: config.dev, ready, uptime_ms: systemClock.now() - startedAt, ...webApi.counters }),
     metrics: webappMetrics(webApi),
-    page: async (url) => renderPage({ url, dev: config.dev, topology: await readTopology(config.registryUrl) }),
+    page: async (url) => renderPage({ url, dev: config.dev, topology: await readTopology(config) }),
     chat,
     demo: demoUsers(config.dev && config.chat),
   });
   const address = await listen(server, config.listen);
-  const registration = registerServer(connectRegistry(config.registryUrl), "ringway-webapp", config, address, systemClock, log);
+  const registration = registerServer(connectRegistry(config.registryUrl, { token: config.registryToken }), "ringway-webapp", config, address, systemClock, log);
   void registration.registered.then(() => (ready = true));
   const settling = keepSettling(directory, house.membership, systemClock, log);
   if (config.dev) log.warn("development mode: everybody knows the tokens");
@@ -91,9 +91,9 @@ function build(config: Config, directory: Directory): House {
 }
 
 /** The ring for the status page; undefined where the registry is away, or something else answers at its address. */
-async function readTopology(registryUrl: string): Promise<Topology | undefined> {
+async function readTopology({ registryUrl, registryToken: token }: Config): Promise<Topology | undefined> {
   try {
-    const { entry } = await connectRegistry(registryUrl, { timeoutMs: 500 }).get(TOPOLOGY_KEY);
+    const { entry } = await connectRegistry(registryUrl, { token, timeoutMs: 500 }).get(TOPOLOGY_KEY);
     return entry === undefined ? undefined : validateTopology(JSON.parse(Buffer.from(entry.value).toString("utf8")));
   } catch {
     return undefined;
