@@ -97,6 +97,7 @@ export async function start(config: Config, log: Log, store: LogStore = openLog(
 
   return {
     address,
+    failed: registering.failed,
     async stop() {
       registered = false;
       // First out of the topology and off the port, so that everybody asks the next server; then hand over.

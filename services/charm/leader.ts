@@ -25,6 +25,7 @@ export async function lead({ registry, name, ttlMs, clock, log, signal, onChange
   let session: string | undefined;
   let leading = false;
   let renewedAt = 0;
+  let trouble = "";
   const turn = (now: boolean): void => {
     if (now === leading) return;
     leading = now;
@@ -36,9 +37,11 @@ export async function lead({ registry, name, ttlMs, clock, log, signal, onChange
       if (session !== undefined && !(await registry.renewSession(session))) session = undefined;
       session ??= await registry.createSession("ringway-charm", ttlMs);
       renewedAt = clock.now();
+      trouble = "";
       turn((await registry.acquire(LEADER_KEY, Buffer.from(name), session)) || (await takeOver(registry, name, session)));
     } catch (error) {
-      log.debug({ err: error }, "could not renew the lead");
+      if ((error as Error).message !== trouble) log.warn({ err: error }, "could not take or keep the lead; trying on");
+      trouble = (error as Error).message;
       if (clock.now() - renewedAt > ttlMs) turn(false);
     }
     await clock.sleep(leading ? Math.floor(ttlMs / 3) : TRY_EVERY_MS, signal);

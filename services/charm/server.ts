@@ -28,14 +28,15 @@ import { Charm, type Effect, type Event } from "./state.ts";
 import { Turns } from "./turns.ts";
 import { awaitWarm } from "./warm.ts";
 
-const BOOT_RETRY_MS = 250;
+/** Between tries at a registry that does not answer yet: doubling from the first to the longest. */
+const BOOT_RETRY_MS = { first: 250, longest: 2_000 };
 /** Attempts at changing the intents while others change them, too. */
 const CAS_TRIES = 5;
 
 /** Monotonic, in ms since the epoch: a system clock that is set back must not keep servers out of the ring. */
 const monotonicMs = (): number => performance.timeOrigin + performance.now();
 
-/** @throws UsageError where the topology in the registry belongs to another cluster key; Error where address or data folder is unusable */
+/** @throws UsageError where the topology in the registry belongs to another cluster key; RegistryError where that refuses its token or is none; Error where address or data folder is unusable */
 export async function start(config: Config, log: Log): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
   const embedded = config.registryUrl === "" ? await openEmbedded({ data: config.data, clock: systemClock, log }) : undefined;
@@ -165,7 +166,8 @@ class Runner {
 
   /** The last topology and the intents, as soon as the registry answers; undefined where stopped before. */
   async #load(): Promise<{ topology: Topology | undefined; intents: Intents } | undefined> {
-    for (let tries = 0; !this.#stopped.signal.aborted; tries++) {
+    let trouble = "";
+    for (let pauseMs = BOOT_RETRY_MS.first; !this.#stopped.signal.aborted; pauseMs = Math.min(2 * pauseMs, BOOT_RETRY_MS.longest)) {
       try {
         const { topology } = await this.#publisher.load();
         if (topology !== undefined && topology.keyId !== this.#module.keyId) {
@@ -174,9 +176,10 @@ class Runner {
         const { entry } = await this.#registry.get(INTENTS_KEY);
         return { topology, intents: entry === undefined ? noIntents : (this.#parseIntents(entry) ?? intentsOf(topology)) };
       } catch (error) {
-        if (!(error instanceof RegistryError)) throw error;
-        if (tries === 0) this.#log.warn({ err: error }, "the registry does not answer yet");
-        await systemClock.sleep(BOOT_RETRY_MS, this.#stopped.signal);
+        if (!(error instanceof RegistryError) || error.isFinal) throw error;
+        if (error.message !== trouble) this.#log.warn({ err: error }, "the registry does not answer yet");
+        trouble = error.message;
+        await systemClock.sleep(pauseMs, this.#stopped.signal);
       }
     }
     return undefined;

@@ -89,7 +89,7 @@ export function onStore<C extends { readonly store: string }>(start: (config: C,
     })();
     return {
       address: running.address,
-      failed,
+      failed: Promise.all([failed, running.failed]).then(() => undefined),
       stop() {
         stopped.abort();
         return running.stop();

@@ -182,6 +182,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
 
   return {
     address,
+    failed: registration.failed,
     async stop() {
       // Out of the ring first, so that clients who come back are sent elsewhere; until all Envoys know, they are refused with 421.
       const deregistered = registration.stop();

@@ -20,7 +20,9 @@ import { findEnvoy } from "./find-envoy.ts";
 import { identityEnvironment, identityIn } from "./identities.ts";
 import { compileCache, nodeArgs } from "./node.ts";
 import { planPorts, takenPort, type Ports } from "./ports.ts";
-import { pools } from "../protocol/topology.ts";
+import { pools, TOPOLOGY_KEY } from "../protocol/topology.ts";
+import type { RegistryError } from "../registry/client.ts";
+import { connectRegistry } from "../registry/consul.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import type { StoreUnavailable } from "../store/log.ts";
 import { checkStore } from "../store/open.ts";
@@ -65,6 +67,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
   takeIdentity(identityIn(config.tls, "operator"), "operator");
   await checkStore(config).catch((error: StoreUnavailable) => Promise.reject(new LaunchError(error.message)));
+  if (config.registryUrl !== "") await connectRegistry(config.registryUrl, { token: config.registryToken }).get(TOPOLOGY_KEY).catch((error: RegistryError) => Promise.reject(new LaunchError(error.message)));
   const early = new AbortController();
   void stopped.then(() => early.abort());
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => work.catch((error: unknown) => Promise.reject(early.signal.aborted ? new StoppedEarly() : error));

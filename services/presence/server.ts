@@ -112,6 +112,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
 
   return {
     address,
+    failed: registration.failed,
     async stop() {
       await Promise.race([registration.stop(), systemClock.sleep(deregisterWithinMs)]);
       registered = false;

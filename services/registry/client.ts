@@ -58,9 +58,12 @@ export interface Registry {
 /** The registry gave no usable answer. Nothing stops because of it: the last topology holds. */
 export class RegistryError extends Error {
   readonly status: number | undefined;
-  constructor(message: string, status?: number, cause?: unknown) {
+  /** whether the same would be answered again: it wants another token, or what answers is no registry */
+  readonly isFinal: boolean;
+  constructor(message: string, status?: number, cause?: unknown, isFinal = false) {
     super(message, { cause });
     this.name = "RegistryError";
     this.status = status;
+    this.isFinal = isFinal;
   }
 }

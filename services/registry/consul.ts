@@ -26,8 +26,24 @@ export function connectRegistry(url: string, options: ConsulOptions = {}): Regis
     try {
       return await ask(base + path, { timeoutMs, headers: headers(), ...opts });
     } catch (error) {
+      if (/^HPE_/.test((error as NodeJS.ErrnoException).code ?? "")) throw noConsul(error);
       throw new RegistryError(`the registry at ${url} does not answer: ${(error as Error).message}`, undefined, error);
     }
+  };
+  const noConsul = (cause?: unknown): RegistryError => new RegistryError(`what answers at ${url} is no Consul`, undefined, cause, true);
+  const expectOk = (answer: Answer): Answer => {
+    if (answer.status === 200) return answer;
+    const said = answer.bytes.toString("utf8", 0, 200).split("\n")[0]!.trim();
+    const refuses = answer.status === 401 || answer.status === 403;
+    throw new RegistryError(refuses ? `the registry at ${url} refuses the token (${answer.status}): ${said}` : `the registry answered ${answer.status}: ${said}`, answer.status, undefined, refuses);
+  };
+  const isTrue = (answer: Answer): boolean => expectOk(answer).json === true;
+  /** An index that went backwards (a restored or new registry) means: start over; below 1 it would never block. */
+  const nextIndex = ({ headers }: Answer, wait: Blocking | undefined): number => {
+    const said = headers["x-consul-index"];
+    if (said === undefined) throw noConsul();
+    const index = Math.max(1, Math.floor(Number(said)) || 1);
+    return wait !== undefined && index < wait.index ? 0 : index;
   };
   const put = (path: string, body?: unknown): Promise<Answer> => call(path, { method: "PUT", body: body ?? new Uint8Array(0) });
   /** Consul lengthens a wait by up to a sixteenth, so that watchers don't come back all at once. */
@@ -39,7 +55,10 @@ export function connectRegistry(url: string, options: ConsulOptions = {}): Regis
 
   return {
     async register(registration) {
-      expectOk(await put("/agent/service/register?replace-existing-checks=true", registrationBody(registration)));
+      const answer = await put("/agent/service/register?replace-existing-checks=true", registrationBody(registration));
+      // A Consul says nothing more; what serves pages may say 200 to everything.
+      if (answer.status === 404 || answer.status === 405 || (answer.status === 200 && answer.bytes.length > 0)) throw noConsul();
+      expectOk(answer);
     },
     async deregister(id) {
       const answer = await put(`/agent/service/deregister/${encodeURIComponent(id)}`);
@@ -54,14 +73,15 @@ export function connectRegistry(url: string, options: ConsulOptions = {}): Regis
     },
     async instances(service, wait) {
       const answer = expectOk(await blocking(`/health/service/${encodeURIComponent(service)}`, wait));
+      const index = nextIndex(answer, wait);
       if (!Array.isArray(answer.json)) throw new RegistryError(`health of ${service} is not a list`, answer.status);
-      return { index: nextIndex(answer, wait), instances: answer.json.map(readInstance) };
+      return { index, instances: answer.json.map(readInstance) };
     },
     async get(key, wait) {
       const answer = await blocking(kvPath(key), wait);
-      const index = nextIndex(answer, wait);
-      if (answer.status === 404) return { index, entry: undefined };
-      return { index, entry: readEntry(expectOk(answer)) };
+      if (answer.status === 404) return { index: nextIndex(answer, wait), entry: undefined };
+      const index = nextIndex(expectOk(answer), wait);
+      return { index, entry: readEntry(answer) };
     },
     async put(key, value, cas) {
       return isTrue(await call(kvPath(key) + (cas === undefined ? "" : `?cas=${cas}`), { method: "PUT", body: value }));
@@ -112,21 +132,6 @@ function registrationBody({ service, id, addr, meta, ttlMs }: Registration): unk
 
 function kvPath(key: string): string {
   return `/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
-}
-
-function expectOk(answer: Answer): Answer {
-  if (answer.status !== 200) throw new RegistryError(`the registry answered ${answer.status}: ${answer.bytes.toString("utf8", 0, 200)}`, answer.status);
-  return answer;
-}
-
-function isTrue(answer: Answer): boolean {
-  return expectOk(answer).json === true;
-}
-
-/** An index that went backwards (a restored or new registry) means: start over; below 1 it would never block. */
-function nextIndex(answer: Answer, wait: Blocking | undefined): number {
-  const index = Math.max(1, Math.floor(Number(answer.headers["x-consul-index"])) || 1);
-  return wait !== undefined && index < wait.index ? 0 : index;
 }
 
 function readInstance(item: unknown): Instance {

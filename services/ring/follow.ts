@@ -32,7 +32,7 @@ export interface FollowOptions {
   readonly module: RingModule;
   /** Called once per new topology, in order of epoch. */
   readonly onView: (view: RingView) => void;
-  /** A TopologyError for a document that was rejected, anything else for a registry that failed. The follower goes on. */
+  /** A TopologyError for a document that was rejected, anything else for a registry that failed, once per cause. The follower goes on. */
   readonly onError: (error: unknown) => void;
   /** The topology in use has other tables by this process than by charm: one of them is another build. It stays in use. */
   readonly onUnconfirmed: (error: unknown) => void;
@@ -104,18 +104,22 @@ export function followTopology(options: FollowOptions): Follower {
   const run = async (): Promise<void> => {
     let index = 0;
     let backoffMs = BACKOFF_MS;
+    let trouble = "";
     while (!signal.aborted) {
       try {
         const answer = await kvGet(TOPOLOGY_KEY, { index, waitMs: WAIT_MS, signal });
         if (signal.aborted) return;
         backoffMs = BACKOFF_MS;
+        trouble = "";
         if (answer.value !== undefined) await take(answer.value);
         if (answer.index === index) await clock.sleep(IDLE_MS, signal);
         // An index that went back is that of a registry that began anew: so do we.
         index = answer.index < index ? 0 : answer.index;
       } catch (error) {
         if (signal.aborted) return;
-        onError(error);
+        const said = error instanceof Error ? error.message : String(error);
+        if (said !== trouble) onError(error);
+        trouble = said;
         await clock.sleep(backoffMs, signal);
         index = 0;
         backoffMs = Math.min(2 * backoffMs, BACKOFF_MAX_MS);

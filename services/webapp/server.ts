@@ -66,6 +66,7 @@ async function serve(config: Config, log: Log, directory: Directory): Promise<Ru
   if (config.dev) log.warn("development mode: everybody knows the tokens");
   return {
     address,
+    failed: registration.failed,
     async stop() {
       ready = false;
       settling.stop();
