@@ -1,56 +1,20 @@
 /** `ringway check-delivery` against a real plane: it passes while servers are killed, and names what a proxy breaks. */
-import { spawn, type ChildProcess } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root, usePlane } from "./plane.ts";
+import { Check, openAt, type Checked } from "./check.ts";
+import { usePlane } from "./plane.ts";
 import { TamperingProxy } from "./tampering-proxy.ts";
 import { until } from "./wait.ts";
 
 const plane = usePlane();
-
-interface Checked {
-  readonly code: number | null;
-  readonly err: string;
-  readonly result: {
-    readonly verdict: string;
-    readonly counts: Readonly<Record<string, number>>;
-    readonly faults: readonly { readonly kind: string; readonly text: string }[];
-    readonly acked: number;
-    readonly shown: number;
-    readonly connections: number;
-  };
-}
-
-class Check {
-  readonly ended: Promise<Checked>;
-  readonly #child: ChildProcess;
-
-  constructor(...args: string[]) {
-    const child = (this.#child = spawn(process.execPath, [join(root, "services", "main.ts"), "check-delivery", "--json", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"], timeout: 80_000 }));
-    let [out, err] = ["", ""];
-    child.stdout!.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
-    child.stderr!.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
-    this.ended = new Promise((resolve) => {
-      child.on("close", (code) => resolve({ code, err, result: (out === "" ? {} : JSON.parse(out)) as Checked["result"] }));
-    });
-  }
-
-  /** Ends the sending, as Ctrl-C does. */
-  enough(): void {
-    this.#child.kill("SIGINT");
-  }
-}
 
 const check = (...args: string[]): Promise<Checked> => new Check(...args).ended;
 
 test("a plane whose channel server and gateway are killed keeps its promise; a message taken out of the log afterwards is named", async () => {
   const log = join(plane().data, "check.jsonl");
   const checking = new Check("--api", plane().url, "--seconds", "80", "--rate", "20", "--readers", "6", "--log", log);
-  await until("sockets at both gateways", async () => {
-    const sessions = await Promise.all(plane().named("gateway").map(async (name) => ((await (await fetch(`http://${plane().addressOf(name)}/v1/status`)).json()) as { sessions: number }).sessions));
-    return sessions.every((count) => count > 0);
-  });
+  await until("sockets at both gateways", async () => (await openAt(plane())).every((count) => count > 0));
   const [cs, gw] = [plane().named("channel")[0]!, plane().named("gateway")[0]!];
   const old = await plane().kill(cs);
   await plane().restarted(cs, old);

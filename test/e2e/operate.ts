@@ -1,5 +1,6 @@
 /** What an operator does to a running plane, and what one may ask it. */
 import type { Pool, Topology } from "../../services/protocol/topology.ts";
+import { ask } from "../../services/runtime/request.ts";
 import { call, connectRtm } from "./client.ts";
 import { everybody, people, type Person } from "./people.ts";
 import type { TestPlane } from "./plane.ts";
@@ -16,8 +17,8 @@ export function weigh(plane: TestPlane, server: string, weight: number | null): 
 }
 
 async function intend(plane: TestPlane, server: string, wish: object): Promise<void> {
-  const response = await fetch(`${plane.charm}/v1/charm/servers/${server}`, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(wish) });
-  if (!response.ok) throw new Error(`${JSON.stringify(wish)} for ${server}: ${response.status} ${await response.text()}`);
+  const { status, bytes } = await ask(`${plane.charm}/v1/charm/servers/${server}`, { method: "PUT", body: wish });
+  if (status >= 300) throw new Error(`${JSON.stringify(wish)} for ${server}: ${status} ${bytes.toString("utf8")}`);
 }
 
 /** Waits until charm has nothing more to move. @returns steps that it published meanwhile */
@@ -68,8 +69,7 @@ export async function makeChannels(plane: TestPlane, count: number, prefix: stri
 }
 
 async function getJson(url: string): Promise<unknown> {
-  const response = await fetch(url);
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${text}`);
-  return JSON.parse(text) as unknown;
+  const { status, bytes, json } = await ask(url);
+  if (status !== 200) throw new Error(`${url}: ${status} ${bytes.toString("utf8")}`);
+  return json;
 }

@@ -7,6 +7,8 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import type { PlaneFile } from "../../services/launch/plane.ts";
+import { ask } from "../../services/runtime/request.ts";
+import { urlOf } from "../../services/runtime/tls.ts";
 import type { StoreConfig } from "../../services/store/open.ts";
 import { Consul } from "../engines/consul.ts";
 import { askPostgres } from "../engines/postgres.ts";
@@ -24,6 +26,8 @@ export interface PlaneOptions {
   readonly data?: string;
   /** default: the first of a free block */
   readonly port?: number;
+  /** a folder of certificates for everybody; who asks its inside takes an identity */
+  readonly tls?: string;
   /** a Consul that outlives it; default: charm's own registry, or a Consul of its own (RINGWAY_TEST_CONSUL) */
   readonly registry?: Consul;
   /** for the launcher, and through it for every process */
@@ -161,7 +165,7 @@ export class TestPlane {
       const now = (await this.pids())[name];
       return now !== null && now !== oldPid ? now : undefined;
     });
-    await until(`${name} to be ready`, async () => (await fetch(`http://${this.addressOf(name)}/readyz`)).ok);
+    await until(`${name} to be ready`, async () => (await ask(`${urlOf(this.addressOf(name))}/readyz`)).status === 200);
     return pid;
   }
 

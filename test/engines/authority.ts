@@ -30,11 +30,11 @@ export class Authority {
    * @param days from now; -1 = it is over
    */
   async issue(names: string, days = 2): Promise<Identity> {
-    const at = (kind: string): string => join(this.#folder, `${this.#issued}.${kind}`);
-    this.#issued++;
+    const number = this.#issued++;
+    const at = (kind: string): string => join(this.#folder, `${number}.${kind}`);
     await openssl("req", ...newKey, "-keyout", at("key"), "-out", at("csr"), "-subj", "/CN=test");
     await writeFile(at("ext"), `basicConstraints=CA:false\nsubjectAltName=${names}\n`);
-    await openssl("x509", "-req", "-in", at("csr"), "-CA", join(this.#folder, "ca.crt"), "-CAkey", join(this.#folder, "ca.key"), "-CAcreateserial", "-days", String(days), "-extfile", at("ext"), "-out", at("crt"));
+    await openssl("x509", "-req", "-in", at("csr"), "-CA", join(this.#folder, "ca.crt"), "-CAkey", join(this.#folder, "ca.key"), "-set_serial", String(number + 1), "-days", String(days), "-extfile", at("ext"), "-out", at("crt"));
     const [cert, key] = await Promise.all([readFile(at("crt"), "utf8"), readFile(at("key"), "utf8")]);
     return { cert, key, ca: this.ca };
   }
