@@ -45,6 +45,16 @@ export function connectRegistry(url: string, options: ConsulOptions = {}): Regis
     const index = Math.max(1, Math.floor(Number(said)) || 1);
     return wait !== undefined && index < wait.index ? 0 : index;
   };
+  /** server's ID → how it registered, and by which token: Consul goes on using that one for it */
+  const registered = new Map<string, { readonly registration: Registration; readonly token: string }>();
+  const register = async (registration: Registration): Promise<void> => {
+    const token = options.token?.current() ?? "";
+    const answer = await put("/agent/service/register?replace-existing-checks=true", registrationBody(registration));
+    // A Consul says nothing more; what serves pages may say 200 to everything.
+    if (answer.status === 404 || answer.status === 405 || (answer.status === 200 && answer.bytes.length > 0)) throw noConsul();
+    expectOk(answer);
+    registered.set(registration.id, { registration, token });
+  };
   const put = (path: string, body?: unknown): Promise<Answer> => call(path, { method: "PUT", body: body ?? new Uint8Array(0) });
   /** Consul lengthens a wait by up to a sixteenth, so that watchers don't come back all at once. */
   const blocking = (path: string, wait: Blocking | undefined): Promise<Answer> => {
@@ -54,17 +64,15 @@ export function connectRegistry(url: string, options: ConsulOptions = {}): Regis
   };
 
   return {
-    async register(registration) {
-      const answer = await put("/agent/service/register?replace-existing-checks=true", registrationBody(registration));
-      // A Consul says nothing more; what serves pages may say 200 to everything.
-      if (answer.status === 404 || answer.status === 405 || (answer.status === 200 && answer.bytes.length > 0)) throw noConsul();
-      expectOk(answer);
-    },
+    register,
     async deregister(id) {
+      registered.delete(id);
       const answer = await put(`/agent/service/deregister/${encodeURIComponent(id)}`);
       if (answer.status !== 404) expectOk(answer);
     },
     async pass(id) {
+      const known = registered.get(id);
+      if (known !== undefined && known.token !== (options.token?.current() ?? "")) await register(known.registration);
       const answer = await put(`/agent/check/pass/${encodeURIComponent(checkId(id))}`);
       // Consul before 1.11 answers 500 where the check is unknown.
       if (answer.status === 404 || (answer.status === 500 && /unknown check|associated TTL/i.test(answer.bytes.toString("utf8")))) return false;

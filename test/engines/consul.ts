@@ -1,6 +1,6 @@
 /** A real Consul for tests: CONSUL_BIN, one on PATH, or 1.13.9 (MPL-2.0) built by Go from its module, once, into the project's cache. */
 import { execFile, execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -61,12 +61,15 @@ export async function buildConsul(say: (line: string) => void): Promise<string> 
 /** Of one agent: all in memory, or a server with a folder. */
 export class Consul {
   readonly url: string;
+  /** what it wants to see; empty = nothing */
+  readonly token: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
   readonly #folder: string | undefined;
 
-  private constructor(url: string, child: ChildProcess, folder: string | undefined) {
+  private constructor(url: string, child: ChildProcess, folder: string | undefined, token = "") {
     this.url = url;
+    this.token = token;
     this.#child = child;
     this.#folder = folder;
     this.#ended = new Promise((resolve) => child.once("close", () => resolve()));
@@ -76,6 +79,15 @@ export class Consul {
   static async dev(bin: string): Promise<Consul> {
     const http = await freePorts(3);
     const consul = Consul.#spawn(bin, http, ["-dev", `-serf-lan-port=${http + 1}`, `-server-port=${http + 2}`], undefined);
+    await consul.ready();
+    return consul;
+  }
+
+  /** The same with access control: who shows no token may do nothing, `token` all. */
+  static async guarded(bin: string): Promise<Consul> {
+    const [http, token] = [await freePorts(3), randomUUID()];
+    const acl = `acl { enabled = true, default_policy = "deny", tokens { initial_management = "${token}", agent = "${token}" } }`;
+    const consul = Consul.#spawn(bin, http, ["-dev", `-serf-lan-port=${http + 1}`, `-server-port=${http + 2}`, "-hcl", acl], undefined, token);
     await consul.ready();
     return consul;
   }
@@ -100,17 +112,38 @@ export class Consul {
     return all;
   }
 
-  static #spawn(bin: string, http: number, args: readonly string[], folder: string | undefined): Consul {
+  static #spawn(bin: string, http: number, args: readonly string[], folder: string | undefined, token?: string): Consul {
     const leash = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", "--"] : [];
     const [command, ...rest] = [...leash, bin, ...["agent", ...args, "-bind=127.0.0.1", "-client=127.0.0.1", `-http-port=${http}`, "-dns-port=-1", "-grpc-port=-1", "-serf-wan-port=-1", "-log-level=error"]];
-    return new Consul(`http://127.0.0.1:${http}`, spawn(command!, rest, { stdio: "ignore" }), folder);
+    return new Consul(`http://127.0.0.1:${http}`, spawn(command!, rest, { stdio: "ignore" }), folder, token);
   }
 
   async ready(): Promise<void> {
     await until("Consul to take a write", async () => {
       if (this.#child.exitCode !== null) throw new Error("consul ended while it started");
-      return (await ask(`${this.url}/v1/kv/contract/ready`, { method: "PUT", body: Buffer.from("x") }).catch(() => undefined))?.json === true;
+      return (await ask(`${this.url}/v1/kv/contract/ready`, { method: "PUT", body: Buffer.from("x"), headers: this.headers }).catch(() => undefined))?.json === true;
     }, 30_000);
+  }
+
+  /** A new token that may do what these policies say, in Consul's language. @returns its accessor, by which it is ended, and itself */
+  async issue(...policies: readonly string[]): Promise<{ readonly id: string; readonly secret: string }> {
+    const make = async (path: string, body: unknown): Promise<Record<string, string>> => {
+      const { status, json, bytes } = await ask(`${this.url}/v1/acl/${path}`, { method: "PUT", body, headers: this.headers });
+      if (status !== 200) throw new Error(`consul: ${path}: ${status} ${bytes.toString("utf8")}`);
+      return json as Record<string, string>;
+    };
+    const made = [];
+    for (const Rules of policies) made.push({ ID: (await make("policy", { Name: randomUUID(), Rules }))["ID"] });
+    const { AccessorID, SecretID } = await make("token", { Policies: made });
+    return { id: AccessorID!, secret: SecretID! };
+  }
+
+  async revoke(id: string): Promise<void> {
+    await ask(`${this.url}/v1/acl/token/${id}`, { method: "DELETE", headers: this.headers });
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.token === "" ? {} : { "x-consul-token": this.token };
   }
 
   /** Whether it leads its cluster. */

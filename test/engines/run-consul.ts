@@ -3,7 +3,7 @@ import { buildConsul, findConsul } from "./consul.ts";
 import { runTests } from "./run-tests.ts";
 
 /** The launcher's own tests are of its processes, not of the registry. */
-const suites = ["test/contract/registry.test.ts", ...["bad-input", "check-delivery", "clients", "consul", "delivery", "drain", "failure", "held-back", "membership", "moves", "resume"].map((name) => `test/e2e/${name}.test.ts`)];
+const suites = ["test/contract/registry.test.ts", ...["bad-input", "check-delivery", "clients", "consul", "consul-acl", "delivery", "drain", "failure", "held-back", "membership", "moves", "resume"].map((name) => `test/e2e/${name}.test.ts`)];
 
 try {
   const bin = (await findConsul()) ?? (await buildConsul((line) => console.log(line)));
