@@ -1,6 +1,10 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { envoyConfig } from "./envoy-config.ts";
+import { writeSecretFiles } from "./envoy-secrets.ts";
 import { planPorts, takenPort } from "./ports.ts";
 
 const shipped = fileURLToPath(new URL("../../envoy/envoy.yaml", import.meta.url));
@@ -22,6 +26,29 @@ test("where the registry is not charm's, it gets a cluster of its own, and the f
   const { clusters } = (JSON.parse(text) as { static_resources: { clusters: { name: string }[] } }).static_resources;
   const [charm, registry] = ["charm", "registry"].map((name) => JSON.stringify(clusters.find((cluster) => cluster.name === name)));
   expect(registry).toBe(charm!.replaceAll('"charm"', '"registry"').replace("9003", "9005"));
+});
+
+test("with certificates and a registry's token both listeners and all of the plane's clusters are behind TLS, and the token stands in no configuration", async () => {
+  const secrets = { sds: "/data/sds", tls: "/certificates", registryToken: "/run/secrets/token" };
+  const text = await envoyConfig(shipped, { ...settings, registry: { host: "127.0.0.1", port: 9005 }, secrets });
+  const { listeners, clusters } = (JSON.parse(text) as { static_resources: Record<"listeners" | "clusters", readonly { name: string }[]> }).static_resources;
+  const secure = [...listeners, ...clusters].filter((part) => JSON.stringify(part).includes("envoy.transport_sockets.tls")).map(({ name }) => name);
+  expect(secure.sort()).toEqual(["channel", "charm", "edge", "gateway", "mesh", "presence", "webapp"]);
+  for (const { name } of clusters) if (name !== "registry") expect(JSON.stringify(clusters.find((cluster) => cluster.name === name))).toContain(`"ringway://${name}/"`);
+  expect(JSON.stringify(clusters.find(({ name }) => name === "registry"))).toContain('"path":"/data/sds/registry-token.yaml","watched_directory":{"path":"/run/secrets"}');
+  expect(text).toContain("/certificates/envoy");
+  expect(text).not.toContain("/etc/ringway");
+});
+
+test("the files that name the secrets to Envoy are of this machine, and only those that are wanted", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "ringway-sds-"));
+  try {
+    await writeSecretFiles({ sds: folder, tls: "/certificates" });
+    expect((await readdir(folder)).sort()).toEqual(["ca.yaml", "edge.yaml", "identity.yaml"]);
+    expect(JSON.parse(await readFile(join(folder, "edge.yaml"), "utf8"))).toMatchObject({ resources: [{ name: "edge", tls_certificate: { certificate_chain: { filename: "/certificates/edge/tls.crt" }, private_key: { filename: "/certificates/edge/tls.key" } } }] });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a plane's ports are distinct and follow the edge's", () => {
