@@ -24,7 +24,7 @@ export class Check {
 
   /** @param args of the verb; what this process's environment says it is told, too */
   constructor(...args: string[]) {
-    const child = (this.#child = spawn(process.execPath, [join(root, "services", "main.ts"), "check-delivery", "--json", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"], timeout: 80_000 }));
+    const child = (this.#child = spawn(process.execPath, [join(root, "services", "main.ts"), "check-delivery", "--json", ...args], { cwd: root, stdio: ["ignore", "pipe", "pipe"], timeout: 180_000 }));
     let [out, err] = ["", ""];
     child.stdout!.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
     child.stderr!.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));

@@ -1,21 +1,27 @@
 /** A plane whose processes speak TLS among themselves and to their clients: who gets in, that nothing is lost, and that certificates change while it runs. */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { request } from "node:https";
+import { createServer, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, getCACertificates, setDefaultCACertificates } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { identityEnvironment, identityIn } from "../../services/launch/identities.ts";
+import { connectRegistry } from "../../services/registry/consul.ts";
+import { keepRegistered } from "../../services/registry/register.ts";
+import { systemClock } from "../../services/runtime/clock.ts";
+import { createLog } from "../../services/runtime/log.ts";
 import { ask } from "../../services/runtime/request.ts";
 import { takeIdentity, urlOf } from "../../services/runtime/tls.ts";
 import { Authority, mount, secretFiles, type Identity } from "../engines/authority.ts";
 import { Check, openAt } from "./check.ts";
 import { clientSuite } from "./clients/suite.ts";
 import { nodeProgram } from "./clients/programs.ts";
-import { ownerOf } from "./operate.ts";
-import { people } from "./people.ts";
+import { connectRtm } from "./client.ts";
+import { ownerOf, topologyOf } from "./operate.ts";
+import { everybody, people } from "./people.ts";
 import { root, startPlane, type TestPlane } from "./plane.ts";
+import { freePorts } from "./ports.ts";
 import { until } from "./wait.ts";
 
 const operatorToken = "an-operators-token";
@@ -86,6 +92,28 @@ test("the edge asks its clients for nothing, and speaks plain HTTP with none", a
   await expect(ask(`http://${edge}/api/api.test`)).rejects.toMatchObject({ code: "ECONNRESET" });
 });
 
+test("Envoy sends nobody to a server whose certificate is of another role, whatever it registered as", async () => {
+  let [met, asked] = [0, 0];
+  const rogue = createServer(await inside!.issue("URI:ringway://channel/cs-9"), () => asked++);
+  rogue.on("upgrade", () => asked++).on("connection", () => met++);
+  const port = await freePorts(1);
+  await new Promise<void>((resolve) => rogue.listen(port, "127.0.0.1", resolve));
+  const registration = { service: "ringway-gateway", id: "gw-9", addr: `127.0.0.1:${port}`, meta: { zone: "local", weight: "65535" }, ttlMs: 60_000 };
+  const kept = keepRegistered({ registry: connectRegistry(plane.charm), registration, passEveryMs: 1_000, clock: systemClock, log: createLog("test", "rogue", "silent") });
+  await until("Envoy's attempt at it", async () => {
+    for (const { token } of everybody) {
+      const rtm = await connectRtm(plane.url, token);
+      await rtm.close();
+      expect(plane.named("gateway")).toContain(rtm.frames.find(({ type }) => type === "hello")!["x_gateway"]);
+    }
+    return met > 0;
+  }, 30_000);
+  expect(asked).toBe(0);
+  await kept.stop();
+  rogue.close();
+  await until("it out of the ring", async () => !(await topologyOf(plane)).pools.gateway.servers.some(({ id, state }) => id === "gw-9" && state === "up"), 30_000);
+}, 90_000);
+
 /** Of a new connection. Who asks is not known yet when the server has shown what it has. */
 function serialAt(address: string): Promise<string> {
   const [host, port] = address.split(":");
@@ -101,7 +129,7 @@ function serialAt(address: string): Promise<string> {
 test("a channel server is killed and all certificates are changed under load: nothing is lost, doubled or reordered, and no call fails", async () => {
   const all = [...(await doors()), ["the edge", new URL(plane.url).host] as const];
   const before = new Map(await Promise.all(all.map(async ([name, address]) => [name, await serialAt(address)] as const)));
-  const checking = new Check("--api", plane.url, "--seconds", "80", "--rate", "20", "--readers", "6");
+  const checking = new Check("--api", plane.url, "--seconds", "120", "--rate", "20", "--readers", "6");
   await until("sockets at both gateways", async () => (await openAt(plane)).every((count) => count > 0));
   const victim = await ownerOf(plane, "C0GENERAL");
   const old = await plane.kill(victim);
@@ -120,7 +148,7 @@ test("a channel server is killed and all certificates are changed under load: no
   expect(result, err).toMatchObject({ verdict: "kept", faults: [], counts: { lost: 0, doubled: 0, reordered: 0, falseAck: 0 } });
   expect(code).toBe(0);
   expect(result.acked).toBeGreaterThan(100);
-}, 150_000);
+}, 200_000);
 
 test("the operator's verbs need a certificate, and the console shows what it asked for with its own", async () => {
   const ringway = (env: Readonly<Record<string, string>>, ...args: string[]): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> =>
