@@ -19,6 +19,7 @@ import { systemClock } from "../../services/runtime/clock.ts";
 import type { Running } from "../../services/runtime/lifecycle.ts";
 import { createLog } from "../../services/runtime/log.ts";
 import { ask } from "../../services/runtime/request.ts";
+import type { Secret } from "../../services/runtime/secret.ts";
 import { readConfig as readWebapp } from "../../services/webapp/config.ts";
 import { until } from "../e2e/wait.ts";
 import { document, root } from "../filter/yaml.ts";
@@ -138,7 +139,7 @@ describe("the services", () => {
     if ("ringKey" in config) expect(config.ringKey).toBe(DEV_KEY);
     if ("registryUrl" in config) expect(config.registryUrl).toBe("http://10.0.0.1:8500");
     if ("store" in config) expect(config.store).toBe(samples["store-url"]);
-    if ("operatorToken" in config) expect(config.operatorToken).toBe(samples["operator-token"]);
+    if ("operatorToken" in config) expect((config.operatorToken as Secret).current()).toBe(samples["operator-token"]);
     if ("zone" in config) expect(config.zone).toBe("europe-west1-b");
     if ("meshUrl" in config && name !== "channel" && name !== "presence") expect(config.meshUrl).toMatch(/^http:\/\/mesh(-[ab])?:8081$/);
   });
