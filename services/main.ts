@@ -5,6 +5,7 @@ import * as charmConfig from "./charm/config.ts";
 import { checkVerb } from "./cli/check.ts";
 import { checkDelivery } from "./cli/check-delivery.ts";
 import { dev } from "./cli/dev.ts";
+import { envoyConfigVerb } from "./cli/envoy-config.ts";
 import { completionVerb } from "./cli/completion.ts";
 import { complain } from "./cli/output.ts";
 import { ring } from "./cli/ring.ts";
@@ -34,6 +35,7 @@ const ownVerbs: Readonly<Record<string, Verb>> = {
   webapp: serviceVerb("webapp", { ...webappConfig, summary: "webapp: tokens, Web API, membership", start: onStore(async (config, log) => (await import("./webapp/server.ts")).start(config, log)) }),
   // Looking must not slow what is looked at.
   console: serviceVerb("console", { ...consoleConfig, niceness: 5, summary: "the operator's console: the ring, its servers and what charm decides, in a browser", start: async (config, log) => (await import("./console/server.ts")).start(config, log) }),
+  "envoy-config": envoyConfigVerb,
   status,
   top,
   ring,

@@ -73,6 +73,8 @@ export function operatorRoutes(door: OperatorDoor): Routes {
       const { pool } = bytes.length === 0 ? {} : asObject(parseJson(bytes), "the body");
       const checked = pool === undefined ? undefined : readPool(pool);
       const charm = door.charm();
+      // What is held is this process's own knowledge: another charm would go on holding it.
+      if (!charm.leading) throw new ProtocolError("misdirected", "this charm does not lead; of several, ask the one whose /v1/status says that it does");
       const released = Object.fromEntries(pools.filter((each) => checked === undefined || each === checked).map((each) => [each, charm.held(each)]));
       door.release(checked);
       return { status: 200, body: { released, epoch: charm.epoch } };

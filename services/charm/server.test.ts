@@ -311,6 +311,28 @@ describe("charm's door", () => {
     expect((await ask(url("/readyz"))).status).toBe(200);
   });
 
+  test("a charm that does not lead knows the endpoints and takes an operator's changes, and leaves what is held to the one that leads", async () => {
+    serve("channel", "cs-0", 7001);
+    await ring("the server", { "cs-0": "up" });
+    const other = await boot("127.0.0.1:0", ["--registry-url", url("")]);
+    try {
+      const there = (path: string): string => `http://${other.address}${path}`;
+      await until("the other one to be ready", async () => (await ask(there("/readyz"))).status === 200);
+      expect((await ask(there("/v1/status"))).json).toMatchObject({ leading: false });
+      const endpoints = await until("its endpoints", async () => {
+        const answer = await ask(there(EDS), { method: "POST", body: { resource_names: ["channel"] } });
+        return answer.bytes.includes("7001") && answer.json;
+      });
+      expect((await post(EDS, { resource_names: ["channel"] })).json).toEqual(endpoints);
+      expect((await ask(there("/v1/charm/servers/cs-0"), { method: "PUT", body: { drain: true } })).status).toBe(200);
+      await ring("the drain", { "cs-0": "draining" });
+      const released = await ask(there("/v1/charm/release"), { method: "POST" });
+      expect([released.status, (released.json as { reason: string }).reason]).toEqual([421, "misdirected"]);
+    } finally {
+      await other.stop();
+    }
+  });
+
   test("keeps the operators' intents when their document is damaged, and writes a sound one with the next wish", async () => {
     serve("channel", "cs-0", 7001);
     serve("channel", "cs-1", 7002);

@@ -1,18 +1,20 @@
 /** What the operator's verbs share: where charm is, and its answers. */
+import { leadingCharm } from "../observe/charm.ts";
 import type { Topology } from "../protocol/topology.ts";
-import { ringKeyOrDevFlag, tlsFlags } from "../runtime/common-flags.ts";
+import { charmUrls, ringKeyOrDevFlag, tlsFlags } from "../runtime/common-flags.ts";
 import { UsageError, type Flags } from "../runtime/flags.ts";
 import { ask, type Ask } from "../runtime/request.ts";
 import { validateTopology } from "../ring/topology.ts";
 
 export const operatorFlags = {
-  "charm-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CHARM_URL", help: "charm's address" },
+  "charm-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CHARM_URL", help: "charm's address; of several, with commas, the one that leads is asked", matches: charmUrls },
   "ring-key": ringKeyOrDevFlag,
   ...tlsFlags,
 } as const satisfies Flags;
 
 /** @throws UsageError with charm's own reason where it refuses or does not answer */
-export async function askCharm(charmUrl: string, path: string, options: Ask = {}): Promise<unknown> {
+export async function askCharm(charmUrls: string, path: string, options: Ask = {}): Promise<unknown> {
+  const charmUrl = await leadingCharm(charmUrls);
   let answer;
   try {
     answer = await ask(charmUrl + path, options);

@@ -1,21 +1,27 @@
 /** charm's operator door, from here. */
+import { leadingCharm } from "../observe/charm.ts";
 import { ProtocolError } from "../protocol/problems.ts";
 import type { Reply } from "../runtime/http.ts";
 import { ask, type Answer, type Ask } from "../runtime/request.ts";
 
 const answerMs = 3_000;
+/** How long one is asked before another may lead, ms. */
+const chosenMs = 1_000;
 
 export class CharmDoor {
-  readonly #url: string;
+  readonly #urls: string;
+  #chosen: Promise<string> | undefined;
+  #chosenAt = 0;
 
-  constructor(url: string) {
-    this.#url = url;
+  /** @param urls of one, or of several with commas */
+  constructor(urls: string) {
+    this.#urls = urls;
   }
 
   /** @throws ProtocolError unavailable */
   async ask(path: string, options: Ask = {}): Promise<Answer> {
     try {
-      return await ask(this.#url + path, { timeoutMs: answerMs, ...options });
+      return await ask((await this.#url()) + path, { timeoutMs: answerMs, ...options });
     } catch (error) {
       throw new ProtocolError("unavailable", `charm does not answer (${(error as NodeJS.ErrnoException).code ?? "no answer"})`);
     }
@@ -32,5 +38,14 @@ export class CharmDoor {
   async pass(path: string, options: Ask): Promise<Reply> {
     const { status, headers, bytes } = await this.ask(path, options);
     return { status, headers: { "content-type": String(headers["content-type"] ?? "application/json") }, body: bytes };
+  }
+
+  #url(): Promise<string> {
+    const now = performance.now();
+    if (this.#chosen === undefined || now - this.#chosenAt > chosenMs) {
+      this.#chosen = leadingCharm(this.#urls);
+      this.#chosenAt = now;
+    }
+    return this.#chosen;
   }
 }

@@ -1,11 +1,11 @@
 import type { IdentityFiles } from "../runtime/certificate.ts";
-import { hostPort, operatorTokenFlag, serverFlags, tlsFlags } from "../runtime/common-flags.ts";
+import { charmUrls, hostPort, operatorTokenFlag, serverFlags, tlsFlags } from "../runtime/common-flags.ts";
 import { type Flags, parseFlags, UsageError } from "../runtime/flags.ts";
 import type { Secret } from "../runtime/secret.ts";
 
 export const flags = {
   listen: { type: "string", default: "127.0.0.1:8085", help: "address that the console listens on, ip:port", matches: hostPort },
-  "charm-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CHARM_URL", help: "charm's address", matches: /^https?:\/\/[^\s/]+$/ },
+  "charm-url": { type: "string", default: "http://127.0.0.1:8083", env: "RINGWAY_CHARM_URL", help: "charm's address; of several, with commas, the one that leads is asked", matches: charmUrls },
   "mesh-url": serverFlags["mesh-url"],
   "envoy-admin-urls": { type: "string", default: "", env: "RINGWAY_ENVOY_ADMIN_URLS", help: "admin ports of the Envoys to watch, http://host:port, comma separated", matches: /^(https?:\/\/[^\s/,]+(,https?:\/\/[^\s/,]+)*)?$/ },
   "operator-token": operatorTokenFlag,

@@ -51,6 +51,16 @@ test("the files that name the secrets to Envoy are of this machine, and only tho
   }
 });
 
+test("several charms and webapps, by their names, are endpoints of one cluster that Envoy looks up", async () => {
+  const upstreams = { charm: [{ host: "charm-0", port: 1 }, { host: "charm-1", port: 2 }], webapp: [{ host: "10.0.0.1", port: 3 }, { host: "10.0.0.2", port: 4 }] };
+  const { clusters } = (JSON.parse(await envoyConfig(shipped, { ...settings, upstreams })) as { static_resources: { clusters: { name: string; type: string }[] } }).static_resources;
+  const [charm, webapp] = ["charm", "webapp"].map((name) => clusters.find((cluster) => cluster.name === name)!);
+  expect(charm).toMatchObject({ type: "STRICT_DNS" });
+  expect(webapp).toMatchObject({ type: "STATIC" });
+  const addresses = [charm, webapp].flatMap((cluster) => [...JSON.stringify(cluster).matchAll(/"address":"([^"]+)","port_value":(\d)/g)].map(([, host, port]) => `${host}:${port}`));
+  expect(addresses).toEqual(["charm-0:1", "charm-1:2", "10.0.0.1:3", "10.0.0.2:4"]);
+});
+
 test("a plane's ports are distinct and follow the edge's", () => {
   const ports = planPorts(8080, { channels: 3, gateways: 2, presences: 2 });
   expect(ports).toEqual({ edge: 8080, mesh: 8081, admin: 8082, charm: 8083, webapp: 8084, console: 8085, channel: [8090, 8091, 8092], presence: [8093, 8094], gateway: [8095, 8096] });

@@ -3,37 +3,54 @@
  * in. Things are found by name (listener `edge`, cluster `charm`, …), so that the file stays the one that is tested.
  */
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import { parse } from "yaml";
 import { readExample, type Part, type SecretPlaces } from "./envoy-secrets.ts";
 
-export interface EnvoySettings {
+export interface Address {
+  /** an IP address, or a name that Envoy looks up again and again */
   readonly host: string;
-  readonly ports: { readonly edge: number; readonly mesh: number; readonly admin: number; readonly charm: number; readonly webapp: number };
+  readonly port: number;
+}
+
+interface ListenerPorts {
+  readonly edge: number;
+  readonly mesh: number;
+  readonly admin: number;
+}
+
+type Upstreams = Readonly<Record<"charm" | "webapp", readonly Address[]>>;
+
+export type EnvoySettings = {
+  /** address that the listeners bind */
+  readonly host: string;
   /** absolute path of build/filter.wasm */
   readonly wasmFile: string;
   /** 32 hex digits */
   readonly ringKey: string;
   readonly zone: string;
-  /** where charm and webapp are, if not on `host` */
-  readonly hostOf?: (name: "charm" | "webapp") => string;
   /** where the registry is, if not in charm */
-  readonly registry?: { readonly host: string; readonly port: number };
+  readonly registry?: Address;
   /** where its certificates and the registry's token are, if it has any */
   readonly secrets?: SecretPlaces;
-}
+} & (
+  | { readonly ports: ListenerPorts & { readonly charm: number; readonly webapp: number }; readonly upstreams?: undefined }
+  /** where charm and webapp are, if not on `host`; of several any one will do */
+  | { readonly ports: ListenerPorts; readonly upstreams: Upstreams }
+);
 
 type Node = { [key: string]: Node } & { [index: number]: Node };
 
 /** @returns the configuration as JSON text, which Envoy reads as well as YAML. Throws where the file lacks what is to be set. */
 export async function envoyConfig(file: string, settings: EnvoySettings): Promise<string> {
   const config = parse(await readFile(file, "utf8")) as Record<string, unknown>;
-  const { host, ports, registry, hostOf = () => host } = settings;
+  const { host, ports, registry } = settings;
+  const upstreams = settings.upstreams ?? oneOfEach(settings.ports, () => host);
   setAddress(at(config, "admin", "address"), host, ports.admin);
   setAddress(at(named(config, "listeners", "edge"), "address"), host, ports.edge);
   setAddress(at(named(config, "listeners", "mesh"), "address"), host, ports.mesh);
   for (const name of ["charm", "webapp"] as const) {
-    const endpoint = at(named(config, "clusters", name), "load_assignment", "endpoints", 0, "lb_endpoints", 0, "endpoint", "address");
-    setAddress(endpoint, hostOf(name), ports[name]);
+    setEndpoints(named(config, "clusters", name), upstreams[name]);
   }
   if (registry !== undefined) addRegistry(config, registry);
   if (settings.secrets?.tls !== undefined) secure(config, await readExample("tls.yaml", settings.secrets));
@@ -60,18 +77,22 @@ export async function envoyConfig(file: string, settings: EnvoySettings): Promis
   return JSON.stringify(config, null, 1);
 }
 
+/** One charm and one webapp, on a host each. */
+export function oneOfEach({ charm, webapp }: { readonly charm: number; readonly webapp: number }, hostOf: (name: "charm" | "webapp") => string): Upstreams {
+  return { charm: [{ host: hostOf("charm"), port: charm }], webapp: [{ host: hostOf("webapp"), port: webapp }] };
+}
+
 function setFilter(filter: Record<string, unknown>, { ringKey, registry }: EnvoySettings): void {
   filter["hashKey"] = ringKey;
   if (registry !== undefined) at(filter, "topology")["cluster"] = "registry" as unknown as Node;
 }
 
 /** A cluster like charm's, from which the filter reads the topology then. */
-function addRegistry(config: Record<string, unknown>, { host, port }: { readonly host: string; readonly port: number }): void {
+function addRegistry(config: Record<string, unknown>, address: Address): void {
   const cluster = structuredClone(named(config, "clusters", "charm")) as unknown as Record<string, unknown>;
   cluster["name"] = "registry";
-  const assignment = at(cluster, "load_assignment") as unknown as Record<string, unknown>;
-  assignment["cluster_name"] = "registry";
-  setAddress(at(assignment, "endpoints", 0, "lb_endpoints", 0, "endpoint", "address"), host, port);
+  (at(cluster, "load_assignment") as unknown as Record<string, unknown>)["cluster_name"] = "registry";
+  setEndpoints(cluster as unknown as Node, [address]);
   (at(config, "static_resources", "clusters") as unknown as unknown[]).push(cluster);
 }
 
@@ -96,6 +117,20 @@ function named(config: unknown, list: "listeners" | "clusters", name: string): N
   const found = all.find((item) => item.name === name);
   if (found === undefined) throw new Error(`envoy.yaml has no ${list} entry named ${name}`);
   return found as unknown as Node;
+}
+
+/** Each address is an endpoint like the shipped one. Names are asked for once a second: a container that starts again may have another address. */
+function setEndpoints(cluster: Node, addresses: readonly Address[]): void {
+  const group = at(cluster, "load_assignment", "endpoints", 0);
+  const shipped = at(group, "lb_endpoints", 0);
+  const endpoints = addresses.map(({ host, port }) => {
+    const endpoint = structuredClone(shipped);
+    setAddress(at(endpoint, "endpoint", "address"), host, port);
+    return endpoint;
+  });
+  Object.assign(group, { lb_endpoints: endpoints });
+  if (addresses.every(({ host }) => isIP(host) !== 0)) return;
+  Object.assign(cluster, { type: "STRICT_DNS", dns_lookup_family: "V4_PREFERRED", dns_refresh_rate: "1s" });
 }
 
 function setAddress(address: Node, host: string, port: number): void {

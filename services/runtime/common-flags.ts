@@ -3,6 +3,9 @@ import type { Flags } from "./flags.ts";
 /** `host:port`, port 0..65535 */
 export const hostPort = /^[A-Za-z0-9.\-[\]:]+:(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
 
+/** One address of charm, or several with commas. */
+export const charmUrls = /^https?:\/\/[^\s/,]+(,https?:\/\/[^\s/,]+)*$/;
+
 /** What a registry with access control wants to see. The variables are Consul's own. */
 export const registryTokenFlag = {
   type: "string",

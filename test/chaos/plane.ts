@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { buildWasm } from "../../services/launch/build.ts";
 import type { ChildSpec } from "../../services/launch/child.ts";
 import { readConfig } from "../../services/launch/config.ts";
-import { envoyConfig } from "../../services/launch/envoy-config.ts";
+import { envoyConfig, oneOfEach } from "../../services/launch/envoy-config.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
 import { serviceSpecs } from "../../services/launch/plane.ts";
 import { planPorts, type Ports } from "../../services/launch/ports.ts";
@@ -262,7 +262,7 @@ export class ChaosPlane {
 
   #envoyConfig(registryPort: number): Promise<string> {
     const registry = { host: this.#hostOf("registry"), port: registryPort };
-    return envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local", hostOf: (name) => this.#hostOf(name), registry });
+    return envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf("envoy"), ports: this.#ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: "local", upstreams: oneOfEach(this.#ports, (name) => this.#hostOf(name)), registry });
   }
 
   async #ready(name: string): Promise<void> {

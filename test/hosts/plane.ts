@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildWasm } from "../../services/launch/build.ts";
 import { readConfig } from "../../services/launch/config.ts";
-import { envoyConfig } from "../../services/launch/envoy-config.ts";
+import { envoyConfig, oneOfEach } from "../../services/launch/envoy-config.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
 import { serviceSpecs } from "../../services/launch/plane.ts";
 import { planPorts, type Ports } from "../../services/launch/ports.ts";
@@ -152,7 +152,7 @@ export class HostsPlane {
     const edge = this.#envoyPort(site.zone);
     const ports = { ...this.#ports, edge, mesh: edge + 1, admin: edge + 2 };
     const file = join(data, `${name}.json`);
-    await writeFile(file, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf(name), ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: site.zone, hostOf: (one) => this.#hostOf(one) }));
+    await writeFile(file, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: this.#hostOf(name), ports, wasmFile: join(root, "build", "filter.wasm"), ringKey: DEV_KEY, zone: site.zone, upstreams: oneOfEach(ports, (one) => this.#hostOf(one)) }));
     const args = ["-c", file, "--disable-hot-restart", "--concurrency", "2", "--log-level", "warning"];
     return this.#placed(new Proc({ name, role: "envoy", address: `${this.#hostOf(name)}:${edge}`, command, args, logFile: join(data, "logs", `${name}.log`) }));
   }

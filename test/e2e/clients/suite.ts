@@ -1,9 +1,8 @@
 /** What every official client must be able to do, unmodified. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, connectRtm, type Rtm } from "../client.ts";
-import { drain, gatewayOf } from "../operate.ts";
+import { drain, gatewayOf, type Reached } from "../operate.ts";
 import { people, type Person } from "../people.ts";
-import type { TestPlane } from "../plane.ts";
 import { until } from "../wait.ts";
 import { Driven, type Program } from "./driver.ts";
 
@@ -19,7 +18,7 @@ export interface ClientUnderTest {
 const other = people.margaret;
 const watched = people.linus;
 
-export function clientSuite(client: ClientUnderTest, plane: () => TestPlane): void {
+export function clientSuite(client: ClientUnderTest, plane: () => Reached): void {
   const { name, person, missing } = client;
   const { user, token } = person;
   const title = missing === undefined ? name : `${name} (skipped: ${missing})`;
