@@ -48,7 +48,7 @@ test("--help lists the verbs; each verb's --help lists its flags, and docs/cli.m
   const { code, out } = await ringway("--help");
   expect(code).toBe(0);
   const verbs = [...out.matchAll(/^ {2}([\w-]+) {2,}\S/gm)].map((match) => match[1]!);
-  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "console", "status", "top", "ring", "send", "tail", "check", "check-delivery", "token", "store", "completion"]);
+  expect(verbs).toEqual(["dev", "charm", "channel", "gateway", "presence", "webapp", "console", "envoy-config", "status", "top", "ring", "send", "tail", "check", "check-delivery", "token", "store", "completion"]);
   const helps = await Promise.all(verbs.map((verb) => ringway(verb, "--help")));
   for (const help of helps) {
     expect(help.code).toBe(0);
