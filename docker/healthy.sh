@@ -9,6 +9,6 @@ else
   door=$(tr '\0' '\n' </proc/1/cmdline | grep -A 1 -x -e --listen | tail -n 1)
 fi
 exec 3<>"/dev/tcp/${door%:*}/${door##*:}"
-printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "${2:-/readyz}" "$door" >&3
+printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "${2:-/readyz}" "$door" >&3
 read -r _ status _ <&3
 [ "$status" = 200 ]

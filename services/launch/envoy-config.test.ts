@@ -53,9 +53,10 @@ test("the files that name the secrets to Envoy are of this machine, and only tho
 
 test("several charms and webapps, by their names, are endpoints of one cluster that Envoy looks up", async () => {
   const upstreams = { charm: [{ host: "charm-0", port: 1 }, { host: "charm-1", port: 2 }], webapp: [{ host: "10.0.0.1", port: 3 }, { host: "10.0.0.2", port: 4 }] };
-  const { clusters } = (JSON.parse(await envoyConfig(shipped, { ...settings, upstreams })) as { static_resources: { clusters: { name: string; type: string }[] } }).static_resources;
+  const { clusters } = (JSON.parse(await envoyConfig(shipped, { ...settings, upstreams })) as { static_resources: { clusters: { name: string }[] } }).static_resources;
   const [charm, webapp] = ["charm", "webapp"].map((name) => clusters.find((cluster) => cluster.name === name)!);
-  expect(charm).toMatchObject({ type: "STRICT_DNS" });
+  expect(charm).toMatchObject({ cluster_type: { name: "envoy.clusters.dns" } });
+  expect(charm).not.toHaveProperty("type");
   expect(webapp).toMatchObject({ type: "STATIC" });
   const addresses = [charm, webapp].flatMap((cluster) => [...JSON.stringify(cluster).matchAll(/"address":"([^"]+)","port_value":(\d)/g)].map(([, host, port]) => `${host}:${port}`));
   expect(addresses).toEqual(["charm-0:1", "charm-1:2", "10.0.0.1:3", "10.0.0.2:4"]);

@@ -130,7 +130,8 @@ function setEndpoints(cluster: Node, addresses: readonly Address[]): void {
   });
   Object.assign(group, { lb_endpoints: endpoints });
   if (addresses.every(({ host }) => isIP(host) !== 0)) return;
-  Object.assign(cluster, { type: "STRICT_DNS", dns_lookup_family: "V4_PREFERRED", dns_refresh_rate: "1s" });
+  const typed_config = { "@type": "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster", dns_lookup_family: "V4_PREFERRED", dns_refresh_rate: "1s" };
+  Object.assign(cluster, { type: undefined, cluster_type: { name: "envoy.clusters.dns", typed_config } });
 }
 
 function setAddress(address: Node, host: string, port: number): void {
