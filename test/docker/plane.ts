@@ -1,6 +1,5 @@
 /** The plane of compose.yaml under a project name of its own, and means to hurt it. */
-import { rm } from "node:fs/promises";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +8,7 @@ import { ask } from "../../services/runtime/request.ts";
 import type { CharmStatus } from "../e2e/operate.ts";
 import { freePorts } from "../e2e/ports.ts";
 import { until } from "../e2e/wait.ts";
-import { composeCommand, docker, must, run } from "./docker.ts";
+import { composeCommand, containersOf, docker, must, run } from "./docker.ts";
 import type { Images } from "./images.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -40,7 +39,7 @@ export class ComposePlane {
   readonly #compose: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
   readonly #secrets: string;
-  readonly #ids = new Map<string, string>();
+  #ids: ReadonlyMap<string, string> = new Map();
   readonly #cut = new Map<string, string>();
 
   private constructor(compose: readonly string[], project: string, env: Readonly<Record<string, string>>, secrets: string, port: number) {
@@ -62,7 +61,7 @@ export class ComposePlane {
     try {
       say(`${compose.join(" ")} up, as ${plane.project}`);
       await must([...plane.#compose, "up", ...(compose.length > 1 ? ["--wait"] : ["-d"])], env);
-      for (const name of (await must([...plane.#compose, "ps", "--services"], env)).split("\n").filter((name) => name !== "console")) plane.#ids.set(name, await must([...plane.#compose, "ps", "-q", name], env));
+      plane.#ids = await containersOf(plane.project);
       await plane.whole(upMs);
       return plane;
     } catch (error) {
