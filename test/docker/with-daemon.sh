@@ -12,7 +12,7 @@ refuse() {
   exit 2
 }
 [ "$(id -u)" = 0 ] || refuse 'that needs root'
-for program in docker dockerd iptables slirp4netns unshare; do
+for program in docker dockerd iptables slirp4netns setpriv unshare; do
   command -v "$program" >/dev/null || refuse "$program is missing (Debian: apt-get install docker.io iptables slirp4netns)"
 done
 unshare --net --mount --pid --fork true 2>/dev/null || refuse 'this machine allows no new namespaces'
@@ -28,7 +28,17 @@ cleanup() {
   find /sys/fs/cgroup -depth -path "*/$(basename "$run")*" -type d -exec rmdir {} + 2>/dev/null || true
 }
 trap cleanup EXIT
-trap 'exit 143' TERM INT HUP
+
+# @returns the exit code of a child, however often a trap breaks the wait for it
+await() {
+  local code
+  while :; do
+    code=0
+    wait "$1" || code=$?
+    kill -0 "$1" 2>/dev/null || return "$code"
+  done
+}
+export -f await
 
 # PID 1 of its namespace: whatever it leaves is ended with it.
 inside() {
@@ -47,24 +57,30 @@ inside() {
     kill -0 "$daemon" 2>/dev/null || { echo 'the Docker daemon ended while it started:' >&2; tail -n 20 "$run/log" >&2; exit 2; }
     sleep 0.1
   done
+  # A run that was killed leaves containers in the folder, which would be started again.
+  docker container ls --all --quiet | xargs --no-run-if-empty docker rm --force --volumes >/dev/null
+  docker network prune --force >/dev/null
+  docker volume prune --force >/dev/null
   code=0
   "$@" 9>&- &
   command=$!
-  trap 'kill -TERM "$command" 2>/dev/null' TERM INT
-  until wait "$command" || { code=$?; ! kill -0 "$command" 2>/dev/null; }; do :; done
+  trap 'kill -TERM "$command" 2>/dev/null' TERM
+  await "$command" || code=$?
   kill "$daemon"
   wait "$daemon" || true
   return "$code"
 }
 export -f inside
 
-unshare --net --mount --pid --fork --kill-child --mount-proc bash -c 'inside "$@"' inside "$@" &
+setpriv --pdeathsig KILL -- unshare --net --mount --pid --fork --kill-child --mount-proc bash -c 'inside "$@"' inside "$@" &
 inner=$!
 until [ -e "$run/here" ]; do
   kill -0 "$inner" 2>/dev/null || refuse 'its namespaces could not be made'
   sleep 0.05
 done
-slirp4netns --configure --mtu=65520 --disable-host-loopback "$(ps -o pid= --ppid "$inner" | tr -d ' ')" tap0 --ready-fd 3 3>"$run/online.new" >/dev/null 2>"$run/slirp.log" &
+first=$(ps -o pid= --ppid "$inner" | tr -d ' ')
+trap 'kill -TERM "$first" 2>/dev/null' TERM INT HUP
+setpriv --pdeathsig TERM -- slirp4netns --configure --mtu=65520 --disable-host-loopback "$first" tap0 --ready-fd 3 3>"$run/online.new" >/dev/null 2>"$run/slirp.log" &
 slirp=$!
 until [ -s "$run/online.new" ]; do
   kill -0 "$slirp" 2>/dev/null || { cat "$run/slirp.log" >&2; refuse 'slirp4netns did not start'; }
@@ -72,5 +88,5 @@ until [ -s "$run/online.new" ]; do
 done
 mv "$run/online.new" "$run/online"
 code=0
-wait "$inner" || code=$?
+await "$inner" || code=$?
 exit "$code"
