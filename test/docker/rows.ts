@@ -70,8 +70,12 @@ function drained(name: string): Row {
 
 const cutOff: Row = { text: "cs-2 disconnected from its network for 5 s", forMs: 5_000, begin: (plane) => plane.cut("cs-2"), end: (plane) => plane.rejoin("cs-2") };
 
+/** What the machine does to the figures by itself. */
+const quiet: Row = { text: "nothing happens", forMs: 5_000, begin: async () => {}, end: async () => {} };
+
 /** In the order in which a run goes through them. */
 export const rows = {
+  quiet: () => quiet,
   "kill-channel": () => kill(members.channel[0]!),
   "kill-gateway": () => kill(members.gateway[0]!),
   "kill-presence": () => kill(members.presence[0]!),
@@ -95,4 +99,4 @@ export const rows = {
 export type RowName = keyof typeof rows;
 export const rowNames = Object.keys(rows) as readonly RowName[];
 /** What a run with --short goes through. */
-export const shortRows: readonly RowName[] = ["kill-channel", "kill-gateway", "kill-charm", "kill-postgres", "cut-channel", "drain-channel", "stop-gateway"];
+export const shortRows: readonly RowName[] = ["quiet", "kill-channel", "kill-gateway", "kill-charm", "kill-postgres", "cut-channel", "drain-channel", "stop-gateway"];
