@@ -22,7 +22,9 @@ export RINGWAY_DOCKER_DATA=${RINGWAY_DOCKER_DATA:-$(cd "$(dirname "$0")/../.." &
 run=$(mktemp -d /tmp/ringway-docker.XXXXXX)
 export run
 cleanup() {
-  kill "${slirp:-}" "${inner:-}" 2>/dev/null || true
+  # unshare takes no other signal; with it goes all that is inside.
+  kill -KILL "${inner:-}" 2>/dev/null || true
+  kill "${slirp:-}" 2>/dev/null || true
   wait 2>/dev/null || true
   rm -rf "$run"
   find /sys/fs/cgroup -depth -path "*/$(basename "$run")*" -type d -exec rmdir {} + 2>/dev/null || true
