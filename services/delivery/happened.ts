@@ -7,6 +7,8 @@ export interface Plan {
   /** where readers and writers find it, one after the other, if elsewhere */
   readonly readersAt?: readonly string[];
   readonly writersAt?: readonly string[];
+  /** all writers send over sockets; else every second one uses the Web API */
+  readonly socketsOnly?: boolean;
   /** whose sessions write and read, one after the other; the first one makes the channels */
   readonly tokens: readonly string[];
   readonly channels: number;

@@ -1,6 +1,6 @@
 /**
  * A writer: its messages are due at a fixed rate, whatever the plane does. One without an ack is sent again with the same key until it has
- * one, as the documentation asks. Every second writer sends over a socket, the others by the Web API.
+ * one, as the documentation asks. Every second writer sends over a socket, the others by the Web API, unless the plan has sockets only.
  */
 import { Client, type Frame } from "./client.ts";
 import type { Connection } from "./connection.ts";
@@ -47,7 +47,7 @@ export class Writer {
     this.#name = name;
     this.#nextChannel = nextChannel;
     this.#note = note;
-    if (number % 2 === 0) return;
+    if (number % 2 === 0 && plan.socketsOnly !== true) return;
     this.#client = new Client(plan.api, this.#token, {
       offsets: () => ({}),
       connected: () => {},

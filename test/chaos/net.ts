@@ -123,6 +123,9 @@ export class Net {
       const [command, args] = this.wrap(name, "ip", line);
       await exec(command, args);
     }
+    // One that every kernel has; bbr, which some have, sends next to nothing for 200 ms every ten seconds to see how far away the other end is.
+    const [sysctl, settings] = this.wrap(name, "sysctl", ["-qw", "net.ipv4.tcp_congestion_control=reno"]);
+    await exec(sysctl, settings);
   }
 
   #place(name: string): Place {

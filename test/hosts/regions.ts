@@ -18,10 +18,14 @@ export interface RegionOptions {
   /** messages per second of all writers */
   readonly rate: number;
   readonly seconds: number;
+  /** of the gateways */
+  readonly gatherMs: number;
   say(line: string): void;
 }
 
 const writers = 8;
+/** Not measured: new processes are slow for so long, and so are new connections across an ocean. */
+const warmMs = 3_000;
 const tokens = Object.keys(devTokens);
 /** Records are counted, and are exact. Bytes are told by the ocean: what TCP sends again, and how it fills its segments, is the machine's affair. */
 const crossingRoom = 1.3;
@@ -39,20 +43,26 @@ export class Regions {
 
   /** From a publisher to readers in the other region, or from a far publisher to far readers, whose messages cross the ocean twice. */
   async crossing(from: "home" | "far"): Promise<Outcome> {
-    const { oneWayMs, rate, seconds, say } = this.#options;
-    const run = await this.#run({ writersAt: from, rate, readers: 2, readerTokens: tokens });
+    const { oneWayMs, rate, seconds, gatherMs, say } = this.#options;
+    // What is measured is the way of a message, not the machine that writers, readers and both regions share.
+    const run = await this.#run({ writersAt: from, rate, readers: 2, readerTokens: tokens, socketsOnly: true });
+    await pause(warmMs);
+    const cold = run.happened.length;
     await pause(1_000 * seconds);
     const { verdict, isKept, refused } = await judge(run, say);
-    const times = deliveryTimes(run.happened);
+    const warm = run.happened.slice(cold);
+    const times = deliveryTimes(warm);
     const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
     const boundMs = (from === "home" ? 1 : 2) * oneWayMs + 50;
-    const reached = run.happened.filter(({ type }) => type === "sent").length / seconds;
+    const reached = warm.filter(({ type }) => type === "sent").length / seconds;
+    const figures = `publish to delivery p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms; ${Math.round(reached)} msg/s sent${refused === "" ? "" : `; refused, sent again: ${refused}`}`;
+    say(figures);
     return {
-      scenario: `${from === "home" ? "publisher at home" : "publisher far away"}, readers far away, ${oneWayMs} ms each way, ${rate} msg/s`,
+      scenario: `${from === "home" ? "publishers' sockets at home" : "publishers' sockets far away"}, readers far away, ${oneWayMs} ms each way, ${rate} msg/s, --gather-ms ${gatherMs}`,
       stallsMs: [],
       verdict,
       isKept,
-      figures: `publish to delivery p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms; ${Math.round(reached)} msg/s sent${refused === "" ? "" : `; refused, sent again: ${refused}`}`,
+      figures,
       goals: [{ text: `p99 ≤ ${boundMs} ms`, isMet: p99 <= boundMs }],
     };
   }
@@ -103,12 +113,12 @@ export class Regions {
     return { scenario: `the ocean is down for ${forMs / 1_000} s, ${times} times, then loses ${lossPercent} %`, stallsMs, verdict, isKept, figures: `refused, sent again: ${refused || "none"}`, goals: [] };
   }
 
-  async #run(how: { readonly writersAt: "home" | "far"; readonly writersToo?: "far"; readonly rate: number; readonly readers: number; readonly readerTokens: readonly string[] }): Promise<DeliveryRun> {
-    const { writersAt, writersToo = writersAt, rate, readers, readerTokens } = how;
+  async #run(how: { readonly writersAt: "home" | "far"; readonly writersToo?: "far"; readonly rate: number; readonly readers: number; readonly readerTokens: readonly string[]; readonly socketsOnly?: boolean }): Promise<DeliveryRun> {
+    const { writersAt, writersToo = writersAt, rate, readers, readerTokens, socketsOnly = false } = how;
     const url = (zone: string): string => this.#plane.url(zone);
     // In pairs, for every second writer uses the Web API.
     const places = [writersAt, writersAt, writersToo, writersToo].map(url);
-    const run = new DeliveryRun({ api: url("home"), readersAt: [url("far")], writersAt: places, tokens: readerTokens, channels: 12, writers, readers, rate: rate / writers, seed: 1, patienceMs: 90_000, settleMs: 60_000 });
+    const run = new DeliveryRun({ api: url("home"), readersAt: [url("far")], writersAt: places, tokens: readerTokens, channels: 12, writers, socketsOnly, readers, rate: rate / writers, seed: 1, patienceMs: 90_000, settleMs: 60_000 });
     await run.start();
     return run;
   }

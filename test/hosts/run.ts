@@ -5,6 +5,7 @@
  *   --only zone-cut,regions   these scenarios (default both)
  *   --times N                 how often a zone is cut off, and the ocean down (default 3)
  *   --one-way-ms N            the ocean's delay each way (default 40)
+ *   --gather-ms N             the gateways' flag of that name (default 10; their own default is 20)
  *   --rate N                  messages per second across it (default 200)
  *   --seconds N               for so long (default 8)
  *   --readers N               readers at each far gateway, where it is shown that their number does not matter (default 50)
@@ -13,6 +14,7 @@
  * Exit code 0: nothing was lost, doubled or reordered, and a message crosses once; 1: else; 2: it can't be run. Times that miss a target are printed and
  * fail nothing.
  */
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -49,6 +51,13 @@ async function hosts(): Promise<number> {
   const data = await mkdtemp(join(tmpdir(), "ringway-hosts-"));
   const outcomes: Outcome[] = [];
   let isDone = false;
+  // What was started ends with its parent.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      rmSync(data, { recursive: true, force: true });
+      process.exit(1);
+    });
+  }
   try {
     if (options.only.includes("zone-cut")) {
       await onPlane({ data: join(data, "zones"), sites: cutSites, network: "cabled", say }, async (plane) => {
@@ -67,13 +76,14 @@ async function hosts(): Promise<number> {
 }
 
 async function acrossTheOcean(data: string, outcomes: Outcome[]): Promise<void> {
-  const { oneWayMs, rate, seconds, times, readers } = options;
+  const { oneWayMs, rate, seconds, times, readers, gatherMs } = options;
   let ocean: Ocean | undefined;
   const join = async (): Promise<void> => void (ocean = await Ocean.open(oneWayMs));
   try {
-    // Nobody's messages are to be refused for being many.
-    await onPlane({ data, sites: regionSites, network: "apart", join, env: { RINGWAY_USER_MESSAGES_PER_SECOND: "0" }, say }, async (plane) => {
-      const regions = new Regions(plane, ocean!, { oneWayMs, rate, seconds, say });
+    // Nobody's messages are to be refused for being many. What a gateway gathers for a busy reader is part of the way, and as long as half an ocean by default.
+    const env = { RINGWAY_USER_MESSAGES_PER_SECOND: "0", RINGWAY_GATHER_MS: String(gatherMs) };
+    await onPlane({ data, sites: regionSites, network: "apart", join, env, say }, async (plane) => {
+      const regions = new Regions(plane, ocean!, { oneWayMs, rate, seconds, gatherMs, say });
       outcomes.push(await regions.crossing("home"));
       outcomes.push(await regions.crossing("far"));
       outcomes.push(await regions.once(readers));
@@ -104,20 +114,21 @@ function readOptions() {
       only: { type: "string", default: scenarios.join(",") },
       times: { type: "string", default: "3" },
       "one-way-ms": { type: "string", default: "40" },
+      "gather-ms": { type: "string", default: "10" },
       rate: { type: "string", default: "200" },
       seconds: { type: "string", default: "8" },
       readers: { type: "string", default: "50" },
       keep: { type: "boolean", default: false },
     },
   });
-  const whole = (name: "times" | "one-way-ms" | "rate" | "seconds" | "readers"): number => {
+  const whole = (name: "times" | "one-way-ms" | "gather-ms" | "rate" | "seconds" | "readers"): number => {
     const value = Number(values[name]);
     return Number.isSafeInteger(value) && value >= 1 ? value : refuse(`--${name} takes a whole number from 1, not '${values[name]}'`);
   };
   const only = values.only.split(",");
   const stranger = only.find((name) => !scenarios.includes(name));
   if (stranger !== undefined) refuse(`--only: '${stranger}' is none of ${scenarios.join(", ")}`);
-  return { only, times: whole("times"), oneWayMs: whole("one-way-ms"), rate: whole("rate"), seconds: whole("seconds"), readers: whole("readers"), keep: values.keep };
+  return { only, times: whole("times"), oneWayMs: whole("one-way-ms"), gatherMs: whole("gather-ms"), rate: whole("rate"), seconds: whole("seconds"), readers: whole("readers"), keep: values.keep };
 }
 
 function refuse(text: string): never {
