@@ -23,7 +23,7 @@ import type { Secret } from "../../services/runtime/secret.ts";
 import { readConfig as readWebapp } from "../../services/webapp/config.ts";
 import { until } from "../e2e/wait.ts";
 import { document, root } from "../filter/yaml.ts";
-import { type Container, files, folder, isWorkload, type Manifest, manifests, secretsOf, type Workload } from "./manifests.ts";
+import { type Container, files, folder, isWorkload, type Manifest, manifests, secretsOf, type Variable, type Workload } from "./manifests.ts";
 import { faults } from "./rules.ts";
 import { checkSchemas, passedLines } from "./schemas.ts";
 
@@ -31,6 +31,8 @@ const all = await manifests();
 const secrets = await secretsOf();
 const workload = (name: string, list: readonly Manifest[] = all): Workload => list.filter(isWorkload).find(({ metadata }) => metadata.name === name)!;
 const containerOf = (of: Workload): Container => of.spec.template.spec.containers[0]!;
+const variable = (of: Workload, called: string): Variable => containerOf(of).env.find(({ name }) => name === called)!;
+const service = (name: string, list: readonly Manifest[]): Manifest => list.find(({ kind, metadata }) => kind === "Service" && metadata.name === name)!;
 const version = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }).version;
 
 let scratch: string;
@@ -69,7 +71,7 @@ describe("the parts", () => {
     ["a selector that does not match its pods", (list) => (channel(list).metadata.labels["app.kubernetes.io/name"] = "chanel"), "StatefulSet channel: its selector does not match its template's labels"],
     ["a Service that selects nothing", (list) => (channel(list).metadata.labels["app.kubernetes.io/name"] = "chanel"), "Service channel: it selects nothing"],
     ["pods of one zone that another Deployment takes for its own", (list) => (workload("gateway-b", list).spec.template.metadata.labels["ringway/zone"] = "a"), "Deployment gateway-a: its selector matches the pods of Deployment gateway-b"],
-    ["no budget for disruptions", (list) => list.splice(list.findIndex(({ kind, metadata }) => kind === "PodDisruptionBudget" && metadata.name === "charm"), 1), "Deployment charm: it has 0 PodDisruptionBudgets"],
+    ["no budget for disruptions", (list) => list.splice(list.findIndex(({ kind, metadata }) => kind === "PodDisruptionBudget" && metadata.name === "charm"), 1), "StatefulSet charm: it has 0 PodDisruptionBudgets"],
     ["a port that is called otherwise", (list) => (first(list).ports[0]!.name = "http"), "Service channel: StatefulSet channel has no port channel"],
     ["a probe of no port", (list) => (first(list).livenessProbe!.httpGet!.port = "live"), "StatefulSet channel: channel has no port live to be probed at"],
     ["a secret that nobody makes", (list) => (channel(list).spec.volumes[1]!.projected!.sources[1]!.secret.items[0]!.key = "uri"), "StatefulSet channel: nobody makes the secret ringway-store/uri"],
@@ -79,8 +81,12 @@ describe("the parts", () => {
     ["a user that is root", (list) => (channel(list).spec.securityContext.runAsUser = 0), "StatefulSet channel: may run as root"],
     ["less time than its end may take", (list) => (channel(list).spec.terminationGracePeriodSeconds = 240), "StatefulSet channel: channel may take 250 s to stop, and is given 240"],
     ["a hook without an end", (list) => (first(list).lifecycle.preStop.exec!.command[2] = "node services/main.ts ring drain $POD_NAME"), "StatefulSet channel: channel may take Infinity s to stop, and is given 270"],
-    ["another zone's mesh", (list) => (containerOf(workload("gateway-a", list)).env.find(({ name }) => name === "RINGWAY_MESH_URL")!.value = "http://mesh-b:8081"), "Deployment gateway-a: http://mesh-b:8081 leads to Deployment envoy-b, in another zone"],
-    ["a network that keeps Envoy from charm", (list) => list.splice(list.findIndex(({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "charm"), 1), "Deployment envoy-a: no NetworkPolicy lets it ask Deployment charm for RINGWAY_CHARM"],
+    ["another zone's mesh", (list) => (variable(workload("gateway-a", list), "RINGWAY_MESH_URL").value = "http://mesh-b:8081"), "Deployment gateway-a: http://mesh-b:8081 leads to Deployment envoy-b, in another zone"],
+    ["a network that keeps Envoy from charm", (list) => list.splice(list.findIndex(({ kind, metadata }) => kind === "NetworkPolicy" && metadata.name === "charm"), 1), "Deployment envoy-a: no NetworkPolicy lets it ask StatefulSet charm for RINGWAY_CHARM"],
+    ["a charm that there is not", (list) => (variable(workload("envoy-a", list), "RINGWAY_CHARM").value = "charm-0.charm:8083,charm-2.charm:8083"), "Deployment envoy-a: StatefulSet charm has no pod charm-2 for RINGWAY_CHARM"],
+    ["a pod's name without its Service's", (list) => (variable(workload("presence", list), "RINGWAY_CHARM_URL").value = "http://charm-0:8083,http://charm-1.charm:8083"), "StatefulSet presence: there is no Service for RINGWAY_CHARM_URL, http://charm-0:8083"],
+    ["a charm that is not asked", (list) => (variable(workload("console", list), "RINGWAY_CHARM_URL").value = "http://charm-0.charm:8083"), "Deployment console: RINGWAY_CHARM_URL leaves out charm-1"],
+    ["pods' names without a headless Service", (list) => (service("charm", list).spec.clusterIP = "10.96.0.9"), "StatefulSet charm: there is no headless Service charm"],
   ])("are refused with %s", (_, spoil, fault) => {
     const list = structuredClone(all);
     spoil(list);
@@ -140,6 +146,8 @@ describe("the services", () => {
     if ("registryUrl" in config) expect(config.registryUrl).toBe("http://10.0.0.1:8500");
     if ("store" in config) expect(config.store).toBe(samples["store-url"]);
     if ("operatorToken" in config) expect((config.operatorToken as Secret).current()).toBe(samples["operator-token"]);
+    if ("registryToken" in config) expect([(config.registryToken as Secret).file, (config.registryToken as Secret).current()]).toEqual([join(scratch, "consul-token"), ""]);
+    if ("charmUrl" in config) expect(config.charmUrl).toBe("http://charm-0.charm:8083,http://charm-1.charm:8083");
     if ("zone" in config) expect(config.zone).toBe("europe-west1-b");
     if ("meshUrl" in config && name !== "channel" && name !== "presence") expect(config.meshUrl).toMatch(/^http:\/\/mesh(-[ab])?:8081$/);
   });
@@ -155,6 +163,7 @@ describe("the services", () => {
 
 describe("the hooks", () => {
   const log = createLog("charm", "test", "silent");
+  const nobody = "127.0.0.1:1";
   const charms: Running[] = [];
   const servers: Registered[] = [];
 
@@ -172,10 +181,11 @@ describe("the hooks", () => {
     const { pools } = (await ask(`http://${charms[0]!.address}/v1/charm/topology`)).json as Topology;
     return Object.fromEntries(Object.values(pools).flatMap((pool) => pool.servers.map(({ id, state }) => [id, state])));
   };
-  /** The command as the kubelet runs it in the container, charm's Service replaced by one charm. */
-  const exec = (command: readonly string[], container: Container, id: string, charm: Running): Promise<{ code: number; output: string }> =>
+  /** The command as the kubelet runs it in the container. @param places where charm-0 and charm-1 are */
+  const exec = (command: readonly string[], container: Container, id: string, places: readonly string[]): Promise<{ code: number; output: string }> =>
     new Promise((resolve) => {
-      const env = { ...process.env, ...environmentOf(container, pod(id)), RINGWAY_CHARM_URL: `http://${charm.address}` };
+      const own = environmentOf(container, pod(id));
+      const env = { ...process.env, ...own, RINGWAY_CHARM_URL: own["RINGWAY_CHARM_URL"]!.replace(/charm-(\d)\.charm:8083/g, (_, n: string) => places[Number(n)]!) };
       execFile(command[0]!, command.slice(1), { env, cwd: root }, (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }));
     });
 
@@ -190,26 +200,25 @@ describe("the hooks", () => {
     for (const charm of charms.reverse()) await charm.stop();
   });
 
-  test.each([
-    ["channel", "the charm that leads", 0],
-    ["channel", "one that does not", 1],
-    ["presence", "the charm that leads", 0],
-    ["presence", "one that does not", 1],
-  ])("a %s server is drained before it is stopped and taken back when it has started, by %s", async (name, _, which) => {
+  test.each<[string, string, (leads: string, other: string) => string[]]>([
+    ["channel", "charm-0 leads", (leads, other) => [leads, other]],
+    ["channel", "charm-0 does not lead", (leads, other) => [other, leads]],
+    ["presence", "charm-0 is away", (leads) => [nobody, leads]],
+    ["presence", "the one that leads is out of reach", (_, other) => [nobody, other]],
+  ])("a %s server is drained before it is stopped and taken back when it has started, also where %s", async (name, _, places) => {
     const container = containerOf(workload(name));
-    const [id, charm] = [`${name}-1`, charms[which]!];
-    expect(await exec(container.lifecycle.preStop.exec!.command, container, id, charm)).toMatchObject({ code: 0 });
+    const [id, asked] = [`${name}-1`, places(charms[0]!.address, charms[1]!.address)];
+    expect(await exec(container.lifecycle.preStop.exec!.command, container, id, asked)).toMatchObject({ code: 0 });
     expect(await states()).toMatchObject({ [id]: "draining" });
-    expect(await exec(container.startupProbe!.exec!.command, container, id, charm)).toMatchObject({ code: 0 });
+    expect(await exec(container.startupProbe!.exec!.command, container, id, asked)).toMatchObject({ code: 0 });
     await until("its return", async () => (await states())[id] === "up");
   });
 
   test("a server that is not in the registry yet has not started, and a charm that is away ends no hook late", async () => {
     const container = containerOf(workload("channel"));
     const probe = container.startupProbe!.exec!.command;
-    expect(await exec(probe, container, "channel-9", charms[0]!)).toMatchObject({ code: 2, output: expect.stringContaining("not_found") as string });
-    const nobody: Running = { address: "127.0.0.1:1", stop: () => Promise.resolve() };
-    expect(await exec(container.lifecycle.preStop.exec!.command, container, "channel-0", nobody)).toMatchObject({ code: 2, output: expect.stringContaining("does not answer") as string });
+    expect(await exec(probe, container, "channel-9", charms.map(({ address }) => address))).toMatchObject({ code: 2, output: expect.stringContaining("not_found") as string });
+    expect(await exec(container.lifecycle.preStop.exec!.command, container, "channel-0", [nobody, nobody])).toMatchObject({ code: 2, output: expect.stringContaining("does not answer") as string });
   });
 
   test("a gateway's are the same as a channel server's, but for the time", () => {

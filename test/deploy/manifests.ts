@@ -59,7 +59,7 @@ export interface Manifest {
   readonly spec: {
     readonly replicas?: number;
     readonly serviceName?: string;
-    readonly clusterIP?: string;
+    clusterIP?: string;
     readonly selector?: Selector & Record<string, string>;
     readonly podSelector?: Selector;
     readonly ingress?: { readonly ports: { port: string }[]; readonly from?: Peer[] }[];

@@ -1,5 +1,5 @@
 /** What no schema sees of the manifests: that their parts fit each other, and the services. Each fault is a line. */
-import { type Container, type Handler, isWorkload, type Labels, type Manifest, type Selector, type Workload } from "./manifests.ts";
+import { type Container, type Handler, isWorkload, type Labels, type Manifest, type Selector, type Variable, type Workload } from "./manifests.ts";
 
 /** `runUntilSignal` ends a process so long after its SIGTERM, s. */
 const STOP_SECONDS = 10;
@@ -7,12 +7,13 @@ const STOP_SECONDS = 10;
 /** @param secrets `name/key` of those that there are */
 export function faults(all: readonly Manifest[], secrets: ReadonlySet<string>): string[] {
   const workloads = all.filter(isWorkload);
-  return [...selectors(all, workloads), ...workloads.flatMap(hardening), ...workloads.flatMap(timing), ...workloads.flatMap(references), ...workloads.flatMap((each) => mounted(each, secrets)), ...traffic(all, workloads)];
+  return [...selectors(all, workloads), ...workloads.flatMap(hardening), ...workloads.flatMap(timing), ...workloads.flatMap(references), ...workloads.flatMap((each) => mounted(each, secrets)), ...traffic(all, workloads), ...workloads.flatMap((each) => leftOut(each, workloads))];
 }
 
 const called = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.name}`;
 const labelsOf = ({ spec }: Workload): Labels => spec.template.metadata.labels;
 const containersOf = ({ spec }: Workload): readonly Container[] => [...(spec.template.spec.initContainers ?? []), ...spec.template.spec.containers];
+const variablesOf = (workload: Workload): readonly Variable[] => containersOf(workload).flatMap(({ env }) => env);
 
 function matches({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
   return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) && matchExpressions.every(({ key, operator, values }) => operator === "In" && values.includes(labels[key] ?? ""));
@@ -129,15 +130,46 @@ function mounted(workload: Workload, secrets: ReadonlySet<string>): string[] {
   return found;
 }
 
-/** Who asks whom by a Service's name: there is one, with that port, and its NetworkPolicy lets them. What has a zone is in it, and asks there. */
+interface Place {
+  /** of the variable */
+  readonly name: string;
+  /** undefined where the Service may choose */
+  readonly pod: string | undefined;
+  /** the Service's name */
+  readonly host: string;
+  readonly port: string;
+  readonly value: string;
+}
+
+/** What a variable names inside: `[http://][pod.]service:port`, several with commas. */
+function placesIn({ name, value: list = "" }: Variable): Place[] {
+  return list.split(",").flatMap((value) => {
+    const [, pod, host, port] = /^(?:http:\/\/)?(?:([a-z][a-z-]*-\d+)\.)?([a-z][a-z0-9-]*):(\d+)$/.exec(value) ?? [];
+    return host === undefined || port === undefined ? [] : [{ name, pod, host, port, value }];
+  });
+}
+
+/** The pods of a StatefulSet that have names by its headless Service. */
+function podsOf({ kind, metadata, spec }: Workload, service: string): string[] {
+  return kind === "StatefulSet" && spec.serviceName === service ? Array.from({ length: spec.replicas ?? 1 }, (_, n) => `${metadata.name}-${n}`) : [];
+}
+
+/** A variable that names pods of a StatefulSet names all of them. */
+function leftOut(asking: Workload, workloads: readonly Workload[]): string[] {
+  return variablesOf(asking).flatMap((variable) => {
+    const places = placesIn(variable).filter(({ pod }) => pod !== undefined);
+    const pods = workloads.flatMap((asked) => podsOf(asked, places[0]?.host ?? ""));
+    return pods.filter((pod) => !places.some((place) => place.pod === pod)).map((pod) => `${called(asking)}: ${variable.name} leaves out ${pod}`);
+  });
+}
+
+/** Who asks whom by a Service's name, or a pod's: there is one, with that port, and its NetworkPolicy lets them. What has a zone is in it, and asks there. */
 function traffic(all: readonly Manifest[], workloads: readonly Workload[]): string[] {
   const found: string[] = [];
   for (const asking of workloads) {
     const zone = labelsOf(asking)["ringway/zone"];
     if (zone !== undefined && asking.spec.template.spec.nodeSelector?.["topology.kubernetes.io/zone"] !== `zone-${zone}`) found.push(`${called(asking)}: it is not kept in its zone`);
-    for (const { name, value = "" } of containersOf(asking).flatMap(({ env }) => env)) {
-      const [, host, port] = /^(?:http:\/\/)?([a-z][a-z-]*):(\d+)$/.exec(value) ?? [];
-      if (host === undefined) continue;
+    for (const { name, pod, host, port, value } of variablesOf(asking).flatMap(placesIn)) {
       const service = all.find((one) => one.kind === "Service" && one.metadata.name === host);
       const target = service?.spec.ports?.find((one) => one.port === Number(port))?.targetPort;
       if (service === undefined || target === undefined) {
@@ -145,6 +177,7 @@ function traffic(all: readonly Manifest[], workloads: readonly Workload[]): stri
         continue;
       }
       for (const asked of selected(service, workloads)) {
+        if (pod !== undefined && !podsOf(asked, host).includes(pod)) found.push(`${called(asking)}: ${called(asked)} has no pod ${pod} for ${name}`);
         const there = labelsOf(asked)["ringway/zone"];
         if (name === "RINGWAY_MESH_URL" && zone !== undefined && there !== zone) found.push(`${called(asking)}: ${value} leads to ${called(asked)}, in another zone`);
         if (!isLetIn(all, asking, asked, target)) found.push(`${called(asking)}: no NetworkPolicy lets it ask ${called(asked)} for ${name}`);
