@@ -6,7 +6,7 @@ set -eu
 if [ $# -gt 0 ]; then
   door=$1
 else
-  door=$(tr '\0' '\n' </proc/1/cmdline | grep -A 1 -x -e --listen | tail -n 1)
+  door=$(tr '\0' '\n' </proc/1/cmdline | sed -n -e '/^--listen$/{n;p}' -e 's/^--listen=//p' | tail -n 1)
 fi
 exec 3<>"/dev/tcp/${door%:*}/${door##*:}"
 printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "${2:-/readyz}" "$door" >&3

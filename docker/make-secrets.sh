@@ -4,7 +4,8 @@
 # can be read by all, and the folder keeps everybody else of this machine out.
 set -eu
 folder=${1:-secrets}
-mkdir -p -m 700 "$folder"
+mkdir -p "$folder"
+chmod 700 "$folder"
 random() { od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 make() {
   [ -e "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"

@@ -11,7 +11,7 @@ const chosenMs = 1_000;
 export class CharmDoor {
   readonly #urls: string;
   #chosen: Promise<string> | undefined;
-  #chosenAt = 0;
+  #chosenUntil = 0;
 
   /** @param urls of one, or of several with commas */
   constructor(urls: string) {
@@ -41,10 +41,9 @@ export class CharmDoor {
   }
 
   #url(): Promise<string> {
-    const now = performance.now();
-    if (this.#chosen === undefined || now - this.#chosenAt > chosenMs) {
-      this.#chosen = leadingCharm(this.#urls);
-      this.#chosenAt = now;
+    if (this.#chosen === undefined || performance.now() > this.#chosenUntil) {
+      this.#chosenUntil = Infinity;
+      this.#chosen = leadingCharm(this.#urls).finally(() => (this.#chosenUntil = performance.now() + chosenMs));
     }
     return this.#chosen;
   }

@@ -10,8 +10,8 @@ const answerMs = 1_000;
 export async function leadingCharm(urls: string): Promise<string> {
   const all = urls.split(",");
   if (all.length === 1) return urls;
-  const answers = await Promise.all(all.map((url) => ask(`${url}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined)));
-  const leads = answers.findIndex((answer) => (answer?.json as { leading?: unknown } | null | undefined)?.leading === true);
-  const there = answers.findIndex((answer) => answer?.status === 200);
-  return all[leads >= 0 ? leads : Math.max(0, there)]!;
+  const answers = all.map((url) => ask(`${url}/v1/status`, { timeoutMs: answerMs }).catch(() => undefined));
+  const leads = answers.map(async (answer, i) => ((await answer)?.json as { leading?: unknown } | null | undefined)?.leading === true ? all[i]! : Promise.reject(new Error("it does not lead")));
+  // Who leads need not wait for one that is silent.
+  return Promise.any(leads).catch(async () => all[Math.max(0, (await Promise.all(answers)).findIndex((answer) => answer?.status === 200))]!);
 }

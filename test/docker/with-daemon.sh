@@ -2,14 +2,14 @@
 # usage: with-daemon.sh COMMAND [ARGUMENT…]
 # Runs a command with a Docker daemon: the machine's, where one answers; otherwise, as root, one that lives as long as the command. That one has
 # namespaces of its own (network, mounts, processes), so that its bridges, network rules and processes end with it, however it ends; the way out, for
-# builds, is slirp4netns. Debian: docker.io, iptables and slirp4netns. What it has built stays in RINGWAY_DOCKER_DATA (the project's .cache/docker).
+# builds, is slirp4netns. Debian: docker.io, iptables and slirp4netns. Exit code 77: this machine does not let it. What it has built stays in RINGWAY_DOCKER_DATA (the project's .cache/docker).
 set -euo pipefail
 
 if docker info >/dev/null 2>&1; then exec "$@"; fi
 
 refuse() {
   echo "No Docker daemon answers, and none can be started here: $1" >&2
-  exit 2
+  exit 77
 }
 [ "$(id -u)" = 0 ] || refuse 'that needs root'
 for program in docker dockerd iptables slirp4netns setpriv unshare; do
