@@ -42,10 +42,10 @@ test("a flag that is absent comes from its environment variable", () => {
 
 describe("a secret", () => {
   const secret = { token: { type: "string", env: "FLAGS_TEST_TOKEN", secret: true, help: "three letters", matches: /^[a-z]{3}$/ } } as const satisfies Flags;
-  const read = (variables: Readonly<Record<string, string>>): string => {
+  const read = (variables: Readonly<Record<string, string>>, ...argv: string[]): string => {
     Object.assign(process.env, variables);
     try {
-      return parseFlags(secret, []).token;
+      return parseFlags(secret, argv).token;
     } finally {
       for (const name of Object.keys(variables)) delete process.env[name];
     }
@@ -66,6 +66,13 @@ describe("a secret", () => {
 
   test("is the variable's own, where that is given too", async () => {
     expect(read({ FLAGS_TEST_TOKEN: "xyz", FLAGS_TEST_TOKEN_FILE: await file("abc") })).toBe("xyz");
+  });
+
+  test("is the file's where its variable is empty; an empty flag, or an empty variable alone, is what it says", async () => {
+    const path = await file("abc");
+    expect(read({ FLAGS_TEST_TOKEN: "", FLAGS_TEST_TOKEN_FILE: path })).toBe("abc");
+    expect(() => read({ FLAGS_TEST_TOKEN_FILE: path }, "--token", "")).toThrow("--token: what it says is not valid");
+    for (const none of [{}, { FLAGS_TEST_TOKEN_FILE: "" }]) expect(() => read({ FLAGS_TEST_TOKEN: "", ...none })).toThrow("--token: what it says is not valid");
   });
 
   test("is not shown where it is refused, and a file that can't be read is named", async () => {

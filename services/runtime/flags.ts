@@ -8,7 +8,7 @@ export class UsageError extends Error {
 
 /**
  * One long flag. Numbers name their unit in the flag (`--ttl-ms`) and their range here. `env` is read where the flag is absent. What is `secret` is
- * never shown, and where neither it nor its variable is given, the variable with `_FILE` behind it names a file that holds it, as container platforms mount them.
+ * never shown, and where it is not given and its variable is absent or empty, the variable with `_FILE` behind it names a file that holds it, as container platforms mount them.
  * One that `rotates` is handed over as a Secret, which may be read again and again.
  */
 export type Flag =
@@ -48,8 +48,10 @@ export function parseFlags<const F extends Flags>(flags: F, argv: readonly strin
 function valueOf(name: string, flag: Flag, given: unknown): unknown {
   if (flag.type === "boolean") return given === true;
   const own = (given as string | undefined) ?? (flag.env === undefined ? undefined : process.env[flag.env]);
-  const filed = own === undefined && "secret" in flag && flag.secret === true ? secretInFile(`${flag.env}_FILE`, flag.matches) : undefined;
-  const raw = own ?? filed?.current() ?? flag.default;
+  // An empty variable, as a template leaves it, hides no file; an empty flag was meant.
+  const mayBeFiled = own === undefined || (own === "" && given === undefined);
+  const filed = mayBeFiled && "secret" in flag && flag.secret === true ? secretInFile(`${flag.env}_FILE`, flag.matches) : undefined;
+  const raw = filed?.current() ?? own ?? flag.default;
   if (raw === undefined) throw new UsageError(`--${name} is required: ${flag.help}`);
   if (flag.type === "string") {
     const text = String(raw);
