@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Authority, secretFiles, type Identity } from "../../test/engines/authority.ts";
+import { Authority, secretFiles, weakKey, type Identity } from "../../test/engines/authority.ts";
 import { readMaterial, ringwayName, type IdentityFiles } from "./certificate.ts";
 
 let folder: string;
@@ -40,6 +40,8 @@ test.each<[string, () => Promise<Partial<Identity>> | Partial<Identity>, string]
   ["is no certificate", () => ({ cert: "hello" }), "--tls-cert-file: FOLDER/tls.crt holds no certificate in PEM"],
   ["is damaged", () => ({ cert: good.cert.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA") }), "--tls-cert-file: FOLDER/tls.crt holds no certificate in PEM"],
   ["is over", () => authority.issue("URI:ringway://channel/cs-0", -1), "--tls-cert-file: FOLDER/tls.crt expired on "],
+  ["is cut off behind its first one", () => ({ cert: good.cert + good.cert.slice(0, 200) }), "--tls-cert-file: FOLDER/tls.crt cannot be used (ERR_OSSL_PEM_BAD_END_LINE)"],
+  ["has too short a key", () => authority.issue("URI:ringway://channel/cs-0", 2, weakKey), "--tls-cert-file: FOLDER/tls.crt cannot be used (ERR_SSL_EE_KEY_TOO_SMALL)"],
   ["has no name of ours", () => authority.issue("DNS:cs-0.internal"), "--tls-cert-file: FOLDER/tls.crt is made for no Ringway name; an alternative name ringway://channel/<id> is needed (a URI)"],
   ["is made for another role", () => authority.issue("URI:ringway://gateway/gw-0"), "--tls-cert-file: FOLDER/tls.crt is made for ringway://gateway/gw-0; an alternative name ringway://channel/<id> is needed (a URI)"],
   ["has a key that is none", () => ({ key: "hello" }), "--tls-key-file: FOLDER/tls.key holds no private key in PEM, or one with a password"],

@@ -1,6 +1,7 @@
 /** Certificates in files, and the names in them. */
 import { createPrivateKey, X509Certificate, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { UsageError } from "./flags.ts";
 
 export interface IdentityFiles {
@@ -29,7 +30,7 @@ export function ringwayName(alternatives: string | undefined): string | undefine
 
 /**
  * @param role what the certificate must be made for; undefined = any will do
- * @throws UsageError that names the flag: a file that can't be read or holds something else, files that don't go together, a certificate that is over
+ * @throws UsageError that names the flag: a file that can't be read or holds something else, files that don't go together, a certificate that is over or that OpenSSL doesn't take
  */
 export function readMaterial({ tlsCertFile, tlsKeyFile, tlsCaFile }: IdentityFiles, role?: string): Material {
   const [cert, key, ca] = [read("--tls-cert-file", tlsCertFile), read("--tls-key-file", tlsKeyFile), read("--tls-ca-file", tlsCaFile)];
@@ -44,6 +45,12 @@ export function readMaterial({ tlsCertFile, tlsKeyFile, tlsCaFile }: IdentityFil
   const wanted = `ringway://${role ?? "<role>"}/<id>`;
   if (name === undefined || (role !== undefined && !name.startsWith(`ringway://${role}/`))) {
     throw new UsageError(`--tls-cert-file: ${tlsCertFile} is made for ${name ?? "no Ringway name"}; an alternative name ${wanted} is needed (a URI)`);
+  }
+  try {
+    createSecureContext({ cert, key, ca });
+  } catch (error) {
+    // A key too short for its security level, text behind the first certificate that is cut off.
+    throw new UsageError(`--tls-cert-file: ${tlsCertFile} cannot be used (${(error as NodeJS.ErrnoException).code})`);
   }
   return { cert, key, ca, name, expires };
 }

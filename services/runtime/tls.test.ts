@@ -160,6 +160,36 @@ describe("files that change", () => {
     expect((await served()).serialNumber === before.serialNumber).toBe(false);
     expect((await ask(`${urlOf(address)}/who`)).status).toBe(200);
   });
+
+  test("that OpenSSL refuses, or that are away, leave what was, and the log says it once", async () => {
+    const before = await served();
+    const complaint = vi.spyOn(log, "error");
+    const next = await theirs!.issue("URI:ringway://channel/cs-0");
+    await renew({ ...next, cert: next.cert + next.cert.slice(0, 200) });
+    process.emit("SIGHUP");
+    expect(complaint).toHaveBeenCalledTimes(1);
+    await rm(join(folder, "tls.crt"));
+    process.emit("SIGHUP");
+    expect(complaint).toHaveBeenCalledTimes(2);
+    expect((await served()).serialNumber).toBe(before.serialNumber);
+    expect((await ask(`${urlOf(address)}/who`)).status).toBe(200);
+    complaint.mockRestore();
+  });
+
+  test("that are not valid yet are taken when they are, without another change", async () => {
+    const before = await served();
+    const next = await theirs!.issue("URI:ringway://channel/cs-0");
+    vi.useFakeTimers({ now: Date.now() - 3_600_000, toFake: ["Date"] });
+    try {
+      await renew(next);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect((await served()).serialNumber).toBe(before.serialNumber);
+    process.emit("SIGHUP");
+    expect((await served()).serialNumber === before.serialNumber).toBe(false);
+    expect((await ask(`${urlOf(address)}/who`)).status).toBe(200);
+  });
 });
 
 test("one flag, or two, are no identity", () => {

@@ -70,7 +70,10 @@ class Identity {
   readonly #role: string | undefined;
   readonly #servers: { readonly server: SecureServer; readonly clients: Clients }[] = [];
   #material: Material;
+  /** of the files that are used */
   #marks: string;
+  /** what was last logged of files that are not */
+  #refused = "";
   agent: Agent;
 
   constructor(files: IdentityFiles, role: string | undefined) {
@@ -101,17 +104,26 @@ class Identity {
     if (expires.getTime() - Date.now() < warnBeforeMs) log.warn({ name, expires }, "the certificate ends soon");
   }
 
-  /** Reads files that changed. Those that don't go together, as when only one of them is written yet, leave what was. */
+  /**
+   * Reads files that changed. Those that don't go together, as when only one of them is written yet, leave what was, and are tried again each time: what is wrong
+   * may pass without a change of theirs (a certificate's begin, a disk's error). The log says it once.
+   */
   refresh(log: Log): void {
-    try {
-      const marks = this.#look();
-      if (marks === this.#marks) return;
-      this.#marks = marks;
-      this.#material = readMaterial(this.#files, this.#role);
-    } catch (error) {
-      log.error({ err: error }, "the certificate can't be read anew; the last one is used");
+    const marks = this.#look();
+    if (marks === this.#marks) {
+      this.#refused = "";
       return;
     }
+    try {
+      this.#material = readMaterial(this.#files, this.#role);
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== this.#refused) log.error({ err: error }, "the certificate can't be read anew; the last one is used");
+      this.#refused = message;
+      return;
+    }
+    this.#marks = marks;
+    this.#refused = "";
     // Connections that are open go on; the old agent's idle ones are ended by the other side.
     this.agent = this.#newAgent();
     for (const { server, clients } of this.#servers) server.setSecureContext(this.#serverOptions(clients));
@@ -129,7 +141,16 @@ class Identity {
 
   #look(): string {
     const { tlsCertFile, tlsKeyFile, tlsCaFile } = this.#files;
-    return [tlsCertFile, tlsKeyFile, tlsCaFile].map((file) => markOf(file)).join();
+    return [tlsCertFile, tlsKeyFile, tlsCaFile].map(markIfThere).join();
+  }
+}
+
+/** A file that can't be looked at has none; why, its reader says. */
+function markIfThere(file: string): string {
+  try {
+    return markOf(file);
+  } catch {
+    return "";
   }
 }
 

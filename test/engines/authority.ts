@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+/** Too short for OpenSSL's own idea of what is secure. */
+export const weakKey = ["-newkey", "rsa:1024", "-nodes"];
 const openssl = (...args: string[]): Promise<unknown> => promisify(execFile)("openssl", args);
 
 export class Authority {
@@ -28,11 +30,12 @@ export class Authority {
   /**
    * @param names as openssl writes them: `URI:ringway://channel/cs-0`, `IP:127.0.0.1`, with commas between
    * @param days from now; -1 = it is over
+   * @param kindOfKey openssl's arguments
    */
-  async issue(names: string, days = 2): Promise<Identity> {
+  async issue(names: string, days = 2, kindOfKey = newKey): Promise<Identity> {
     const number = this.#issued++;
     const at = (kind: string): string => join(this.#folder, `${number}.${kind}`);
-    await openssl("req", ...newKey, "-keyout", at("key"), "-out", at("csr"), "-subj", "/CN=test");
+    await openssl("req", ...kindOfKey, "-keyout", at("key"), "-out", at("csr"), "-subj", "/CN=test");
     await writeFile(at("ext"), `basicConstraints=CA:false\nsubjectAltName=${names}\n`);
     await openssl("x509", "-req", "-in", at("csr"), "-CA", join(this.#folder, "ca.crt"), "-CAkey", join(this.#folder, "ca.key"), "-set_serial", String(number + 1), "-days", String(days), "-extfile", at("ext"), "-out", at("crt"));
     const [cert, key] = await Promise.all([readFile(at("crt"), "utf8"), readFile(at("key"), "utf8")]);
