@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEV_KEY } from "../services/ring/key.ts";
 import { loadRingModule } from "../services/ring/ring.ts";
 import { sealTopology } from "../services/ring/seal.ts";
+import { Authority, mount, secretFiles } from "./engines/authority.ts";
 
 const main = fileURLToPath(new URL("../services/main.ts", import.meta.url));
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -32,6 +33,8 @@ function ringway(...args: string[]): Promise<Ended> {
     child.on("close", (code) => resolve({ code, out, err }));
   });
 }
+
+const tlsFiles = (at: string): string[] => ["--tls-cert-file", `${at}/tls.crt`, "--tls-key-file", `${at}/tls.key`, "--tls-ca-file", `${at}/ca.crt`];
 
 /** A topology of `ids` as channel servers, in a file. */
 async function topologyFile(name: string, epoch: number, ids: readonly string[]): Promise<string> {
@@ -60,6 +63,13 @@ test("--help lists the verbs; each verb's --help lists its flags, and docs/cli.m
   await expect([intro, ...pages].join("\n")).toMatchFileSnapshot("../docs/cli.md");
 });
 
+test("npm start --tls says which process has no certificate before it starts anything", async () => {
+  const [authority, tls] = [await Authority.make(), join(folder, "tls")];
+  for (const [role, name] of [["operator", "operator"], ["charm", "charm"], ["webapp", "webapp"], ["channel", "cs-0"]]) await mount(join(tls, name!), secretFiles(await authority.issue(`URI:ringway://${role}/${name}`)));
+  await authority.remove();
+  expect(await ringway("dev", "--tls", tls)).toMatchObject({ code: 2, out: "", err: `ringway: --tls: ${tls}/cs-1/tls.crt cannot be read (ENOENT)\n` });
+});
+
 describe("a wrong command line is one line on stderr and exit code 2", () => {
   test.each([
     [[], ""],
@@ -72,6 +82,9 @@ describe("a wrong command line is one line on stderr and exit code 2", () => {
     [["console", "--ring-key", DEV_KEY], "RINGWAY_OPERATOR_TOKEN or RINGWAY_OPERATOR_TOKEN_FILE is required"],
     [["console", "--ring-key", DEV_KEY, "--operator-token", "short"], "--operator-token: what it says is not valid"],
     [["console", "--ring-key", DEV_KEY, "--operator-token", "a-long-enough-token", "--envoy-admin-urls", "here"], "--envoy-admin-urls: 'here' is not valid"],
+    [["charm", "--listen", "127.0.0.1:1", "--ring-key", DEV_KEY, ...tlsFiles("/nowhere")], "--tls-cert-file: /nowhere/tls.crt cannot be read (ENOENT)"],
+    [["status", ...tlsFiles("/nowhere")], "--tls-cert-file: /nowhere/tls.crt cannot be read (ENOENT)"],
+    [["dev", "--tls", "/nowhere"], "--tls: /nowhere/operator/tls.crt cannot be read (ENOENT)"],
     [["dev", "--port", "eighty"], "--port must be a whole number"],
     [["dev", "--port", "65500", "--channels", "50"], "leaves no room for the other ports"],
     [["dev", "--store", "disk"], "--store: what it says is not valid: lmdb, memory"],

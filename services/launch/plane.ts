@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readMaterial } from "../runtime/certificate.ts";
 import { UsageError } from "../runtime/flags.ts";
 import { ask } from "../runtime/request.ts";
 import { Secret } from "../runtime/secret.ts";
@@ -59,13 +60,17 @@ const readyMs = 30_000;
 export async function startPlane(config: Config, say: (line: string) => void, stopped: Promise<void>): Promise<Plane> {
   const data = resolve(config.data);
   const ports = planPorts(config.port, config);
+  const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
+  const operatorToken = config.operatorToken.current() === "" ? Secret.given(randomBytes(16).toString("hex")) : config.operatorToken;
+  namingTls(() => takeIdentity(identityIn(config.tls, "operator"), "operator"));
+  const services = [...serviceSpecs(config, ports, data, ringKey), consoleSpec(config, ports, data, ringKey, operatorToken)];
+  if (config.tls !== "") namingTls(() => services.forEach(({ name, role }) => readMaterial(identityIn(config.tls, name), role)));
   await mkdir(join(data, "logs"), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
     throw new LaunchError(`the folder ${data} cannot be made (${error.code}); choose another --data`);
   });
   await refuseSecondPlane(data);
   const taken = await takenPort(config.host, ports);
   if (taken !== undefined) throw new LaunchError(`port ${taken.port} on ${config.host} cannot be used (${taken.reason}); choose another --port: all ports derive from it`);
-  takeIdentity(identityIn(config.tls, "operator"), "operator");
   await checkStore(config).catch((error: StoreUnavailable) => Promise.reject(new LaunchError(error.message)));
   if (config.registryUrl !== "") await connectRegistry(config.registryUrl, { token: config.registryToken }).get(TOPOLOGY_KEY).catch((error: RegistryError) => Promise.reject(new LaunchError(error.message)));
   const early = new AbortController();
@@ -74,18 +79,16 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   await unlessStopped(buildWasm(say, early.signal));
   await unlessStopped(buildPages(say));
   const secrets = await envoySecrets(config, data);
-  const ringKey = config.ringKey === "" ? DEV_KEY : config.ringKey;
   const envoy = await unlessStopped(findEnvoy(join(root, ".cache", "envoy"), say, early.signal));
   const wasmFile = join(root, "build", "filter.wasm");
   const envoyFile = join(data, "envoy.json");
   await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local", secrets, ...(config.registryUrl === "" ? {} : { registry: hostAndPort(config.registryUrl) }) }));
 
   if (early.signal.aborted) throw new StoppedEarly();
-  const operatorToken = config.operatorToken.current() === "" ? Secret.given(randomBytes(16).toString("hex")) : config.operatorToken;
   const plane = new Plane(data, config, ports, operatorToken, say);
   void stopped.then(() => plane.stop());
   try {
-    await plane.start([...serviceSpecs(config, ports, data, ringKey), consoleSpec(config, ports, data, ringKey, operatorToken)], envoySpec(envoy, envoyFile, config, data, ports));
+    await plane.start(services, envoySpec(envoy, envoyFile, config, data, ports));
   } catch (error) {
     await plane.stop();
     throw error;
@@ -247,6 +250,15 @@ export function serviceSpecs(config: Config, ports: Ports, data: string, ringKey
     ...ports.presence.map((port, i) => server("presence", `ps-${i}`, port)),
     ...ports.gateway.map((port, i) => server("gateway", `gw-${i}`, port)),
   ];
+}
+
+/** A process's files have no flags of their own here. @throws UsageError that names --tls where `work` throws one that names theirs */
+function namingTls(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(error.message.replace(/^--tls-[a-z-]+/, "--tls")) : error;
+  }
 }
 
 /** Envoy's certificates and token, as it takes them: by files. */
