@@ -7,6 +7,7 @@ import { type Instance, type KvEntry, RegistryError, type Registry } from "../re
 import { connectRegistry } from "../registry/consul.ts";
 import { openEmbedded } from "../registry/embedded.ts";
 import { kvLimits } from "../registry/kv.ts";
+import { startEnds } from "../registry/refusal.ts";
 import { Waiters } from "../registry/waiters.ts";
 import { watch } from "../registry/watch.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
@@ -36,7 +37,7 @@ const CAS_TRIES = 5;
 /** Monotonic, in ms since the epoch: a system clock that is set back must not keep servers out of the ring. */
 const monotonicMs = (): number => performance.timeOrigin + performance.now();
 
-/** @throws UsageError where the topology in the registry belongs to another cluster key; RegistryError where that refuses its token or is none; Error where address or data folder is unusable */
+/** @throws UsageError where the topology in the registry belongs to another cluster key; RegistryError where that goes on refusing its token or is none; Error where address or data folder is unusable */
 export async function start(config: Config, log: Log): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
   const embedded = config.registryUrl === "" ? await openEmbedded({ data: config.data, clock: systemClock, log }) : undefined;
@@ -166,6 +167,7 @@ class Runner {
 
   /** The last topology and the intents, as soon as the registry answers; undefined where stopped before. */
   async #load(): Promise<{ topology: Topology | undefined; intents: Intents } | undefined> {
+    const isEnd = startEnds(systemClock);
     let trouble = "";
     for (let pauseMs = BOOT_RETRY_MS.first; !this.#stopped.signal.aborted; pauseMs = Math.min(2 * pauseMs, BOOT_RETRY_MS.longest)) {
       try {
@@ -176,8 +178,8 @@ class Runner {
         const { entry } = await this.#registry.get(INTENTS_KEY);
         return { topology, intents: entry === undefined ? noIntents : (this.#parseIntents(entry) ?? intentsOf(topology)) };
       } catch (error) {
-        if (!(error instanceof RegistryError) || error.isFinal) throw error;
-        if (error.message !== trouble) this.#log.warn({ err: error }, "the registry does not answer yet");
+        if (!(error instanceof RegistryError) || isEnd(error)) throw error;
+        if (error.message !== trouble) this.#log.warn({ err: error }, "the registry does not answer yet, or takes no token; trying on");
         trouble = error.message;
         await systemClock.sleep(pauseMs, this.#stopped.signal);
       }

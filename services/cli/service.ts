@@ -2,7 +2,7 @@ import { getPriority, setPriority } from "node:os";
 import type { IdentityFiles } from "../runtime/certificate.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { UsageError, type Flags } from "../runtime/flags.ts";
-import { runUntilSignal, type Running } from "../runtime/lifecycle.ts";
+import { exitOnSignal, runUntilSignal, type Running } from "../runtime/lifecycle.ts";
 import type { Log } from "../runtime/log.ts";
 import { takeIdentity } from "../runtime/tls.ts";
 import type { Verb } from "./verb.ts";
@@ -33,6 +33,7 @@ export function serviceVerb<C extends IdentityFiles & { readonly logLevel: strin
         process.stderr.write(`ringway ${name}: could not start: ${error.code === "EADDRINUSE" ? "its address is taken" : error.message.split("\n")[0]}\n`);
         return 1;
       };
+      const takeOver = exitOnSignal(log);
       let running: Running;
       try {
         running = await service.start(config, log);
@@ -41,6 +42,7 @@ export function serviceVerb<C extends IdentityFiles & { readonly logLevel: strin
         return refuse(error as Error);
       }
       log.info({ address: running.address }, "listening");
+      takeOver();
       runUntilSignal(running, log, refuse);
       return new Promise<number>(() => {});
     },

@@ -58,7 +58,7 @@ export interface Registry {
 /** The registry gave no usable answer. Nothing stops because of it: the last topology holds. */
 export class RegistryError extends Error {
   readonly status: number | undefined;
-  /** whether the same would be answered again: it wants another token, or what answers is no registry */
+  /** whether asking again is of no use: what answers is no registry, or, with a status, it wants another token (for how long that may pass: refusal.ts) */
   readonly isFinal: boolean;
   constructor(message: string, status?: number, cause?: unknown, isFinal = false) {
     super(message, { cause });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Clock } from "../runtime/clock.ts";
 import { createLog, type Log } from "../runtime/log.ts";
 import { RegistryError, type Registry } from "./client.ts";
+import { REFUSAL_STANDS_AFTER_MS } from "./refusal.ts";
 import { keepRegistered } from "./register.ts";
 
 /** A registry that answers each try as the script says, and what came of it. */
@@ -17,7 +18,7 @@ async function follow(script: readonly (RegistryError | "ok")[]): Promise<{ read
   };
   const registry = { register: next, pass: () => next().then(() => true), deregister: async () => undefined } as unknown as Registry;
   const clock: Clock = {
-    now: () => 0,
+    now: () => pauses.reduce((sum, ms) => sum + ms, 0),
     sleep: (ms, signal) => {
       pauses.push(ms);
       return tries.length > 0 && signal?.aborted !== true ? Promise.resolve() : new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
@@ -44,8 +45,22 @@ test("while the registry is away it is tried with pauses that double up to a sec
   expect(said).toEqual(["the registry is away, or takes nothing; trying on: nobody answers", "the registry is away, or takes nothing; trying on: no leader", "the registry is back"]);
 });
 
-test("one that refuses from the first is not tried again", async () => {
-  expect(await follow([away, no, "ok"])).toMatchObject({ refused: "it refuses the token", left: 1 });
+test("one that still refuses half a minute after it first did is not tried again, and the log has one line", async () => {
+  const { refused, left, said, pauses } = await follow([away, ...Array<RegistryError>(100).fill(no), "ok"]);
+  expect([refused, said]).toEqual(["it refuses the token", ["nobody answers", "it refuses the token"].map((why) => `the registry is away, or takes nothing; trying on: ${why}`)]);
+  const refusedMs = pauses.slice(1).reduce((sum, ms) => sum + ms, 0);
+  expect(refusedMs).toBeGreaterThanOrEqual(REFUSAL_STANDS_AFTER_MS);
+  expect(refusedMs).toBeLessThan(REFUSAL_STANDS_AFTER_MS + 1_000);
+  expect(left).toBeGreaterThan(1);
+});
+
+test("one that refuses for a while, is away between, and takes it then has refused nothing", async () => {
+  const half = Array<RegistryError>(25).fill(no);
+  expect(await follow([...half, away, ...half, "ok", "ok"])).toMatchObject({ refused: "", left: 0 });
+});
+
+test("what is no registry is not tried again", async () => {
+  expect(await follow([away, new RegistryError("no Consul", undefined, undefined, true), "ok"])).toMatchObject({ refused: "no Consul", left: 1 });
 });
 
 test("one that refuses later may take another token: it is tried on", async () => {

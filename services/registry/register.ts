@@ -1,6 +1,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
-import { RegistryError, type Registration, type Registry } from "./client.ts";
+import type { Registration, Registry, RegistryError } from "./client.ts";
+import { startEnds } from "./refusal.ts";
 
 export interface KeepRegistered {
   readonly registry: Registry;
@@ -17,7 +18,7 @@ const backOffMs = { first: 100, longest: 1_000 };
 export interface Registered {
   /** resolves when the registry knows the server for the first time; never rejects */
   readonly registered: Promise<void>;
-  /** rejects where the registry does not take it from the first, for a reason that trying on does not change (RegistryError); nothing is tried then */
+  /** rejects where the registry does not take it from the first, for a reason that trying on does not change, or has not in REFUSAL_STANDS_AFTER_MS (RegistryError); nothing is tried then */
   readonly failed: Promise<void>;
   /** Stops passing and deregisters; resolves in any case, also when the registry is gone. */
   stop(): Promise<void>;
@@ -30,6 +31,7 @@ export interface Registered {
  */
 export function keepRegistered({ registry, registration, passEveryMs, clock, log }: KeepRegistered): Registered {
   const stopped = new AbortController();
+  const isEnd = startEnds(clock);
   let known = false;
   let everKnown = false;
   let isRefused = false;
@@ -60,9 +62,9 @@ export function keepRegistered({ registry, registration, passEveryMs, clock, log
         pauseMs = backOffMs.first;
         await clock.sleep(passEveryMs, stopped.signal);
       } catch (error) {
-        if (!everKnown && error instanceof RegistryError && error.isFinal) {
+        if (!everKnown && isEnd(error)) {
           isRefused = true;
-          return refuse(error);
+          return refuse(error as RegistryError);
         }
         if ((error as Error).message !== trouble) log.warn({ err: error }, "the registry is away, or takes nothing; trying on");
         trouble = (error as Error).message;

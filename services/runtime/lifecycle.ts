@@ -10,6 +10,23 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+const stopSignals = ["SIGTERM", "SIGINT"] as const;
+
+/**
+ * Until the returned function is called, SIGTERM and SIGINT exit 0 at once: a service that still starts has nothing to drain. The first process of a container can't be stopped without
+ * a handler.
+ */
+export function exitOnSignal(log: Log): () => void {
+  const exit = (signal: string): void => {
+    log.info({ signal }, "stopped before it was up");
+    process.exit(0);
+  };
+  for (const signal of stopSignals) process.on(signal, exit);
+  return () => {
+    for (const signal of stopSignals) process.removeListener(signal, exit);
+  };
+}
+
 /**
  * Runs a service until SIGTERM or SIGINT, then stops it and exits 0; a second signal, or `graceMs` passing, exits 1. So does what makes it fail, which `refuse` is told.
  * An exception nobody caught is a programmer's fault: it is logged and the process exits 1 (the launcher restarts it).
@@ -35,8 +52,7 @@ export function runUntilSignal(running: Running, log: Log, refuse: (error: Error
     await running.stop().catch(() => undefined);
     process.exit(1);
   });
-  process.on("SIGTERM", () => stop("SIGTERM"));
-  process.on("SIGINT", () => stop("SIGINT"));
+  for (const signal of stopSignals) process.on(signal, stop);
   process.on("uncaughtException", (error) => {
     log.fatal({ err: error }, "uncaught exception");
     process.exit(1);

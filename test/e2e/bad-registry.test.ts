@@ -74,7 +74,7 @@ function end(server: Server): void {
 }
 
 describe("a registry", () => {
-  test("that refuses the token ends a start with one line and code 1; the token is shown nowhere", async () => {
+  test("that goes on refusing the token ends a start with one line and code 1; the token is shown nowhere", async () => {
     const shown = new Set<unknown>();
     const { url, server } = await serve((req, res) => {
       shown.add(req.headers["x-consul-token"]);
@@ -82,8 +82,9 @@ describe("a registry", () => {
     });
     await writeFile(join(folder, "token"), "wrong-token\n");
     const port = await freePorts(servers.length);
-    for (const [i, [verb, args]] of servers.entries()) {
-      const program = begin(verb, args, port + i, url, { CONSUL_HTTP_TOKEN_FILE: join(folder, "token") });
+    const programs = servers.map(([verb, args], i) => begin(verb, args, port + i, url, { CONSUL_HTTP_TOKEN_FILE: join(folder, "token") }));
+    for (const [i, program] of programs.entries()) {
+      const [verb] = servers[i]!;
       expect(await program.ended, program.out).toBe(1);
       expect(program.err).toBe(`ringway ${verb}: could not start: the registry at ${url} refuses the token (403): ACL not found\n`);
       expect(program.out).not.toContain("wrong-token");
@@ -112,17 +113,29 @@ describe("a registry", () => {
     else greeter.close();
   });
 
-  test("that is not there yet is waited for, and the log says so once for each thing that waits; servers begin when it does", async () => {
+  test("that is away at charm's start does not keep charm from being stopped: it ends by its own handler, as the first process of a container must", async () => {
+    const charm = begin("charm", [], await freePorts(1), "http://127.0.0.1:1");
+    await until("a word of the registry", () => charm.logged("registry").length > 0, 30_000);
+    charm.process.kill("SIGTERM");
+    expect([await charm.ended, charm.process.signalCode], charm.out).toEqual([0, null]);
+  });
+
+  test.each<[string, RequestListener | undefined, string]>([
+    ["is not there yet", undefined, "ECONNREFUSED"],
+    ["refuses the token at first, as an agent whose servers are away,", (_req, res) => res.writeHead(403).end("ACL not found\n"), "refuses the token"],
+  ])("that %s is waited for, and the log says so once for each thing that waits; servers begin when it does", async (_what, before, word) => {
     const port = await freePorts(servers.length + 1);
     const address = `127.0.0.1:${port + servers.length}`;
+    const agent = before === undefined ? undefined : createServer(before).listen(port + servers.length, "127.0.0.1");
     const programs = servers.map(([verb, args], i) => begin(verb, args, port + i, `http://${address}`));
     for (const program of programs) await until("a word of the registry", () => program.logged("registry").length > 0, 30_000);
+    if (agent !== undefined) end(agent);
     const embedded = await openEmbedded({ data: join(folder, "embedded"), clock: systemClock, log: createLog("test", "registry", "silent") });
     const door = createHttp(embedded.routes, createLog("test", "registry", "silent"));
     await door.listen(address);
     for (const [i, program] of programs.entries()) {
       await until(`${servers[i]![0]} to be ready`, async () => (await fetch(`http://127.0.0.1:${port + i}/readyz`)).ok, 30_000);
-      const lines = program.out.split("\n").filter((line) => line.includes("ECONNREFUSED")).map((line) => JSON.parse(line) as { msg: string; what?: string });
+      const lines = program.out.split("\n").filter((line) => line.includes(word)).map((line) => JSON.parse(line) as { msg: string; what?: string });
       expect(new Set(lines.map(({ msg, what }) => `${msg} ${what}`)).size, program.out).toBe(lines.length);
       expect(program.process.exitCode).toBeNull();
     }
