@@ -13,10 +13,13 @@ const turnsShare = 0.9;
 /** A client that leaves by itself has so long after its turn when the gateway stops, ms. */
 const stopPatienceMs = 500;
 
-export function drainIn(ring: Ring, id: string): Drain {
-  const draining = ring.servers("gateway").filter(({ state }) => state === "draining");
-  const own = draining.find((server) => server.id === id);
-  if (own === undefined) return undefined;
+/** @param before what holds on while the ring says that the gateway is down, or not there: its check may have failed for a moment, and nobody took the drain back */
+export function drainIn(ring: Ring, id: string, before: Drain): Drain {
+  const gateways = ring.servers("gateway");
+  const own = gateways.find((server) => server.id === id);
+  if (own === undefined || own.state === "down") return before;
+  if (own.state === "up") return undefined;
+  const draining = gateways.filter(({ state }) => state === "draining");
   return own.drainMs === undefined ? { sharers: draining.filter(({ drainMs }) => drainMs === undefined).length } : { withinMs: own.drainMs };
 }
 

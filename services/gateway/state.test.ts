@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AFTER_HEAD, encodeLink, LINK_VERSION, noHops, type Link, type LinkFrame } from "../protocol/link.ts";
 import { limits } from "../protocol/limits.ts";
+import type { ServerState } from "../protocol/topology.ts";
 import type { Effect, Ring } from "./events.ts";
 import { Gateway, type Event, type Options } from "./state.ts";
 
@@ -20,7 +21,7 @@ const options: Options = {
 };
 
 /** A ring in which every ID has the same preference list. */
-function ring(epoch: number, channel: readonly string[], extra: Partial<{ presence: readonly string[]; gateway: readonly (readonly [string, "up" | "draining", drainMs?: number])[]; idle: readonly string[] }> = {}): Ring {
+function ring(epoch: number, channel: readonly string[], extra: Partial<{ presence: readonly string[]; gateway: readonly (readonly [string, ServerState, drainMs?: number])[]; idle: readonly string[] }> = {}): Ring {
   const { presence = [], gateway = [["gw-0", "up"]], idle = [] } = extra;
   const lists = { channel, presence, gateway: gateway.map(([id]) => id) };
   return {
@@ -1067,6 +1068,15 @@ describe("the end of a session or a gateway", () => {
       expect(told(t)).toHaveLength(3);
       t.tell(chosen(3, 3_000, ["gw-1", "draining", 3_000])).tell(chosen(4, 3_000, ["gw-1", "draining"], ["gw-2", "draining"])).tell(chosen(5, 3_000, ["gw-1", "up"]));
       expect(told(t)).toEqual([]);
+    });
+
+    test.each([["down", [["gw-0", "down"]]], ["not in the ring", []]] as const)("while its record is %s the drain goes on, nobody is told twice, and its end is the first one's", (_, gateways) => {
+      const t = crowd({ U2: true, U3: true }).tell(chosen(2, 3_000)).wait(1_000);
+      t.take();
+      t.tell({ type: "topology", ring: ring(3, ["cs-0", "cs-1"], { gateway: gateways }) });
+      expect(t.state.status()).toMatchObject({ draining: true });
+      expect(told(t.wait(1_000).tell(chosen(4, 3_000)).wait(999))).toEqual([]);
+      expect(toClients(t.wait(1)).filter((line) => line.startsWith("close"))).toEqual(["close 2: goodbye", "close 3: goodbye"]);
     });
 
     test("another time gives those who are left new turns, and no drain lets them stay", () => {

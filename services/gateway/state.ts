@@ -248,7 +248,7 @@ export class Gateway {
     this.#presence.reroute();
     this.#links.shrink();
     const before = this.#draining;
-    this.#draining = drainIn(ring, this.#core.options.id);
+    this.#draining = drainIn(ring, this.#core.options.id, before);
     if (this.#stopping || sameDrain(before, this.#draining)) return;
     if (this.#draining !== undefined) this.#takeLeave();
     else this.#farewell.cancel();
