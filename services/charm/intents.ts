@@ -147,7 +147,11 @@ export function weightOf(intents: Intents, id: string): number | undefined {
 /** Whether a server shall own nothing, by itself or with its zone, and how long its clients have to leave. */
 export function drainOf({ drain, drainMs, zones }: Intents, { id, zone }: { readonly id: string; readonly zone: string }): { readonly drainMs: number | undefined } | undefined {
   const own = Object.hasOwn(drainMs, id) ? drainMs[id] : undefined;
-  if (Object.hasOwn(zones, zone)) return { drainMs: own ?? zones[zone] ?? undefined };
+  if (Object.hasOwn(zones, zone)) {
+    const ofZone = zones[zone] ?? undefined;
+    // Both were asked for: who is gone within the shorter time is gone within the longer one, too.
+    return { drainMs: own === undefined || ofZone === undefined ? (own ?? ofZone) : Math.min(own, ofZone) };
+  }
   return drain.includes(id) ? { drainMs: own } : undefined;
 }
 
