@@ -1,6 +1,6 @@
 /** `--wait` before a charm and a gateway that say what each test wants. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { ServerState } from "../protocol/topology.ts";
+import type { Server, ServerState } from "../protocol/topology.ts";
 import { DEV_KEY } from "../ring/key.ts";
 import { loadRingModule, type RingModule } from "../ring/ring.ts";
 import { sealTopology } from "../ring/seal.ts";
@@ -14,6 +14,8 @@ beforeAll(async () => void (module = await loadRingModule(DEV_KEY)));
 const silent: Reply = { status: 500 };
 const sessions = (count: number): Reply => ({ status: 200, body: { sessions: count } });
 let state: ServerState | "gone";
+/** gateways beside gw-0 */
+let others: Server[];
 let intended: string[];
 let gateway: () => Reply;
 let asked: number;
@@ -27,10 +29,10 @@ async function door(routes: Routes): Promise<string> {
 }
 
 beforeEach(async () => {
-  [state, intended, asked, gateway] = ["draining", ["gw-0"], 0, () => sessions(0)];
+  [state, others, intended, asked, gateway] = ["draining", [], ["gw-0"], 0, () => sessions(0)];
   const addr = await door({ "GET /v1/status": () => (asked++, gateway()) });
   const topology = (): unknown => {
-    const servers = state === "gone" ? [] : [{ id: "gw-0", addr, zone: "", weight: 100, state }];
+    const servers = [...(state === "gone" ? [] : [{ id: "gw-0", addr, zone: "", weight: 100, state }]), ...others];
     const none = { servers: [], pins: [] };
     return JSON.parse(Buffer.from(sealTopology(module, { epoch: 1, pools: { channel: none, presence: none, gateway: { servers, pins: [] } } }).json).toString("utf8"));
   };
@@ -60,6 +62,23 @@ describe("a gateway's drain that is waited for", () => {
     await vi.waitFor(() => expect(asked).toBeGreaterThan(2), 10_000);
     state = end;
     expect(await waited).toBe(message);
+  });
+
+  test("is not waited for where the gateway was down before, and where one goes down the others are waited for all the same", async () => {
+    const answers = [sessions(2), sessions(1), sessions(0)];
+    const addr = await door({ "GET /v1/status": () => answers.shift()! });
+    const dead: Server = { id: "gw-1", addr: "127.0.0.1:9", zone: "", weight: 100, state: "down" };
+    others = [dead, { ...dead, id: "gw-2", addr, state: "draining" }];
+    intended = ["gw-0", "gw-1", "gw-2"];
+    gateway = () => {
+      state = "down";
+      return silent;
+    };
+    expect(await settled(charmUrl, intended, true).catch((error: unknown) => (error as Error).message)).toBe("gw-0 is gone: it is down before it said that its clients had left");
+    expect(answers).toEqual([]);
+    answers.push(sessions(0));
+    await settled(charmUrl, intended, true);
+    expect(answers).toEqual([]);
   });
 
   test("does not ask a gateway that the ring does not drain yet, nor waits for a drain that was taken back", async () => {

@@ -19,11 +19,12 @@ interface Status {
 }
 
 /**
- * @param servers whose sessions count where they are gateways
+ * @param servers whose sessions count where they are gateways; one that is down already has nobody who could leave, and is not waited for
  * @param drains whether they shall be empty in the end
- * @throws Unsettled
+ * @throws Unsettled when all were waited for, with the first one's reason
  */
 export async function settled(charmUrl: string, servers: readonly string[], drains: boolean): Promise<void> {
+  const gateways = drains ? (await currentTopology(charmUrl)).pools.gateway.servers.filter(({ id, state }) => servers.includes(id) && state !== "down") : [];
   const slots = progress("slots to move");
   try {
     let most = 0;
@@ -35,8 +36,16 @@ export async function settled(charmUrl: string, servers: readonly string[], drai
   } finally {
     slots.end();
   }
-  if (!drains) return;
-  for (const { id } of (await currentTopology(charmUrl)).pools.gateway.servers) if (servers.includes(id)) await sessionsLeft(charmUrl, id);
+  let first: Unsettled | undefined;
+  for (const { id } of gateways) {
+    try {
+      await sessionsLeft(charmUrl, id);
+    } catch (error) {
+      if (!(error instanceof Unsettled)) throw error;
+      first ??= error;
+    }
+  }
+  if (first !== undefined) throw first;
 }
 
 async function statusOf(charmUrl: string): Promise<Status> {
