@@ -123,7 +123,7 @@ export class Regions {
     return run;
   }
 
-  /** Tokens of users of whom the far Envoy leads one to each far gateway. */
+  /** Tokens of users of whom the far Envoy leads one to each far gateway. @throws where there are none for one of them, or somebody was led elsewhere */
   async #oneAtEachGateway(): Promise<string[]> {
     const found = new Map<string, string>();
     for (const token of tokens) {
@@ -131,6 +131,8 @@ export class Regions {
       await rtm.close();
       found.set(rtm.frames.find(({ type }) => type === "hello")!["x_gateway"] as string, token);
     }
+    const [led, far] = [[...found.keys()], this.#plane.gateways("far")].map((ids) => ids.sort().join(", "));
+    if (led !== far) throw new Error(`the far Envoy led users to ${led}, and the far gateways are ${far}`);
     return [...found.values()];
   }
 
