@@ -142,7 +142,7 @@ interface Drain {
 async function drain(options: Options, server: string, body: Drain): Promise<unknown> {
   if (options.zone === "") return change(options, server, body);
   const changed = (await askCharm(options.charmUrl, `/v1/charm/zones/${encodeURIComponent(options.zone)}`, { method: "PUT", body })) as { readonly drain: boolean; readonly servers: readonly string[] };
-  if (options.wait) await settled(options.charmUrl, changed.servers, body.drain);
+  if (options.wait) await settled(options.charmUrl, changed.servers, body.drain, true);
   return { zone: options.zone, drain: changed.drain, in_zone: changed.servers };
 }
 

@@ -64,7 +64,7 @@ describe("a gateway's drain that is waited for", () => {
     expect(await waited).toBe(message);
   });
 
-  test("is not waited for where the gateway was down before, and where one goes down the others are waited for all the same", async () => {
+  test("is not waited for where a zone's gateway was down before, and where one goes down the others are waited for all the same", async () => {
     const answers = [sessions(2), sessions(1), sessions(0)];
     const addr = await door({ "GET /v1/status": () => answers.shift()! });
     const dead: Server = { id: "gw-1", addr: "127.0.0.1:9", zone: "", weight: 100, state: "down" };
@@ -74,11 +74,12 @@ describe("a gateway's drain that is waited for", () => {
       state = "down";
       return silent;
     };
-    expect(await settled(charmUrl, intended, true).catch((error: unknown) => (error as Error).message)).toBe("gw-0 is gone: it is down before it said that its clients had left");
+    expect(await settled(charmUrl, intended, true, true).catch((error: unknown) => (error as Error).message)).toBe("gw-0 is gone: it is down before it said that its clients had left");
     expect(answers).toEqual([]);
     answers.push(sessions(0));
-    await settled(charmUrl, intended, true);
+    await settled(charmUrl, intended, true, true);
     expect(answers).toEqual([]);
+    await expect(settled(charmUrl, ["gw-1"], true)).rejects.toThrow("gw-1 is gone: it is down");
   });
 
   test("does not ask a gateway that the ring does not drain yet, nor waits for a drain that was taken back", async () => {

@@ -19,12 +19,13 @@ interface Status {
 }
 
 /**
- * @param servers whose sessions count where they are gateways; one that is down already has nobody who could leave, and is not waited for
+ * @param servers whose sessions count where they are gateways
  * @param drains whether they shall be empty in the end
+ * @param ofZone they are what a zone has: one that is down already has nobody who could leave, and is not waited for. Where it was named, that is an answer
  * @throws Unsettled when all were waited for, with the first one's reason
  */
-export async function settled(charmUrl: string, servers: readonly string[], drains: boolean): Promise<void> {
-  const gateways = drains ? (await currentTopology(charmUrl)).pools.gateway.servers.filter(({ id, state }) => servers.includes(id) && state !== "down") : [];
+export async function settled(charmUrl: string, servers: readonly string[], drains: boolean, ofZone = false): Promise<void> {
+  const gateways = drains ? (await currentTopology(charmUrl)).pools.gateway.servers.filter(({ id, state }) => servers.includes(id) && !(ofZone && state === "down")) : [];
   const slots = progress("slots to move");
   try {
     let most = 0;
