@@ -23,6 +23,8 @@ const timing = {
   idleMs: 60_000,
   /** until a connection on which nothing comes is asked whether it is still there */
   keepAliveMs: 10_000,
+  /** for the server to close a connection that is ended: a host that died does not */
+  endMs: 1_000,
 };
 
 /**
@@ -38,13 +40,14 @@ const settings: Readonly<Record<string, string>> = {
   enable_hashjoin: "off",
   enable_mergejoin: "off",
 };
+// A crash of one back end restarts all of them and not the postmaster, whose start time stays: but it loses the statistics.
 const session = `select ${Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`).join(", ")},
   case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end,
-  pg_postmaster_start_time()::text as started, pg_backend_pid() as pid, pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only`;
+  concat(pg_postmaster_start_time(), ' ', pg_stat_get_bgwriter_stat_reset_time()) as started, pg_backend_pid() as pid, pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only`;
 
 /** What a connection learns of its server when it is made. */
 export interface Facts {
-  /** when the server was started; another time is another life, in which other transactions may show */
+  /** when the server was started, or came up from a crash: another text is another life, in which other transactions may show */
   readonly started: string;
   readonly pid: number;
   readonly standby: boolean;
@@ -52,8 +55,6 @@ export interface Facts {
 }
 
 async function prepare(client: pg.ClientBase): Promise<Facts> {
-  // What it says, unheard, would end the process.
-  client.on("error", () => undefined);
   const row = (await client.query<Row>(session)).rows[0]!;
   return { started: row["started"] as string, pid: row["pid"] as number, standby: row["standby"] as boolean, readOnly: row["read_only"] as boolean };
 }
@@ -63,20 +64,31 @@ const types = {
   getTypeParser: ((oid: number, format: "text") => (oid === 20 ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
 };
 
-/** pg leaves a connection open whose making failed for want of a password; the server would keep its place for a minute. */
+/** pg's, which says nothing unheard, leaves nothing open whose making failed, and ends in time. */
 class Client extends pg.Client {
   override connect(): Promise<pg.Client>;
   override connect(callback: (error: Error | null) => void): void;
   override connect(callback?: (error: Error | null) => void): Promise<pg.Client> | void {
+    // Unheard, it would end the process; and it may come with the answer to this, before anybody who waits for that can listen.
+    this.on("error", () => undefined);
     const connected = super.connect().then(
       () => this as pg.Client,
       (error: Error) => {
+        // pg leaves it open for want of a password; the server would keep its place for a minute.
         void this.end().catch(() => undefined);
         throw error;
       },
     );
     if (callback === undefined) return connected;
     connected.then(() => callback(null), callback);
+  }
+
+  override end(): Promise<void>;
+  override end(callback: (error: Error) => void): void;
+  override end(callback?: (error: Error) => void): Promise<void> | void {
+    const overdue = setTimeout(() => this.connection.stream.destroy(), timing.endMs).unref();
+    this.once("end", () => clearTimeout(overdue));
+    return callback === undefined ? super.end() : super.end(callback);
   }
 }
 

@@ -1,7 +1,8 @@
 /** The URL of a database that is on one of several servers, as libpq writes it: `postgres://user:password@host:port,host:port/database`. */
 import { StoreRefused } from "./log.ts";
 
-const shape = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/s;
+/** A path with an @ is the rest of a password that holds a bare slash. */
+const shape = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^/?#@]*)((?:\/[^?#@]*)?(?:[?#].*)?)$/s;
 /** What libpq takes here and means a server that takes writes, or does not mind one. */
 const attributes: ReadonlySet<string> = new Set(["any", "read-write", "primary"]);
 

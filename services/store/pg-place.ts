@@ -132,7 +132,8 @@ export class PgPlace {
     if (this.#urls.length === 1) throw first;
     const reasons = this.#urls.map((url) => explain(failures.get(url), addressOf(url).address, this.user));
     const says = `none of ${this.place} can be used: ${reasons.map(({ message }) => message).join("; ")}`;
-    throw reasons.some((reason) => reason instanceof StoreRefused) ? new StoreRefused(says) : new StoreUnavailable(says, first);
+    // Where another one may come back, trying again helps.
+    throw reasons.every((reason) => reason instanceof StoreRefused) ? new StoreRefused(says) : new StoreUnavailable(says, first);
   }
 
   /** @throws where the server can't be used, whatever the reason */

@@ -1,6 +1,8 @@
 /** A store on one of several PostgreSQL servers: which one is taken, when another one is, and what is true meanwhile. */
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, describe, expect, it, test } from "vitest";
+import { StoreUnavailable } from "../../services/store/log.ts";
+import { openPool } from "../../services/store/pg-client.ts";
 import { openPgDirectory } from "../../services/store/pg-directory.ts";
 import { hostsOf } from "../../services/store/pg-hosts.ts";
 import { openPgLog } from "../../services/store/pg-log.ts";
@@ -18,8 +20,64 @@ test("a URL's hosts are read as libpq reads them, and a bad one is refused witho
   );
   expect(placeOf("postgres://u:sekret@one:1,two,[::1]:3/db")).toEqual({ place: "PostgreSQL at one:1,two:5432,[::1]:3/db", user: "u" });
   const refused = "the URL of the PostgreSQL database can't be read";
-  for (const url of ["postgres://u:sekret@one,,two/db", "postgres://u:sekret@one:1,two:x/db", "postgres:/db"]) expect(() => placeOf(url)).toThrow(refused);
+  for (const url of ["postgres://u:sekret@one,,two/db", "postgres://u:sekret@one:1,two:x/db", "postgres:/db", "postgres://u:/sekret@one/db", "postgres://u:5/sek/ret@one,two/db"]) expect(() => placeOf(url)).toThrow(refused);
   expect(() => placeOf("postgres://u:sekret@one/db?target_session_attrs=standby")).toThrow(/^the URL of the PostgreSQL database asks for target_session_attrs=standby: a store is written to/);
+});
+
+describe("a server that", () => {
+  const closers: (() => void)[] = [];
+  afterEach(() => {
+    for (const close of closers.splice(0)) close();
+  });
+  /** Listens, and never closes a connection. @param answers to what comes first, second … on each connection @returns its host and port */
+  async function serve(...answers: readonly Buffer[]): Promise<string> {
+    const sockets = new Set<Socket>();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.add(socket);
+      let asked = 0;
+      socket.on("error", () => undefined).on("data", () => socket.write(answers[asked++] ?? ""));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    closers.push(() => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    });
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+  function message(type: string, body: Buffer): Buffer {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(body.length + 4);
+    return Buffer.concat([Buffer.from(type), length, body]);
+  }
+  const welcome = message("R", Buffer.alloc(4));
+  const ready = message("Z", Buffer.from("I"));
+  const refusal = (severity: string, code: string, text: string): Buffer => message("E", Buffer.from(`S${severity}\0C${code}\0M${text}\0\0`));
+  const urlOf = (...hosts: readonly string[]): string => `postgres://u@${hosts.join(",")}/db`;
+
+  it("is shut down just when it has let a connection in ends no process", async () => {
+    const host = await serve(Buffer.concat([welcome, ready, refusal("FATAL", "57P01", "terminating connection due to administrator command")]));
+    await expect(new PgPlace(urlOf(host)).server(false)).rejects.toThrow(StoreUnavailable);
+    const pool = openPool(urlOf(host), 1, () => undefined, () => undefined);
+    await expect(pool.connect()).rejects.toThrow();
+    await pool.end();
+  });
+
+  it("answers and then never closes the connection is not waited for", async () => {
+    const host = await serve(Buffer.concat([welcome, ready]), Buffer.concat([refusal("ERROR", "42501", "no"), ready]));
+    await expect(new PgPlace(urlOf(host)).server(false)).rejects.toThrow(`PostgreSQL at ${host}/db: no`);
+    const pool = openPool(urlOf(host), 1, () => undefined, () => undefined);
+    await expect(pool.connect()).rejects.toThrow("no");
+    await pool.end();
+  });
+
+  it("refuses is no reason to give up while another one is only away", async () => {
+    const strict = await serve(refusal("FATAL", "28000", "no pg_hba.conf entry"));
+    const dead = `127.0.0.1:${await freePorts(1)}`;
+    const refuses = `${strict} refuses the user u: no pg_hba.conf entry`;
+    const nameOf = (error: Error): string => `${error.constructor.name}: ${error.message}`;
+    expect(await new PgPlace(urlOf(strict, dead)).server(false).catch(nameOf)).toBe(`StoreUnavailable: none of PostgreSQL at ${strict},${dead}/db can be used: ${refuses}; ${dead} does not answer: connect ECONNREFUSED ${dead}`);
+    expect(await new PgPlace(urlOf(strict, strict)).server(false).catch(nameOf)).toBe(`StoreRefused: none of PostgreSQL at ${strict},${strict}/db can be used: ${refuses}; ${refuses}`);
+  });
 });
 
 const appendOf = (offset: number, fence: number, channel = "C1"): Parameters<ReturnType<typeof openPgLog>["append"]>[0] => ({ channel, slot: 1, fence, entries: [messageEntry(offset)] });
@@ -109,17 +167,24 @@ describe.runIf(havePostgres())("on several servers", { timeout: 150_000 }, () =>
     expect(await primary.ask(waiting)).toEqual([]);
   });
 
-  it("shows nothing after a crash that the standby has not got", async () => {
+  const crashes: readonly [string, (primary: PostgresServer) => Promise<unknown>][] = [
+    ["a crash", (primary) => primary.kill().then(() => primary.start())],
+    // No connection is left whose breaking would tell of it.
+    [
+      "the crash of a single back end, which the postmaster outlives,",
+      (primary) => until("a commit that waits", async () => (await primary.ask("select pid from pg_stat_activity where wait_event = 'SyncRep'"))[0]).then(({ pid }) => process.kill(pid as number, "SIGKILL")),
+    ],
+  ];
+  it.each(crashes)("shows nothing after %s that the standby has not got", async (_, crash) => {
     const primary = await started(startPostgres());
     const standby = await started(primary.standby());
     const log = logAt(urlOf(primary, standby));
     const fence = await log.claim(1, "cs-0");
     await standby.halt("fast");
     expect(await log.append(appendOf(1, fence)).catch(nameOf)).toMatch(/^StoreUnavailable: /);
-    await primary.kill();
-    await primary.start();
+    await crash(primary);
     // It has been committed at the primary, and nobody has been told so: whoever looked for its key now would ack it.
-    expect(await primary.ask("select from ringway.entries")).toHaveLength(1);
+    await until("the entry at the primary", async () => (await primary.ask("select from ringway.entries").catch(() => [])).length === 1);
     expect(await log.byKey("C1", messageEntry(1).key).catch(nameOf)).toMatch(/^StoreUnavailable: none of .* confirms no commit/);
     await standby.start();
     await until("the entry", () => log.byKey("C1", messageEntry(1).key).catch(() => undefined));
