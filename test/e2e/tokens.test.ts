@@ -23,7 +23,8 @@ afterAll(async () => {
 });
 
 test("a user's new token is taken by the next call, and a revoked one refused by the next", async () => {
-  const token = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [join(root, "services", "main.ts"), "token", ...args, "--data", join(plane.data, "store")])).stdout.trim();
+  const { store, data } = plane.store;
+  const token = async (...args: string[]): Promise<string> => (await promisify(execFile)(process.execPath, [join(root, "services", "main.ts"), "token", ...args, "--store", store, "--data", data])).stdout.trim();
   const made = await token("create", "--user", "heidi");
   expect(await api(plane.url, made, "auth.test")).toMatchObject({ ok: true, user: "heidi" });
   const second = await token("create", "--user", "heidi");
