@@ -47,7 +47,7 @@ class Plane {
 
   static async open(): Promise<Plane> {
     const registry = await openEmbedded({ clock, log });
-    const door = createHttp(registry.routes, log, 512 * 1024);
+    const door = createHttp(registry.routes, log, { bodyBytes: 512 * 1024 });
     const address = await door.listen("127.0.0.1:0");
     cleanUp.push(() => door.close(), () => registry.close());
     return new Plane(`http://${address}`);

@@ -31,7 +31,7 @@ let servers: Registered[];
 
 async function openRegistry(): Promise<void> {
   embedded = await openEmbedded({ data, clock: systemClock, log });
-  door = createHttp(embedded.routes, log, kvLimits.valueBytes);
+  door = createHttp(embedded.routes, log, { bodyBytes: kvLimits.valueBytes });
   address = await door.listen(address);
   registry = connectRegistry(`http://${address}`);
 }

@@ -42,7 +42,7 @@ export async function start(config: Config, log: Log): Promise<Running> {
   const module = await loadRingModule(config.ringKey);
   const embedded = config.registryUrl === "" ? await openEmbedded({ data: config.data, clock: systemClock, log }) : undefined;
   const runner = new Runner(config, module, log);
-  const door = createHttp({ ...(embedded?.routes ?? {}), ...runner.routes() }, log, kvLimits.valueBytes);
+  const door = createHttp({ ...(embedded?.routes ?? {}), ...runner.routes() }, log, { bodyBytes: kvLimits.valueBytes });
   const address = await door.listen(config.listen);
   const stop = async (): Promise<void> => {
     await runner.stop();

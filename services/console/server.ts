@@ -37,10 +37,8 @@ export async function start(config: Config, log: Log, page: string = builtAt("co
       ...(await pageRoutes(page)),
     },
     log,
-    undefined,
-    undefined,
     // Browsers have no certificate of the plane: what the console asks for is the operator's token.
-    "anybody",
+    { clients: "anybody" },
   );
   const address = await door.listen(config.listen);
   return {

@@ -121,7 +121,7 @@ class Plane {
   static async open(): Promise<Plane> {
     const plane = new Plane();
     const registry = await openEmbedded({ clock, log });
-    const registryDoor = createHttp(registry.routes, log, 512 * 1024);
+    const registryDoor = createHttp(registry.routes, log, { bodyBytes: 512 * 1024 });
     plane.#registryUrl = `http://${await registryDoor.listen("127.0.0.1:0")}`;
     cleanUp.push(() => registryDoor.close(50), () => registry.close());
     const mesh = createHttp(

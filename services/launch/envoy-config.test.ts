@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { envoyConfig } from "./envoy-config.ts";
+import { envoyConfig, oneOfEach } from "./envoy-config.ts";
 import { writeSecretFiles } from "./envoy-secrets.ts";
 import { planPorts, takenPort } from "./ports.ts";
 
 const shipped = fileURLToPath(new URL("../../envoy/envoy.yaml", import.meta.url));
-const settings = { host: "127.0.0.1", ports: { edge: 9000, mesh: 9001, admin: 9002, charm: 9003, webapp: 9004 }, wasmFile: "/somewhere/filter.wasm", ringKey: "ffeeddccbbaa99887766554433221100", zone: "zone-b" };
+const settings = { host: "127.0.0.1", ports: { edge: 9000, mesh: 9001, admin: 9002 }, upstreams: oneOfEach({ charm: 9003, webapp: 9004 }, () => "127.0.0.1"), wasmFile: "/somewhere/filter.wasm", ringKey: "ffeeddccbbaa99887766554433221100", zone: "zone-b" };
 
 test("the shipped Envoy configuration gets the plane's addresses, wasm and key, and nothing of its own is left", async () => {
   const text = await envoyConfig(shipped, settings);

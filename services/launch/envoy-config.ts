@@ -13,17 +13,14 @@ export interface Address {
   readonly port: number;
 }
 
-interface ListenerPorts {
-  readonly edge: number;
-  readonly mesh: number;
-  readonly admin: number;
-}
-
 type Upstreams = Readonly<Record<"charm" | "webapp", readonly Address[]>>;
 
-export type EnvoySettings = {
+export interface EnvoySettings {
   /** address that the listeners bind */
   readonly host: string;
+  readonly ports: { readonly edge: number; readonly mesh: number; readonly admin: number };
+  /** where charm and webapp are; of several any one will do */
+  readonly upstreams: Upstreams;
   /** absolute path of build/filter.wasm */
   readonly wasmFile: string;
   /** 32 hex digits */
@@ -33,19 +30,14 @@ export type EnvoySettings = {
   readonly registry?: Address;
   /** where its certificates and the registry's token are, if it has any */
   readonly secrets?: SecretPlaces;
-} & (
-  | { readonly ports: ListenerPorts & { readonly charm: number; readonly webapp: number }; readonly upstreams?: undefined }
-  /** where charm and webapp are, if not on `host`; of several any one will do */
-  | { readonly ports: ListenerPorts; readonly upstreams: Upstreams }
-);
+}
 
 type Node = { [key: string]: Node } & { [index: number]: Node };
 
 /** @returns the configuration as JSON text, which Envoy reads as well as YAML. Throws where the file lacks what is to be set. */
 export async function envoyConfig(file: string, settings: EnvoySettings): Promise<string> {
   const config = parse(await readFile(file, "utf8")) as Record<string, unknown>;
-  const { host, ports, registry } = settings;
-  const upstreams = settings.upstreams ?? oneOfEach(settings.ports, () => host);
+  const { host, ports, upstreams, registry } = settings;
   setAddress(at(config, "admin", "address"), host, ports.admin);
   setAddress(at(named(config, "listeners", "edge"), "address"), host, ports.edge);
   setAddress(at(named(config, "listeners", "mesh"), "address"), host, ports.mesh);
@@ -77,7 +69,7 @@ export async function envoyConfig(file: string, settings: EnvoySettings): Promis
   return JSON.stringify(config, null, 1);
 }
 
-/** One charm and one webapp, on a host each. */
+/** One charm and one webapp, by their ports. */
 export function oneOfEach({ charm, webapp }: { readonly charm: number; readonly webapp: number }, hostOf: (name: "charm" | "webapp") => string): Upstreams {
   return { charm: [{ host: hostOf("charm"), port: charm }], webapp: [{ host: hostOf("webapp"), port: webapp }] };
 }

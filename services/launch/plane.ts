@@ -15,7 +15,7 @@ import { buildPages } from "./build-pages.ts";
 import { buildWasm } from "./build.ts";
 import { Child, type ChildSpec } from "./child.ts";
 import type { Config } from "./config.ts";
-import { envoyConfig } from "./envoy-config.ts";
+import { envoyConfig, oneOfEach } from "./envoy-config.ts";
 import { writeSecretFiles, type SecretPlaces } from "./envoy-secrets.ts";
 import { findEnvoy } from "./find-envoy.ts";
 import { identityEnvironment, identityIn } from "./identities.ts";
@@ -82,7 +82,7 @@ export async function startPlane(config: Config, say: (line: string) => void, st
   const envoy = await unlessStopped(findEnvoy(join(root, ".cache", "envoy"), say, early.signal));
   const wasmFile = join(root, "build", "filter.wasm");
   const envoyFile = join(data, "envoy.json");
-  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, wasmFile, ringKey, zone: "local", secrets, ...(config.registryUrl === "" ? {} : { registry: hostAndPort(config.registryUrl) }) }));
+  await writeFile(envoyFile, await envoyConfig(join(root, "envoy", "envoy.yaml"), { host: config.host, ports, upstreams: oneOfEach(ports, () => config.host), wasmFile, ringKey, zone: "local", secrets, ...(config.registryUrl === "" ? {} : { registry: hostAndPort(config.registryUrl) }) }));
 
   if (early.signal.aborted) throw new StoppedEarly();
   const plane = new Plane(data, config, ports, operatorToken, say);

@@ -25,7 +25,7 @@ afterEach(async () => {
 /** One presence server in a ring with one gateway; its address. */
 async function serve(...flags: string[]): Promise<string> {
   const registry = await openEmbedded({ clock, log });
-  const door = createHttp(registry.routes, log, 512 * 1024);
+  const door = createHttp(registry.routes, log, { bodyBytes: 512 * 1024 });
   const registryUrl = `http://${await door.listen("127.0.0.1:0")}`;
   cleanUp.push(() => door.close(50), () => registry.close());
   const server = (id: string): Server => ({ id, addr: "127.0.0.1:1", zone: "", weight: 100, state: "up" });

@@ -22,7 +22,7 @@ let registry: Registry;
 
 async function open(): Promise<void> {
   embedded = await openEmbedded({ data, clock: systemClock, log });
-  door = createHttp(embedded.routes, log, kvLimits.valueBytes);
+  door = createHttp(embedded.routes, log, { bodyBytes: kvLimits.valueBytes });
   url = `http://${await door.listen("127.0.0.1:0")}/v1`;
   registry = connectRegistry(url.slice(0, -3));
 }

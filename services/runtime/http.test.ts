@@ -35,7 +35,7 @@ const door = createHttp(
     },
   },
   createLog("test", "door", "silent"),
-  1_000,
+  { bodyBytes: 1_000 },
 );
 let url: string;
 beforeAll(async () => {
@@ -82,7 +82,7 @@ test("a stream is sent as it comes, no faster than it is read, and ends with its
 });
 
 test("a stream whose reader takes nothing of it for too long is ended, and its place is free again", async () => {
-  const short = createHttp({ "GET /counting": () => ({ status: 200, stream: counting() }) }, createLog("test", "door", "silent"), 1_000, 100);
+  const short = createHttp({ "GET /counting": () => ({ status: 200, stream: counting() }) }, createLog("test", "door", "silent"), { bodyBytes: 1_000, drainMs: 100 });
   const port = Number((await short.listen("127.0.0.1:0")).split(":").at(-1));
   counted = 0;
   const reader = connect(port, "127.0.0.1", () => reader.write("GET /counting HTTP/1.1\r\nhost: x\r\n\r\n"));
@@ -113,7 +113,7 @@ test("an https door is asked by TLS", async () => {
 
 test("bodies that are too many bytes together are refused, and taken again once others are done; what is only announced takes no room", async () => {
   const mebibytes = limits.doorBodyBytes / 2 ** 20;
-  const wide = createHttp({ "POST /": async ({ bytes }) => ({ status: 200, body: String((await bytes()).length) }) }, createLog("test", "door", "silent"), 2 ** 20);
+  const wide = createHttp({ "POST /": async ({ bytes }) => ({ status: 200, body: String((await bytes()).length) }) }, createLog("test", "door", "silent"), { bodyBytes: 2 ** 20 });
   const address = await wide.listen("127.0.0.1:0");
   const body = Buffer.alloc(2 ** 20);
   const post = (): ReturnType<typeof ask> => ask(`http://${address}/`, { method: "POST", body });

@@ -53,12 +53,16 @@ export interface HttpDoor {
   close(graceMs?: number): Promise<void>;
 }
 
-/**
- * @param bodyBytes bound of a request body
- * @param drainMs how long who reads a stream may take none of it
- * @param clients who may connect, where the process speaks TLS
- */
-export function createHttp(routes: Routes, log: Log, bodyBytes: number = limits.bodyBytes, drainMs: number = limits.streamDrainMs, clients: Clients = "services"): HttpDoor {
+export interface HttpOptions {
+  /** bound of a request body */
+  readonly bodyBytes?: number;
+  /** how long who reads a stream may take none of it */
+  readonly drainMs?: number;
+  /** who may connect, where the process speaks TLS; default: the plane's services */
+  readonly clients?: Clients;
+}
+
+export function createHttp(routes: Routes, log: Log, { bodyBytes = limits.bodyBytes, drainMs = limits.streamDrainMs, clients = "services" }: HttpOptions = {}): HttpDoor {
   const table = Object.entries(routes).map(([key, handler]) => compile(key, handler));
   const admission = new Admission();
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {

@@ -15,7 +15,7 @@ import { acceptSockets, connectSocket, type Socket } from "./socket.ts";
 import { takeIdentity, urlOf } from "./tls.ts";
 
 const log = createLog("test", "tls", "silent");
-const doorOf = (clients?: "anybody"): HttpDoor => createHttp({ "GET /who": () => ({ status: 200, body: "me" }) }, log, undefined, undefined, clients);
+const doorOf = (clients?: "anybody"): HttpDoor => createHttp({ "GET /who": () => ({ status: 200, body: "me" }) }, log, clients === undefined ? {} : { clients });
 let folder: string;
 let [ours, theirs]: Authority[] = [];
 let door: HttpDoor;

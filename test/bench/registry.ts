@@ -24,7 +24,7 @@ export async function openBenchRegistry(): Promise<BenchRegistry> {
   const log = createLog("bench", "registry", "silent");
   const module = await loadRingModule(DEV_KEY);
   const registry = await openEmbedded({ clock, log });
-  const door = createHttp(registry.routes, log, 512 * 1024);
+  const door = createHttp(registry.routes, log, { bodyBytes: 512 * 1024 });
   const url = `http://${await door.listen("127.0.0.1:0")}`;
   let epoch = 0;
   return {

@@ -10,7 +10,7 @@ import { createLog } from "../../services/runtime/log.ts";
 const { listen, data } = parseArgs({ options: { listen: { type: "string", default: "" }, data: { type: "string", default: "" } } }).values;
 const log = createLog("registry", "registry", "info");
 const registry = await openEmbedded({ data, clock: systemClock, log });
-const door = createHttp({ ...registry.routes, "GET /readyz": () => ({ status: 200, body: { ok: true } }) }, log, kvLimits.valueBytes);
+const door = createHttp({ ...registry.routes, "GET /readyz": () => ({ status: 200, body: { ok: true } }) }, log, { bodyBytes: kvLimits.valueBytes });
 const address = await door.listen(listen);
 runUntilSignal(
   {

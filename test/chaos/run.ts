@@ -20,11 +20,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { writeLog } from "../../services/delivery/log-file.ts";
 import { numbers } from "../../services/delivery/numbers.ts";
 import { lines, verdictOf } from "../../services/delivery/report.ts";
 import { CheckError, DeliveryRun } from "../../services/delivery/run.ts";
+import { untilThrough } from "../stalls.ts";
 import { findPostgres, startPostgres } from "../engines/postgres.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
@@ -143,7 +145,6 @@ function* schedule(wanted: readonly RowName[], means: Means, late: () => boolean
 
 /** One event, from its beginning until the plane is whole and every message is through. */
 async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pulse): Promise<Measured> {
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const from = performance.now();
   const endedBefore = plane.endedByThemselves;
   await act.begin(plane);
@@ -152,11 +153,7 @@ async function perform(act: Act, plane: ChaosPlane, run: DeliveryRun, pulse: Pul
   const broken: string[] = [];
   try {
     await plane.whole(60_000);
-    const deadline = performance.now() + 30_000;
-    for (let oldest; (oldest = run.timeline.oldestWaiting(from - 1_000)) !== undefined && performance.now() - oldest > 500; ) {
-      if (performance.now() > deadline) throw new Error(`a message that was due ${Math.round(oldest - from)} ms after the event's beginning is still not through`);
-      await pause(20);
-    }
+    await untilThrough(run.timeline, from - 1_000, 30_000);
   } catch (error) {
     broken.push((error as Error).message);
   }

@@ -1,5 +1,6 @@
 /** What came of it, one row for each kind of event, beside the issue's targets. */
 import type { Fault, FaultKind } from "../../services/delivery/verify.ts";
+import { pair, reasons, refusedIn, spreadOf, type Spread } from "../stalls.ts";
 import type { Seen } from "./presence-judge.ts";
 import type { RowName } from "./rows.ts";
 
@@ -22,11 +23,6 @@ export interface Figures {
   readonly refused: Readonly<Record<string, number>>;
   /** what of the plane's promises was not kept, besides delivery: it was not whole again in time, or presence was wrong for too long */
   readonly broken: readonly string[];
-}
-
-interface Spread {
-  readonly median: number;
-  readonly worst: number;
 }
 
 export interface TableRow {
@@ -93,12 +89,12 @@ export function tableOf(figures: readonly Figures[], faults: readonly Fault[]): 
     const bare = {
       row,
       events: events.length,
-      publishMs: spread(events.map((event) => event.publishMs)),
-      deliveryMs: spread(events.map((event) => event.deliveryMs)),
-      endToEndMs: spread(events.map((event) => event.endToEndMs)),
-      liveMs: spread(events.map((event) => event.liveMs)),
+      publishMs: spreadOf(events.map((event) => event.publishMs)),
+      deliveryMs: spreadOf(events.map((event) => event.deliveryMs)),
+      endToEndMs: spreadOf(events.map((event) => event.endToEndMs)),
+      liveMs: spreadOf(events.map((event) => event.liveMs)),
       presence: worst(events.map((event) => event.presence)),
-      refused: sum(events.map((event) => event.refused)),
+      refused: refusedIn(events),
       faults: count(byRow.get(row) ?? []),
     };
     return { ...bare, goals: (goals[row] ?? []).map(([text, isMet]) => ({ text, isMet: isMet(bare) })) };
@@ -110,37 +106,22 @@ export function tableOf(figures: readonly Figures[], faults: readonly Fault[]): 
 
 /** As it stands in docs/reliability.md. */
 export function markdown(rows: readonly TableRow[]): string[] {
-  const pair = ({ median, worst }: Spread): string => `${Math.round(median)} / ${Math.round(worst)}`;
   return [
     "| event | events | publish, ms | ack to reader, ms | end to end, ms | live silence, ms | presence wrong, ms: away / active / untold; early | refused, sent again | lost / doubled / reordered / false acks | targets |",
     "|---|---|---|---|---|---|---|---|---|---|",
     ...rows.map(({ row, events, publishMs, deliveryMs, endToEndMs, liveMs, presence, refused, faults, goals }) => {
-      const reasons = Object.entries(refused).map(([reason, times]) => `${times} ${reason}`);
       const others = Object.entries(faults).filter(([kind]) => !["lost", "doubled", "reordered", "falseAck"].includes(kind)).map(([kind, times]) => `, ${kind} ${times}`);
       const broken = [faults.lost, faults.doubled, faults.reordered, faults.falseAck].map((times) => times ?? 0).join(" / ") + others.join("");
-      return `| ${row} | ${events} | ${pair(publishMs)} | ${pair(deliveryMs)} | ${pair(endToEndMs)} | ${pair(liveMs)} | ${Math.round(presence.awayMs)} / ${Math.round(presence.activeMs)} / ${Math.round(presence.untoldMs)}; ${presence.early} | ${reasons.join(", ") || "none"} | ${broken} | ${goals.map(({ text, isMet }) => `${isMet ? "met" : "**missed**"}: ${text}`).join("; ") || "–"} |`;
+      return `| ${row} | ${events} | ${pair(publishMs)} | ${pair(deliveryMs)} | ${pair(endToEndMs)} | ${pair(liveMs)} | ${Math.round(presence.awayMs)} / ${Math.round(presence.activeMs)} / ${Math.round(presence.untoldMs)}; ${presence.early} | ${reasons(refused)} | ${broken} | ${goals.map(({ text, isMet }) => `${isMet ? "met" : "**missed**"}: ${text}`).join("; ") || "–"} |`;
     }),
   ];
 }
 
 const zero: Spread = { median: 0, worst: 0 };
 
-function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  return { median, worst: sorted.at(-1)! };
-}
-
 function worst(all: readonly Seen[]): Seen {
   const most = (name: keyof Seen): number => Math.max(0, ...all.map((seen) => seen[name]));
   return { awayMs: most("awayMs"), activeMs: most("activeMs"), untoldMs: most("untoldMs"), early: all.reduce((total, { early }) => total + early, 0) };
-}
-
-function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const total: Record<string, number> = {};
-  for (const counts of all) for (const [name, times] of Object.entries(counts)) total[name] = (total[name] ?? 0) + times;
-  return total;
 }
 
 function count(faults: readonly Fault[]): Partial<Record<FaultKind, number>> {

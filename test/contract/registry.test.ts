@@ -14,7 +14,7 @@ const log = createLog("registry", "test", "silent");
 registryContract("the embedded registry", async () => {
   const data = await mkdtemp(join(tmpdir(), "ringway-registry-"));
   const embedded = await openEmbedded({ data, clock: systemClock, log });
-  const door = createHttp(embedded.routes, log, kvLimits.valueBytes);
+  const door = createHttp(embedded.routes, log, { bodyBytes: kvLimits.valueBytes });
   const address = await door.listen("127.0.0.1:0");
   return {
     url: `http://${address}`,

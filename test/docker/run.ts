@@ -9,24 +9,21 @@
  *
  * Exit code 0: all clients did what they must, nothing was lost, doubled, reordered or acked in vain; 1: something was; 2: it can't be run here.
  */
-import { spawn } from "node:child_process";
 import { loadavg } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { lines, verdictOf } from "../../services/delivery/report.ts";
 import { DeliveryRun } from "../../services/delivery/run.ts";
-import { compileCache } from "../../services/launch/node.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
+import { runTests } from "../engines/run-tests.ts";
+import { reasons, untilThrough } from "../stalls.ts";
 import { run } from "./docker.ts";
 import { makeImages } from "./images.ts";
 import { ComposePlane } from "./plane.ts";
 import { rowNames, rows, shortRows, type RowName } from "./rows.ts";
 import { markdown, type Event } from "./table.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
 const say = (line: string): void => void process.stderr.write(`${(performance.now() / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** How long the plane may take to be whole again, and messages to be through. */
 const wholeMs = 120_000;
@@ -46,7 +43,7 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
   try {
     say(`${plane.url} is up: ${plane.names.length} containers, all healthy; load ${loadavg()[0]!.toFixed(1)}`);
-    const clients = options.clients ? await officialClients(plane) : 0;
+    const clients = options.clients ? await runTests(["test/docker/compose.test.ts"], { RINGWAY_TEST_PROJECT: plane.project, RINGWAY_TEST_URL: plane.url }) : 0;
     const kept = await hurt(plane, () => interrupted);
     return clients === 0 && kept ? 0 : 1;
   } catch (error) {
@@ -56,12 +53,6 @@ async function main(): Promise<number> {
     await plane.down();
     say("all of it is removed; the images stay");
   }
-}
-
-function officialClients(plane: ComposePlane): Promise<number> {
-  const env = { ...process.env, ...compileCache, RINGWAY_TEST_PROJECT: plane.project, RINGWAY_TEST_URL: plane.url };
-  const vitest = spawn(process.execPath, [join(root, "node_modules", "vitest", "vitest.mjs"), "run", "test/docker/compose.test.ts"], { cwd: root, stdio: "inherit", env });
-  return new Promise((resolve) => vitest.on("close", (code) => resolve(code ?? 1)));
 }
 
 /** @returns whether all promises were kept */
@@ -93,14 +84,10 @@ async function perform(name: RowName, plane: ComposePlane, delivery: DeliveryRun
   await pause(row.forMs);
   await row.end(plane);
   await plane.whole(wholeMs);
-  const deadline = performance.now() + throughMs;
-  for (let oldest; (oldest = delivery.timeline.oldestWaiting(from - 1_000)) !== undefined && performance.now() - oldest > 500; await pause(20)) {
-    if (performance.now() > deadline) throw new Error(`a message that was due ${Math.round(oldest - from)} ms after the beginning is still not through`);
-  }
+  await untilThrough(delivery.timeline, from - 1_000, throughMs);
   const to = performance.now();
   const stalls = delivery.timeline.between(from, to);
-  const refused = Object.entries(stalls.refused).map(([reason, times]) => `, ${times} ${reason}`).join("");
-  say(`${name}: ${row.text}: ${note === undefined ? "" : `${note}; `}publish ${Math.round(stalls.publishMs)} ms, end to end ${Math.round(stalls.endToEndMs)} ms${refused}; whole after ${((to - from) / 1_000).toFixed(1)} s`);
+  say(`${name}: ${row.text}: ${note === undefined ? "" : `${note}; `}publish ${Math.round(stalls.publishMs)} ms, end to end ${Math.round(stalls.endToEndMs)} ms, refused ${reasons(stalls.refused)}; whole after ${((to - from) / 1_000).toFixed(1)} s`);
   return { row: name, from, to, ...stalls };
 }
 

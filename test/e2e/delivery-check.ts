@@ -1,14 +1,13 @@
 /** The delivery checker beside what a test does to a plane, and how long each of it kept people waiting. */
+import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "vitest";
 import { lines } from "../../services/delivery/report.ts";
 import { DeliveryRun } from "../../services/delivery/run.ts";
 import type { Stalls } from "../../services/delivery/stalls.ts";
+import { pair, reasons, refusedIn, spreadOf, throughMs, untilThrough } from "../stalls.ts";
 import { everybody } from "./people.ts";
 import type { TestPlane } from "./plane.ts";
 import { until } from "./wait.ts";
-
-/** Messages are all through again when none has waited for longer than that. */
-const throughMs = 500;
 
 /** One thing that was done, and the waits that it made. */
 export interface During extends Stalls {
@@ -42,10 +41,9 @@ export class DeliveryCheck {
     const from = performance.now();
     await act();
     const done = performance.now();
-    await until("messages to flow again", () => {
-      const now = performance.now();
-      return now - done > 2 * throughMs && now - (this.#run.timeline.oldestWaiting(from - 1_000) ?? now) < throughMs;
-    }, 60_000);
+    // Messages that were due before have been seen to be late by then.
+    await pause(2 * throughMs);
+    await untilThrough(this.#run.timeline, from - 1_000, 60_000);
     return { tookMs: done - from, ...this.#run.timeline.between(from, performance.now()) };
   }
 
@@ -60,11 +58,6 @@ export class DeliveryCheck {
 
 /** One line: the median and the worst of many waits, of writers and of readers. */
 export function stallsOf(what: string, all: readonly During[]): string {
-  const figures = (name: "tookMs" | "publishMs" | "endToEndMs"): string => {
-    const sorted = all.map((stalls) => stalls[name]).toSorted((a, b) => a - b);
-    return `${Math.round(sorted[Math.floor((sorted.length - 1) / 2)]!)} / ${Math.round(sorted.at(-1)!)}`;
-  };
-  const refused = new Map<string, number>();
-  for (const stalls of all) for (const [reason, count] of Object.entries(stalls.refused)) refused.set(reason, (refused.get(reason) ?? 0) + count);
-  return `${what}: ${all.length} times, median / worst ms: took ${figures("tookMs")}, until an ack ${figures("publishMs")}, from end to end ${figures("endToEndMs")}; refused and sent again: ${[...refused].map(([reason, count]) => `${count} ${reason}`).join(", ") || "none"}`;
+  const figures = (name: "tookMs" | "publishMs" | "endToEndMs"): string => pair(spreadOf(all.map((stalls) => stalls[name])));
+  return `${what}: ${all.length} times, median / worst ms: took ${figures("tookMs")}, until an ack ${figures("publishMs")}, from end to end ${figures("endToEndMs")}; refused and sent again: ${reasons(refusedIn(all))}`;
 }

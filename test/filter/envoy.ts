@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
-import { envoyConfig } from "../../services/launch/envoy-config.ts";
+import { envoyConfig, oneOfEach } from "../../services/launch/envoy-config.ts";
 import { findEnvoy } from "../../services/launch/find-envoy.ts";
 import { DEV_KEY } from "../../services/ring/key.ts";
 
@@ -44,7 +44,8 @@ export async function launched(options: EnvoyOptions): Promise<{ text: string; e
   const [edge, mesh, admin] = [0, 0, 0];
   const text = await envoyConfig(options.file ?? join(configs, "envoy.yaml"), {
     host: "127.0.0.1",
-    ports: { edge, mesh, admin, charm: options.charmPort, webapp: options.webappPort },
+    ports: { edge, mesh, admin },
+    upstreams: oneOfEach({ charm: options.charmPort, webapp: options.webappPort }, () => "127.0.0.1"),
     wasmFile: join(root, "build", "filter.wasm"),
     ringKey: DEV_KEY,
     zone: options.zone ?? "a",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { deliveryTimes, peakWithin, percentile, spreadOf } from "./figures.ts";
+import { deliveryTimes, peakWithin, percentile } from "./figures.ts";
 
 test("a peak is the most that lie within any window, its end left out", () => {
   expect(peakWithin([], 1_000)).toBe(0);
@@ -22,5 +22,4 @@ test("percentiles are values that there were", () => {
   const values = Array.from({ length: 100 }, (_, i) => 100 - i);
   expect([0.5, 0.99, 1].map((share) => percentile(values, share))).toEqual([51, 100, 100]);
   expect(percentile([], 0.99)).toBe(0);
-  expect(spreadOf([3, 1, 2])).toEqual({ median: 2, worst: 3 });
 });

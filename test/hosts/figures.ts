@@ -31,8 +31,3 @@ export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 }
-
-/** How long people were kept waiting: of several events, or one figure. */
-export function spreadOf(values: readonly number[]): { readonly median: number; readonly worst: number } {
-  return { median: percentile(values, 0.5), worst: Math.max(...values) };
-}

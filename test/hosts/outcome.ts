@@ -1,10 +1,10 @@
 /** What came of a scenario, as a row of the table in docs/reliability.md. */
 import type { Stalls } from "../../services/delivery/stalls.ts";
-import { lines, verdictOf } from "../../services/delivery/report.ts";
+import { counts, lines, verdictOf } from "../../services/delivery/report.ts";
 import { CheckError, type DeliveryRun } from "../../services/delivery/run.ts";
 import type { Verdict } from "../../services/delivery/verify.ts";
 import type { Goal } from "../chaos/table.ts";
-import { spreadOf } from "./figures.ts";
+import { reasons, spreadOf } from "../stalls.ts";
 
 export interface Outcome {
   readonly scenario: string;
@@ -26,22 +26,12 @@ export async function judge(run: DeliveryRun, say: (line: string) => void): Prom
   } catch (error) {
     if (!(error instanceof CheckError)) throw error;
     say(error.message);
-    return { verdict: "nothing proven", isKept: false, acked: 0, refused: "" };
+    return { verdict: "nothing proven", isKept: false, acked: 0, refused: reasons({}) };
   }
   for (const line of lines(run.plan, verdict, (performance.now() - began) / 1_000)) say(line);
-  const count = (kind: string): number => verdict.faults.filter((fault) => fault.kind === kind).length;
+  const { lost, doubled, reordered } = counts(verdict);
   const word = verdictOf(verdict);
-  const refused = Object.entries(verdict.refused).map(([reason, times]) => `${times} ${reason}`).join(", ");
-  return { verdict: `${word}: ${["lost", "doubled", "reordered"].map((kind) => `${count(kind)} ${kind}`).join(", ")} of ${verdict.acked}`, isKept: word === "kept", acked: verdict.acked, refused };
-}
-
-/** Waits until whatever was due up to now has an ack and is at every reader. @throws Error where that takes too long */
-export async function through(run: DeliveryRun, withinMs: number): Promise<void> {
-  const from = performance.now();
-  for (let oldest; (oldest = run.timeline.oldestWaiting(0)) !== undefined && oldest < from; ) {
-    if (performance.now() - from > withinMs) throw new Error(`a message that was due ${Math.round(from - oldest)} ms before all was well is not through after ${withinMs / 1_000} s more`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  return { verdict: `${word}: ${lost} lost, ${doubled} doubled, ${reordered} reordered of ${verdict.acked}`, isKept: word === "kept", acked: verdict.acked, refused: reasons(verdict.refused) };
 }
 
 export function markdown(outcomes: readonly Outcome[], engine: string): string[] {

@@ -5,7 +5,8 @@ import { devTokens } from "../../services/webapp/dev.ts";
 import { connectRtm } from "../e2e/client.ts";
 import { deliveryTimes, percentile } from "./figures.ts";
 import type { Ocean } from "./ocean.ts";
-import { judge, through, type Outcome } from "./outcome.ts";
+import { untilThrough } from "../stalls.ts";
+import { judge, type Outcome } from "./outcome.ts";
 import type { HostsPlane, Site } from "./plane.ts";
 
 export const regionSites: readonly Site[] = [
@@ -55,7 +56,7 @@ export class Regions {
     const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
     const boundMs = (from === "home" ? 1 : 2) * oneWayMs + 50;
     const reached = warm.filter(({ type }) => type === "sent").length / seconds;
-    const figures = `publish to delivery p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms; ${Math.round(reached)} msg/s sent${refused === "" ? "" : `; refused, sent again: ${refused}`}`;
+    const figures = `publish to delivery p50 ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms; ${Math.round(reached)} msg/s sent; refused, sent again: ${refused}`;
     say(figures);
     return {
       scenario: `${from === "home" ? "publishers' sockets at home" : "publishers' sockets far away"}, readers far away, ${oneWayMs} ms each way, ${rate} msg/s, --gather-ms ${gatherMs}`,
@@ -101,7 +102,7 @@ export class Regions {
       await pause(forMs);
       await mend();
       await this.#plane.whole();
-      await through(run, 60_000);
+      await untilThrough(run.timeline, 0, 60_000);
       const { endToEndMs } = run.timeline.between(from, performance.now());
       stallsMs.push(endToEndMs);
       say(`${what} for ${forMs / 1_000} s: end to end ${Math.round(endToEndMs)} ms`);
@@ -110,7 +111,7 @@ export class Regions {
     for (let i = 0; i < times; i++) await event("the ocean was down", () => this.#ocean.tell("down"), () => this.#ocean.tell("up"));
     await event(`${lossPercent} % were lost`, () => this.#ocean.tell(`loss ${lossPercent}`), () => this.#ocean.tell("loss 0"));
     const { verdict, isKept, refused } = await judge(run, say);
-    return { scenario: `the ocean is down for ${forMs / 1_000} s, ${times} times, then loses ${lossPercent} %`, stallsMs, verdict, isKept, figures: `refused, sent again: ${refused || "none"}`, goals: [] };
+    return { scenario: `the ocean is down for ${forMs / 1_000} s, ${times} times, then loses ${lossPercent} %`, stallsMs, verdict, isKept, figures: `refused, sent again: ${refused}`, goals: [] };
   }
 
   async #run(how: { readonly writersAt: "home" | "far"; readonly writersToo?: "far"; readonly rate: number; readonly readers: number; readonly readerTokens: readonly string[]; readonly socketsOnly?: boolean }): Promise<DeliveryRun> {
@@ -145,7 +146,7 @@ export class Regions {
     };
     const before = await events();
     const run = await this.#run({ writersAt: "home", rate: 64, readers: readersEach * readerTokens.length, readerTokens });
-    await through(run, 60_000);
+    await untilThrough(run.timeline, 0, 60_000);
     // Each reader began with a look at each channel's past, for itself: that is not what is counted here.
     await pause(4_000);
     const acked = (): number => run.happened.filter(({ type }) => type === "acked").length;

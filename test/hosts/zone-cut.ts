@@ -2,7 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { DeliveryRun } from "../../services/delivery/run.ts";
 import { devTokens } from "../../services/webapp/dev.ts";
-import { judge, through, type Outcome } from "./outcome.ts";
+import { untilThrough } from "../stalls.ts";
+import { judge, type Outcome } from "./outcome.ts";
 import type { HostsPlane, Site } from "./plane.ts";
 
 export const cutSites: readonly Site[] = [
@@ -27,11 +28,11 @@ export async function zoneCut(plane: HostsPlane, times: number, forMs: number, s
     await pause(forMs);
     await plane.net.joinSite(1);
     await plane.whole();
-    await through(run, 60_000);
+    await untilThrough(run.timeline, 0, 60_000);
     const { publishMs, deliveryMs, endToEndMs } = run.timeline.between(from, performance.now());
     stallsMs.push(endToEndMs);
     say(`zone a was cut off for ${forMs / 1_000} s: publish ${Math.round(publishMs)} ms, ack to reader ${Math.round(deliveryMs)} ms, end to end ${Math.round(endToEndMs)} ms`);
   }
   const { verdict, isKept, refused } = await judge(run, say);
-  return { scenario: `a zone is cut off for ${forMs / 1_000} s, ${times} times`, stallsMs, verdict, isKept, figures: `refused, sent again: ${refused || "none"}`, goals: [] };
+  return { scenario: `a zone is cut off for ${forMs / 1_000} s, ${times} times`, stallsMs, verdict, isKept, figures: `refused, sent again: ${refused}`, goals: [] };
 }

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../../../services/launch/config.ts";
-import { envoyConfig } from "../../../../services/launch/envoy-config.ts";
+import { envoyConfig, oneOfEach } from "../../../../services/launch/envoy-config.ts";
 import { serviceSpecs } from "../../../../services/launch/plane.ts";
 import { planPorts } from "../../../../services/launch/ports.ts";
 import { DEV_KEY } from "../../../../services/ring/key.ts";
@@ -74,7 +74,7 @@ async function start(isThroughEdge: boolean, patch: (config: string) => string):
     await mkdir(join(data, "store"), { recursive: true });
     directory = openLmdbDirectory(join(data, "store"));
     const envoyFile = join(data, "envoy.json");
-    const shipped = await envoyConfig(fileHere("../../../envoy/envoy.yaml"), { host, ports, wasmFile: fileHere("../../../build/filter.wasm"), ringKey: DEV_KEY, zone: "local" });
+    const shipped = await envoyConfig(fileHere("../../../envoy/envoy.yaml"), { host, ports, upstreams: oneOfEach(ports, () => host), wasmFile: fileHere("../../../build/filter.wasm"), ringKey: DEV_KEY, zone: "local" });
     await writeFile(envoyFile, patch(shipped));
     for (const { name, role, args, env, address } of serviceSpecs(config, ports, data, DEV_KEY)) {
       const server = ServerProcess.node(role, args, { ...env, ...noLimits, ...(role === "channel" ? { RINGWAY_STORE: "memory" } : {}) });
