@@ -8,7 +8,7 @@ const examples = fileURLToPath(new URL("../../envoy/examples/", import.meta.url)
 
 /** Where Envoy finds its secrets. Absolute paths. */
 export interface SecretPlaces {
-  /** folder that is made, of the files that name the secrets to it */
+  /** folder that is made where there are any, of the files that name the secrets to it */
   readonly sds: string;
   /** folder of identities, one for each process; undefined = no TLS */
   readonly tls?: string;
@@ -38,8 +38,8 @@ export async function readExample(name: string, { sds, tls, registryToken }: Sec
 
 /** Writes the files by which Envoy finds the secrets. */
 export async function writeSecretFiles(places: SecretPlaces): Promise<void> {
-  await mkdir(places.sds, { recursive: true });
   const names = [...(places.tls === undefined ? [] : ["identity", "ca", "edge"]), ...(places.registryToken === undefined ? [] : ["registry-token"])];
+  if (names.length > 0) await mkdir(places.sds, { recursive: true });
   // A YAML reader takes JSON, too.
   for (const name of names) await writeFile(join(places.sds, `${name}.yaml`), JSON.stringify(await readExample(`sds/${name}.yaml`, places), null, 1));
 }
